@@ -1,0 +1,11 @@
+"""LLM Engine for LangChain and LlamaIndex.
+
+This package itself holds the client; the adapters and the embedded engine are imported by name, so that nobody loads a framework in vain:
+`llmengine_integrations.langchain`, `llmengine_integrations.llama_index`, `llmengine_integrations.engine`.
+"""
+
+from ._version import __version__
+from .core import errors
+from .core.client import AsyncClient, Client
+
+__all__ = ["AsyncClient", "Client", "__version__", "errors"]

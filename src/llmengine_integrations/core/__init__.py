@@ -1,0 +1,1 @@
+"""The HTTP client: pure descriptions of what to send, and one module that sends it."""

@@ -1,0 +1,88 @@
+"""Reads the events of a completion stream: raises errors, skips empty events, knows how each framework ends a stream."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from ..wire.completions import CompletionChunk, CompletionStreamEvent, CompletionStreamOutput, StreamErrorBody
+from ._operation import parse
+from .errors import StreamError, StreamTruncatedError
+
+_DONE = b"[DONE]"  # the gateway never sends it, but OpenAI-minded proxies in front of it do
+
+
+class CompletionReader:
+    """One stream's state.
+
+    Most frameworks send deltas and end with `finished`. Two differ (section 2 of the gateway's contract):
+
+    * TensorRT-LLM never sets `finished`. It alone counts the prompt's tokens on every event, so a stream of such events may end
+      without it.
+    * DeepSpeed repeats the whole text in its last event. It alone leaves the earlier events uncounted, so what they brought is taken off.
+    """
+
+    def __init__(self) -> None:
+        self.finished = False
+        self._texts: list[str] = []
+        self._may_just_end = False
+        self._uncounted = True
+        self._request_id: str | None = None
+
+    def feed(self, data: bytes) -> CompletionChunk | None:
+        """Read one event's data.
+
+        Raises:
+            StreamError: It reports an error.
+            InvalidResponseError: It is no event of this route.
+        """
+        if data == _DONE:
+            self.finished = True
+            return None
+        try:
+            chunk = CompletionChunk.model_validate_json(data)
+        except ValidationError:
+            return self._no_chunk(data)
+        output = chunk.output
+        if output.finished:
+            self._finish(output)
+        else:
+            self._may_just_end = output.num_prompt_tokens is not None
+            self._uncounted = self._uncounted and output.num_completion_tokens is None
+        self._texts.append(output.text)
+        self._request_id = chunk.request_id
+        return chunk
+
+    def end(self) -> None:
+        """The connection ended in order.
+
+        Raises:
+            StreamTruncatedError: The server had not said that the completion was finished.
+        """
+        if not self.finished and not self._may_just_end:
+            raise StreamTruncatedError(
+                f"The stream ended before the completion was finished, after {len(self._texts)} events.",
+                request_id=self._request_id,
+                text="".join(self._texts),
+            )
+
+    def _finish(self, output: CompletionStreamOutput) -> None:
+        self.finished = True
+        if self._uncounted and self._texts:
+            output.text = output.text.removeprefix("".join(self._texts))
+
+    def _no_chunk(self, data: bytes) -> CompletionChunk | None:
+        event = parse(CompletionStreamEvent, data)
+        if event.error is not None:
+            raise stream_error(event.error, event.request_id, "".join(self._texts))
+        return None
+
+
+def stream_error(error: StreamErrorBody, request_id: str | None, text: str) -> StreamError:
+    """The exception for an error event."""
+    return StreamError(
+        error.content.error,
+        status_code=error.status_code,
+        request_id=request_id,
+        body=error.model_dump(mode="json"),
+        text=text,
+    )

@@ -1,0 +1,135 @@
+"""What to send and how to read the reply, as plain values. No I/O happens here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+
+from ._timeouts import TimeoutLike
+from .errors import InvalidArgumentError, InvalidResponseError
+
+ReplyT = TypeVar("ReplyT", bound=BaseModel)
+T = TypeVar("T")
+EventT_co = TypeVar("EventT_co", covariant=True)
+
+_SNIPPET = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP request below the base URL.
+
+    `repeatable` says whether it may be sent again after it may have reached the server: true of reads and of inference, false
+    of whatever creates something (the gateway starts batch jobs before it fails to answer).
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] | None = None
+    json: object = None
+    repeatable: bool = True
+    timeout: TimeoutLike | None = None
+
+    @property
+    def target(self) -> str:
+        """The path with its query, encoded."""
+        if not self.query:
+            return self.path
+        return f"{self.path}?" + "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in self.query.items())
+
+    @property
+    def content(self) -> bytes | None:
+        """The body's bytes."""
+        return None if self.json is None else to_json(self.json)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[ReplyT]):
+    """One request with one reply of type `returns`."""
+
+    request: Request
+    returns: type[ReplyT]
+
+    def parse(self, content: bytes) -> ReplyT:
+        """Read the body of a successful reply.
+
+        Raises:
+            InvalidResponseError: It is not what the route replies.
+        """
+        return parse(self.returns, content)
+
+
+class StreamReader(Protocol[EventT_co]):
+    """Turns the data of server-sent events into typed events; made anew for each stream, knows no I/O."""
+
+    def feed(self, data: bytes) -> EventT_co | None:
+        """Read one event's data. None for an event that says nothing; raises what an error event reports."""
+        ...
+
+    def end(self) -> None:
+        """The connection ended in order: raise `StreamTruncatedError` unless the stream was finished."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether the server has said that nothing more comes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOperation(Generic[T]):
+    """One request answered by server-sent events."""
+
+    request: Request
+    reader: Callable[[], StreamReader[T]]
+
+
+def parse(kind: type[ReplyT], content: bytes) -> ReplyT:
+    """Read JSON bytes as `kind`, or raise `InvalidResponseError` with a snippet of them."""
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        snippet = content[:_SNIPPET].decode("utf-8", "replace")
+        message = f"The reply is no valid {kind.__name__} ({f'{where}: ' if where else ''}{first['msg']}): {snippet!r}"
+        raise InvalidResponseError(message, body=content.decode("utf-8", "replace")) from error
+
+
+def path_segment(value: str, what: str) -> str:
+    """Encode a name for use inside a path.
+
+    Raises:
+        InvalidArgumentError: The gateway could never match it, or it would name another route.
+    """
+    if not value:
+        raise InvalidArgumentError(f"The {what} is empty; the request would reach another route.")
+    if "/" in value:
+        raise InvalidArgumentError(
+            f"The {what} {value!r} contains a slash: the gateway's routes cannot match it, encoded or not."
+        )
+    if value in {".", ".."}:
+        raise InvalidArgumentError(f"The {what} {value!r} would name another route.")
+    return quote(value, safe="")
+
+
+def given(options: Mapping[str, Any], known: type[Any]) -> dict[str, Any]:
+    """The options that are set, checked against the names of a `TypedDict`.
+
+    Raises:
+        TypeError: One of them is unknown, as Python itself raises for a misspelt keyword argument.
+    """
+    names: Mapping[str, Any] = known.__annotations__
+    for name in options:
+        if name not in names:
+            close = get_close_matches(name, names, n=1)
+            raise TypeError(
+                f"unexpected keyword argument {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+            )
+    return {name: value for name, value in options.items() if value is not None}

@@ -1,0 +1,137 @@
+"""Write a resource once; get it blocking on `Client` and awaitable on `AsyncClient`.
+
+A resource's method is pure: it builds a value that says what to send. The descriptors below hand that value to the client's transport;
+their `__get__` is overloaded on its type, so that type checkers and editors see what each client returns. Tests reach the method
+itself as `Completions.create.build`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
+
+from pydantic import BaseModel
+
+from ._flow import Flow
+from ._operation import Operation, StreamOperation
+from ._transport import AsyncTransport, SyncTransport
+
+P = ParamSpec("P")
+T = TypeVar("T")
+ReplyT = TypeVar("ReplyT", bound=BaseModel)
+TransportT = TypeVar("TransportT", bound=SyncTransport | AsyncTransport)
+
+
+class Resource(Generic[TransportT]):
+    """A group of calls; bound to a transport by the client that holds it."""
+
+    def __init__(self, transport: TransportT) -> None:
+        self._transport: TransportT = transport
+
+
+class _Endpoint(Generic[P]):
+    """What the three descriptors share: they look like the method that they wrap, and bind it to a way of running it."""
+
+    def __init__(self, build: Callable[Concatenate[Any, P], Any]) -> None:
+        self.build = build
+        functools.update_wrapper(cast("Callable[..., Any]", self), build)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.__signature__ = _expanded_signature(self.build)
+        self._name = name
+
+    def _bind(self, resource: Resource[Any] | None, run: str) -> Any:
+        if resource is None:
+            return self
+        runner, build = getattr(resource._transport, run), self.build  # noqa: SLF001 - one class in two parts
+
+        @functools.wraps(build)
+        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return runner(build(resource, *args, **kwargs))
+
+        _, *parameters = self.__signature__.parameters.values()
+        call.__dict__["__signature__"] = self.__signature__.replace(parameters=parameters)
+        resource.__dict__[self._name] = call  # found there before this descriptor from now on
+        return call
+
+
+class endpoint(_Endpoint[P], Generic[P, ReplyT]):  # noqa: N801 - reads as the decorator that it is
+    """Turn a method that builds an `Operation` into one that runs it."""
+
+    def __init__(self, build: Callable[Concatenate[Any, P], Operation[ReplyT]]) -> None:
+        super().__init__(build)
+
+    @overload
+    def __get__(self, resource: None, owner: object) -> Self: ...
+    @overload
+    def __get__(self, resource: Resource[SyncTransport], owner: object) -> Callable[P, ReplyT]: ...
+    @overload
+    def __get__(
+        self, resource: Resource[AsyncTransport], owner: object
+    ) -> Callable[P, Coroutine[Any, Any, ReplyT]]: ...
+    def __get__(self, resource: Resource[Any] | None, owner: object) -> Any:
+        """The method itself on the class, a call on a client's resource."""
+        return self._bind(resource, "run")
+
+
+class stream_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - as above
+    """Turn a method that builds a `StreamOperation` into one that opens the stream."""
+
+    def __init__(self, build: Callable[Concatenate[Any, P], StreamOperation[T]]) -> None:
+        super().__init__(build)
+
+    @overload
+    def __get__(self, resource: None, owner: object) -> Self: ...
+    @overload
+    def __get__(
+        self, resource: Resource[SyncTransport], owner: object
+    ) -> Callable[P, AbstractContextManager[Iterator[T]]]: ...
+    @overload
+    def __get__(
+        self, resource: Resource[AsyncTransport], owner: object
+    ) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]: ...
+    def __get__(self, resource: Resource[Any] | None, owner: object) -> Any:
+        """The method itself on the class, a call on a client's resource."""
+        return self._bind(resource, "stream")
+
+
+class flow_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - as above
+    """Turn a generator of operations into a call that runs it to its end."""
+
+    def __init__(self, build: Callable[Concatenate[Any, P], Flow[T]]) -> None:
+        super().__init__(build)
+
+    @overload
+    def __get__(self, resource: None, owner: object) -> Self: ...
+    @overload
+    def __get__(self, resource: Resource[SyncTransport], owner: object) -> Callable[P, T]: ...
+    @overload
+    def __get__(self, resource: Resource[AsyncTransport], owner: object) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    def __get__(self, resource: Resource[Any] | None, owner: object) -> Any:
+        """The method itself on the class, a call on a client's resource."""
+        return self._bind(resource, "drive")
+
+
+def _expanded_signature(build: Callable[..., Any]) -> inspect.Signature:
+    """The signature with `**options: Unpack[SomeTypedDict]` spelled out, so that `help()` shows every option and the reply's type."""
+    signature = inspect.signature(build)
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            parameters.append(parameter)
+            continue
+        options = build.__globals__[str(parameter.annotation).removeprefix("Unpack[").removesuffix("]")]
+        parameters += [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=getattr(kind, "__forward_arg__", kind),
+            )
+            for name, kind in options.__annotations__.items()
+        ]
+    returns = str(signature.return_annotation).partition("[")[2].removesuffix("]")  # Operation[Completion]: Completion
+    return signature.replace(parameters=parameters, return_annotation=returns)

@@ -1,0 +1,140 @@
+"""Where a setting comes from: the argument, else the environment, else the default. The one place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
+
+from .._version import __version__
+from ._timeouts import TimeoutLike, Timeouts
+from .errors import ConfigurationError
+
+DEFAULT_BASE_URL = "http://127.0.0.1:5005"
+"""Where the embedded engine listens unless told otherwise."""
+BASE_URL_VARIABLES = ("LLM_ENGINE_BASE_PATH", "LLM_ENGINE_SERVE_BASE_PATH")
+API_KEY_VARIABLE = "SCALE_API_KEY"
+LOCAL_PLACEHOLDER = "local"
+"""Sent to a server on loopback when there is no key: an engine without a key accepts any, but not none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a client needs to know, resolved. The key never shows in `repr`."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+    timeouts: Timeouts
+    max_retries: int
+    headers: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def resolve(
+        cls,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        timeout: TimeoutLike | None = None,
+        max_retries: int = 2,
+        default_headers: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> Settings:
+        """Resolve every setting.
+
+        Raises:
+            ConfigurationError: The base URL is no http(s) URL, or a server beyond loopback has no key.
+        """
+        env = os.environ if environ is None else environ
+        from_env = next((env[name] for name in BASE_URL_VARIABLES if env.get(name)), None)
+        url = normalise_base_url(base_url or from_env or DEFAULT_BASE_URL)
+        key = _api_key(api_key or env.get(API_KEY_VARIABLE), url)
+        if max_retries < 0:
+            raise ConfigurationError(
+                f"max_retries is {max_retries}; it counts the tries after the first, so 0 or more."
+            )
+        return cls(
+            base_url=url,
+            api_key=key,
+            timeouts=Timeouts.of(timeout),
+            max_retries=max_retries,
+            headers={**_headers(key), **{k.lower(): v for k, v in (default_headers or {}).items()}},
+        )
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the server is on this machine."""
+        return is_loopback(urlsplit(self.base_url).hostname or "")
+
+    @property
+    def secure(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.base_url.startswith("https:")
+
+    def proxy(self) -> str | None:
+        """The proxy that the environment names for the base URL, if any."""
+        parts = urlsplit(self.base_url)
+        if proxy_bypass(parts.netloc):
+            return None
+        proxies = getproxies()
+        return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def normalise_base_url(url: str) -> str:
+    """Check a base URL and drop its trailing slash, query, fragment and userinfo; a path stays.
+
+    Raises:
+        ConfigurationError: It is no http(s) URL with a host.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"base_url is no valid URL: {error}.") from error
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ConfigurationError(
+            "base_url must be an http(s) URL such as http://127.0.0.1:5005 or https://llm-engine.example.com/path."
+        )
+    if ":" in host:
+        host = f"[{host}]"
+    return urlunsplit((parts.scheme, f"{host}:{port}" if port else host, parts.path.rstrip("/"), "", ""))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _api_key(key: str | None, url: str) -> str:
+    if key is None or not key.strip():
+        if is_loopback(urlsplit(url).hostname or ""):
+            return LOCAL_PLACEHOLDER
+        raise ConfigurationError(
+            f"No API key for {url}: set the environment variable {API_KEY_VARIABLE} or pass api_key=."
+        )
+    if not key.strip().isprintable():
+        raise ConfigurationError("The API key contains control characters.")
+    return key.strip()
+
+
+def _headers(key: str) -> dict[str, str]:
+    """What every request carries.
+
+    The gateway reads Basic and Bearer alike; Basic, with the key as user name, is what deployments have always seen, but cannot
+    hold a colon. `x-api-key` is for the proxies in front of some of them: the gateway itself ignores it.
+    """
+    basic = b64encode(f"{key}:".encode()).decode("ascii")
+    return {
+        "accept": "application/json, text/event-stream",
+        "accept-encoding": "identity",
+        "authorization": f"Bearer {key}" if ":" in key else f"Basic {basic}",
+        "user-agent": f"llmengine-integrations/{__version__}",
+    } | ({"x-api-key": key} if key.isascii() else {})

@@ -1,0 +1,64 @@
+"""Server-sent events: bytes in, the data of events out. Holds state, does no I/O.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation. Of the fields only `data` matters here;
+it is kept as bytes, so that a chunk may end inside a character, a line ending or anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class SSEDecoder:
+    """Splits a byte stream into events. Lines end with CRLF, LF or CR; comments and other fields are skipped."""
+
+    def __init__(self) -> None:
+        self._parts: list[
+            bytes
+        ] = []  # of the line that is not complete yet; joined once, or a long line would cost its square
+        self._held = b""  # a CR that ended the last chunk: perhaps the first half of a CRLF
+        self._data: list[bytes] = []
+        self._first = True
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Take the next bytes and yield the data of every event that they complete.
+
+        An event that the stream ends inside of is never yielded, as the standard demands.
+        """
+        data = self._data
+        for line in self._lines(chunk):
+            if not line:
+                if data:
+                    event = data[0] if len(data) == 1 else b"\n".join(data)
+                    data.clear()
+                    if event:
+                        yield event
+            elif line.startswith(b"data:"):
+                data.append(line[6:] if line[5:6] == b" " else line[5:])
+            elif line == b"data":
+                data.append(b"")
+
+    def _lines(self, chunk: bytes) -> list[bytes]:
+        """The lines that a chunk completes, without their endings."""
+        if self._held:
+            chunk, self._held = self._held + chunk, b""
+        if b"\r" in chunk:
+            if chunk.endswith(b"\r"):
+                chunk, self._held = chunk[:-1], b"\r"
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if b"\n" not in chunk:
+            if chunk:
+                self._parts.append(chunk)
+            return []
+        if self._parts:
+            chunk = b"".join((*self._parts, chunk))
+            self._parts.clear()
+        *lines, rest = chunk.split(b"\n")
+        if rest:
+            self._parts.append(rest)
+        if self._first:
+            self._first = False
+            lines[0] = lines[0].removeprefix(_BOM)
+        return lines

@@ -1,0 +1,320 @@
+"""Every exception that this package raises on purpose.
+
+* LLMEngineError
+  - ConfigurationError           a setting is missing or makes no sense; also a ValueError
+  - InvalidArgumentError         a call that no server could answer, refused before sending; also a ValueError
+  - APIConnectionError           no reply, or it broke off; also a ConnectionError
+    + APITimeoutError            no reply in time; also a TimeoutError
+  - APIStatusError               the server replied with an error status
+    + BadRequestError            400
+    + AuthenticationError        401
+    + PermissionDeniedError      403
+    + NotFoundError              404
+    + ConflictError              409
+    + GoneError                  410
+    + ValidationError            422
+    + RateLimitError             429
+    + ServerError                5xx
+  - StreamError                  the server reported an error inside a stream
+  - StreamTruncatedError         a stream ended before it was finished
+  - InvalidResponseError         a success status, but no valid reply
+  - JobFailedError               a job that was waited for did not succeed
+  - JobTimeoutError              a job that was waited for did not end in time; also a TimeoutError
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+__all__ = [
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfigurationError",
+    "ConflictError",
+    "GoneError",
+    "InvalidArgumentError",
+    "InvalidResponseError",
+    "JobFailedError",
+    "JobTimeoutError",
+    "LLMEngineError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ServerError",
+    "StreamError",
+    "StreamTruncatedError",
+    "ValidationError",
+]
+
+_SECRET_HEADERS = frozenset({"set-cookie", "authorization", "proxy-authorization", "x-api-key"})
+_SNIPPET = 300
+
+
+class LLMEngineError(Exception):
+    """Base class of every error that this package raises on purpose.
+
+    Attributes:
+        message: What went wrong; the server's own words where it said something.
+        status_code: The HTTP status, where there was a reply.
+        request_id: The gateway's id of the request, where the reply named one.
+        body: The reply's body: decoded JSON where it was JSON, else its text.
+    """
+
+    hint: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        request_id: str | None = None,
+        body: object = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status_code = status_code
+        self.request_id = request_id
+        self.body = body
+
+    def __str__(self) -> str:
+        status = f"{self.status_code}: " if self.status_code else ""
+        request = f" (request {self.request_id})" if self.request_id and self.request_id not in self.message else ""
+        return f"{status}{self.message}{request}{f' {self.hint}' if self.hint else ''}"
+
+
+class ConfigurationError(LLMEngineError, ValueError):
+    """A setting is missing or makes no sense."""
+
+
+class InvalidArgumentError(LLMEngineError, ValueError):
+    """A call that no server could answer; it was refused before anything was sent."""
+
+
+class APIConnectionError(LLMEngineError, ConnectionError):
+    """No reply arrived, or it broke off.
+
+    Attributes:
+        sent: Whether any part of the request may have reached the server.
+    """
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class APITimeoutError(APIConnectionError, TimeoutError):
+    """No reply arrived in time."""
+
+
+class APIStatusError(LLMEngineError):
+    """The server replied with an error status.
+
+    Attributes:
+        headers: The reply's headers with lower-case names, cookies left out.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        request_id: str | None = None,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, status_code=status_code, request_id=request_id, body=body)
+        self.headers = {k.lower(): v for k, v in (headers or {}).items() if k.lower() not in _SECRET_HEADERS}
+
+
+class BadRequestError(APIStatusError):
+    """400: the server understood the request and refuses it."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: the server did not accept the API key."""
+
+    hint = "Set SCALE_API_KEY or pass api_key=."
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the key is valid but not allowed to do this."""
+
+
+class NotFoundError(APIStatusError):
+    """404: no such model, file, job or route, or none that this key may see."""
+
+
+class ConflictError(APIStatusError):
+    """409: another operation on the same thing is in progress."""
+
+
+class GoneError(APIStatusError):
+    """410: the endpoint is retired (its `max_workers` is 0)."""
+
+
+class ValidationError(APIStatusError):
+    """422: a field is missing, of the wrong type, or out of range; the message names it."""
+
+    @property
+    def fields(self) -> list[str]:
+        """The dotted names of the fields that the server refused, in its order."""
+        return [_location(item) for item in _items(self.body)]
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests at once."""
+
+
+class ServerError(APIStatusError):
+    """5xx: the gateway, or the model server behind it, failed."""
+
+
+class StreamError(LLMEngineError):
+    """The server reported an error inside a stream; `status_code` is the one it gave there.
+
+    Attributes:
+        text: The text that had arrived before.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        request_id: str | None = None,
+        body: object = None,
+        text: str = "",
+    ) -> None:
+        super().__init__(message, status_code=status_code, request_id=request_id, body=body)
+        self.text = text
+
+
+class StreamTruncatedError(LLMEngineError):
+    """A stream ended before the server said that it was finished.
+
+    Attributes:
+        text: The text that had arrived.
+    """
+
+    def __init__(self, message: str, *, request_id: str | None = None, text: str = "") -> None:
+        super().__init__(message, request_id=request_id)
+        self.text = text
+
+
+class InvalidResponseError(LLMEngineError):
+    """The status says success, but the body is no valid reply: often a proxy's page instead of the gateway's answer."""
+
+
+class JobFailedError(LLMEngineError):
+    """A job that was waited for ended without success.
+
+    Attributes:
+        job: The job as it stood last.
+        events: Its last events, oldest first.
+    """
+
+    def __init__(self, message: str, *, job: object = None, events: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.job = job
+        self.events = list(events)
+
+
+class JobTimeoutError(LLMEngineError, TimeoutError):
+    """A job, or an endpoint, that was waited for did not get there in time; it goes on running.
+
+    Attributes:
+        job: The job, or the endpoint, as it stood last.
+    """
+
+    def __init__(self, message: str, *, job: object = None) -> None:
+        super().__init__(message)
+        self.job = job
+
+
+_BY_STATUS: dict[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: GoneError,
+    422: ValidationError,
+    429: RateLimitError,
+}
+
+
+def from_reply(status: int, headers: Mapping[str, str], content: bytes) -> APIStatusError:
+    """The error that a reply with an error status stands for.
+
+    The gateway has four shapes of error bodies (a string detail, a list of validation errors, an unhandled exception, its rate
+    limiter), proxies in front of it have more; none of them loses text here.
+    """
+    body = _decode(content)
+    kind = _BY_STATUS.get(status, ServerError if status >= 500 else APIStatusError)  # noqa: PLR2004 - HTTP's own classes
+    return kind(
+        _message(body, headers) or f"The server replied with status {status} and no explanation.",
+        status_code=status,
+        request_id=request_id_of(body),
+        body=body,
+        headers=headers,
+    )
+
+
+def request_id_of(body: object) -> str | None:
+    """The request id that a decoded body names, if any."""
+    found = _mapping(body).get("request_id")
+    if isinstance(found, str):
+        return found
+    detail = _mapping(body).get("detail")
+    marker = "request_id"
+    if isinstance(detail, str) and marker in detail:  # "Upstream service error for request_id <uuid>"
+        words = detail.partition(marker)[2].lstrip(": ").split()
+        return words[0].rstrip(".,") if words else None
+    return None
+
+
+def _decode(content: bytes) -> object:
+    try:
+        return cast("object", json.loads(content))
+    except ValueError:
+        return content.decode("utf-8", "replace")
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def _items(body: object) -> list[Mapping[str, Any]]:
+    detail = _mapping(body).get("detail")
+    return [_mapping(item) for item in cast("list[object]", detail)] if isinstance(detail, list) else []
+
+
+def _location(item: Mapping[str, Any]) -> str:
+    location = item.get("loc")
+    parts = cast("list[object]", location) if isinstance(location, list) else []
+    named = parts[1:] if parts and parts[0] in {"body", "query", "path"} else parts
+    return ".".join(str(part) for part in (named or parts))
+
+
+def _message(body: object, headers: Mapping[str, str]) -> str:
+    if items := _items(body):
+        return "; ".join(_validation_message(item) for item in items)
+    if isinstance(body, str):
+        redirect = next((v for k, v in headers.items() if k.lower() == "location"), "")
+        return f"The server redirects to {redirect}." if redirect else " ".join(body.split())[:_SNIPPET]
+    found: object = body
+    for key in ("detail", "error", "message"):
+        found = _mapping(found).get(key, found)
+    return found if isinstance(found, str) else json.dumps(found)[:_SNIPPET]
+
+
+def _validation_message(item: Mapping[str, Any]) -> str:
+    message, given = str(item.get("msg", item)), item.get("input")
+    shown = f" (got {given!r})" if isinstance(given, int | float) else ""
+    where = _location(item)
+    return f"{where}: {message}{shown}" if where else message

@@ -1,0 +1,1 @@
+"""One module per resource: each builds operations, and does nothing else."""

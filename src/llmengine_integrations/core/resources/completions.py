@@ -1,0 +1,105 @@
+"""Text completions (v1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import Unpack
+
+from ...wire.completions import Completion, CompletionChunk, CompletionOptions
+from .._completion_stream import CompletionReader
+from .._operation import Operation, Request, StreamOperation, given
+from .._resource import Resource, TransportT, endpoint, stream_endpoint
+from ..errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from .._timeouts import TimeoutLike
+
+
+class Completions(Resource[TransportT]):
+    """Complete a prompt, whole or token by token."""
+
+    @endpoint
+    def create(
+        self,
+        model: str,
+        prompt: str,
+        *,
+        max_new_tokens: int = 256,
+        temperature: float = 0.2,
+        timeout: TimeoutLike | None = None,
+        **options: Unpack[CompletionOptions],
+    ) -> Operation[Completion]:
+        """Complete a prompt and return the whole text. `POST /v1/llm/completions-sync`.
+
+        Args:
+            model: The endpoint's name, as `models.list` shows it; a slash in it is fine here.
+            prompt: The text to complete.
+            max_new_tokens: Tokens to generate at most.
+            temperature: 0 (the likeliest token each time) to 1 (as the model would have it).
+            timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
+            **options: The fields of `CompletionOptions`; what is left out is the server's choice.
+
+        Raises:
+            NotFoundError: There is no such endpoint, or the key may not see it.
+            ValidationError: A field is out of range; the message names it.
+            BadRequestError: The endpoint's framework cannot do what an option asks for.
+            ServerError: The model server failed; tried again `max_retries` times before.
+            APIConnectionError: No reply; tried again before.
+        """
+        request = _request("sync", model, prompt, max_new_tokens, temperature, timeout, options)
+        return Operation(request, Completion)
+
+    @stream_endpoint
+    def stream(
+        self,
+        model: str,
+        prompt: str,
+        *,
+        max_new_tokens: int = 256,
+        temperature: float = 0.2,
+        timeout: TimeoutLike | None = None,
+        **options: Unpack[CompletionOptions],
+    ) -> StreamOperation[CompletionChunk]:
+        """Complete a prompt, event by event as it is generated. `POST /v1/llm/completions-stream`.
+
+        A context manager over an iterator of chunks: entering waits for the first one (and tries again until then), leaving closes the
+        connection. Each chunk's `output.text` is what it adds, from every framework.
+
+        Args:
+            model: The endpoint's name, as `models.list` shows it; a slash in it is fine here.
+            prompt: The text to complete.
+            max_new_tokens: Tokens to generate at most.
+            temperature: 0 (the likeliest token each time) to 1 (as the model would have it).
+            timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
+            **options: The fields of `CompletionOptions`; what is left out is the server's choice.
+
+        Raises:
+            StreamError: The server reported an error after the stream had begun.
+            StreamTruncatedError: The stream ended before the completion was finished.
+            LLMEngineError: Whatever `create` raises, on entering.
+        """
+        request = _request("stream", model, prompt, max_new_tokens, temperature, timeout, options)
+        return StreamOperation(request, CompletionReader)
+
+
+def _request(
+    mode: str,
+    model: str,
+    prompt: str,
+    max_new_tokens: int,
+    temperature: float,
+    timeout: TimeoutLike | None,
+    options: Mapping[str, Any],
+) -> Request:
+    if not model:  # the gateway reads an empty name as "any endpoint"
+        raise InvalidArgumentError("The model's name is empty.")
+    body = {"prompt": prompt, "max_new_tokens": max_new_tokens, "temperature": temperature}
+    return Request(
+        method="POST",
+        path=f"/v1/llm/completions-{mode}",
+        query={"model_endpoint_name": model},
+        json=body | given(options, CompletionOptions),
+        timeout=timeout,
+    )
