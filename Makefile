@@ -1,0 +1,69 @@
+# `make demo` and `make test` do everything they need by themselves; `make help` lists the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+# A package index to take torch from. On Linux the standard index brings several GB of CUDA libraries that a laptop does not need;
+# `make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu` takes the CPU build. Elsewhere the standard index has it.
+TORCH_INDEX ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+WORKERS ?= 2
+
+.PHONY: help demo test lint types layers pytest test-lowest constraints clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.demo ## Ask a LangChain chain about a text, answered by the embedded engine
+	@echo "== Starting the embedded engine and asking it (cookbook/quickstart.py)"
+	@$(BIN)/python cookbook/quickstart.py
+
+test: lint types layers pytest ## Everything that CI runs
+
+lint: $(VENV)/.dev ## Check style
+	@echo "== ruff"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## Check types
+	@echo "== pyright"
+	@$(BIN)/pyright
+
+layers: $(VENV)/.dev ## Check who imports whom
+	@echo "== import-linter"
+	@$(BIN)/lint-imports
+
+pytest: $(VENV)/.dev ## Run the tests
+	@echo "== pytest"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
+
+test-lowest: $(VENV)/.dev ## Run the tests with the lowest versions that pyproject.toml declares
+	@echo "== The lowest declared versions"
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-lowest
+	UV_FIND_LINKS="$${PIP_FIND_LINKS:-}" $(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python \
+		--resolution lowest-direct --editable '.[all]' --group test
+	$(VENV)-lowest/bin/python -m pytest -n $(WORKERS) --dist worksteal -q
+
+constraints: $(VENV)/.dev ## Write constraints.txt from the versions installed now
+	@$(BIN)/python -m pip freeze --exclude-editable --exclude llmengine-integrations | grep -v ' @ ' | sed 's/+cpu$$//' > constraints.txt
+	@echo "== constraints.txt: $$(wc -l < constraints.txt) packages"
+
+clean: ## Remove what the targets made
+	rm -rf $(VENV) $(VENV)-lowest dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+
+$(VENV)/.pip:
+	@echo "== Making a virtual environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/.pip
+	@echo "== Installing the package with its LangChain adapter and the embedded engine (torch is large: a minute or more)"
+	@$(PIP) --editable '.[langchain,engine]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.pip
+	@echo "== Installing the package with every extra and the development tools (torch is large: a minute or more)"
+	@$(PIP) --editable '.[all]' --group dev
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,61 @@
+"""How do I get answers about a text from LLM Engine in a LangChain chain, streamed token by token?
+
+Starts the embedded engine, so it needs no server. To use your own, drop `EmbeddedEngine` and give `LLMEngine` your
+endpoint's name, with LLM_ENGINE_BASE_PATH and SCALE_API_KEY set.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.outputs import GenerationChunk
+from langchain_core.prompts import PromptTemplate
+
+from llmengine_integrations.engine import EmbeddedEngine
+from llmengine_integrations.langchain import LLMEngine
+
+TEXT = (Path(__file__).parent / "data" / "llm_engine.txt").read_text(encoding="utf-8")
+QUESTIONS = {
+    "Where is Scale AI based?": "San Francisco",
+    "When was Scale AI founded?": "2016",
+    "On which port does the embedded engine listen?": "5005",
+    "What is the price of LLM Engine?": "I don't know",
+}
+
+
+class PrintTokens(BaseCallbackHandler):
+    """Prints each token as it comes, with its probability."""
+
+    def on_llm_new_token(self, token: str, *, chunk: Any = None, **_: Any) -> None:
+        """Called by LangChain for every token of a stream."""
+        info = chunk.generation_info if isinstance(chunk, GenerationChunk) else None
+        for log_prob in (info or {}).get("logprobs", {}).get("token_logprobs", []):
+            token += f" ({math.exp(log_prob):.0%})"
+        print(token, end="", flush=True)
+
+
+def main() -> int:
+    """Ask every question; 0 if each answer is right."""
+    prompt = PromptTemplate.from_template("Context: {text}\n\nQuestion: {question}\nAnswer:")
+    wrong = 0
+    with EmbeddedEngine() as engine:
+        print(f"The embedded engine serves {', '.join(engine.models)} at {engine.base_url}\n")
+        llm = LLMEngine(
+            model=engine.models[0], base_url=engine.base_url, api_key=engine.api_key, temperature=0, logprobs=True, stop=["\n"]
+        )
+        chain = prompt.partial(text=TEXT) | llm
+        for question, expected in QUESTIONS.items():
+            print(f"Q: {question}\nA:", end="", flush=True)
+            answer = "".join(chain.stream({"question": question}, config={"callbacks": [PrintTokens()]}))
+            wrong += expected not in answer
+            print("\n")
+    print("The engine has stopped." + (f" {wrong} answers were wrong." if wrong else ""))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
