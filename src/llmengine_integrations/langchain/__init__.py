@@ -1,0 +1,34 @@
+"""LLM Engine's models for LangChain: `LLMEngine`, a completion model.
+
+Names load at first use, so that importing one part never pays for another. Needs the extra:
+`pip install "llmengine-integrations[langchain]"`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+try:
+    import_module("langchain_core")  # says here what every module below would say less clearly
+except ImportError as error:
+    raise ImportError(
+        'The LangChain adapter needs langchain-core: pip install "llmengine-integrations[langchain]"'
+    ) from error
+
+if TYPE_CHECKING:
+    from .llm import LLMEngine
+
+__all__ = ["LLMEngine"]
+
+_MODULES = {"LLMEngine": ".llm"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

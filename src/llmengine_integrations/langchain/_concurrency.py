@@ -1,0 +1,51 @@
+"""Many calls at once, at most so many at a time, in order; the first error ends the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import as_completed
+from typing import TypeVar
+
+from langchain_core.runnables.config import ContextThreadPoolExecutor
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def map_threads(function: Callable[[T], R], items: Sequence[T], limit: int) -> list[R]:
+    """Call `function` with each item, in threads that see the caller's context variables.
+
+    After an error no further call begins; those that run cannot be stopped and are waited for, so that nothing runs on afterwards.
+    """
+    if len(items) == 1 or limit == 1:
+        return [function(item) for item in items]
+    with ContextThreadPoolExecutor(max_workers=limit) as executor:
+        futures = [executor.submit(function, item) for item in items]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+        return [future.result() for future in futures]
+
+
+async def map_tasks(function: Callable[[T], Awaitable[R]], items: Sequence[T], limit: int) -> list[R]:
+    """Await `function` with each item, in tasks. After an error, or when cancelled, the others are cancelled and waited for."""
+    if len(items) == 1:
+        return [await function(items[0])]
+    slots = asyncio.Semaphore(limit)
+
+    async def one(item: T) -> R:
+        async with slots:
+            return await function(item)
+
+    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

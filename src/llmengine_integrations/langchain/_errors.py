@@ -1,0 +1,168 @@
+"""Core's errors, raised in this adapter as classes that are LangChain's too. The one place where the two trees meet.
+
+Each class below bears core's name and is both: `except errors.NotFoundError` and `except ModelNotFoundError` catch it alike. LangChain's
+fallbacks and retry middleware read `is_retryable`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from langchain_core import exceptions
+from langchain_core.exceptions import ContextOverflowError
+
+from .. import errors
+
+if TYPE_CHECKING or hasattr(exceptions, "ModelError"):
+    from langchain_core.exceptions import (
+        ModelAPIError,
+        ModelAuthenticationError,
+        ModelConnectionError,
+        ModelError,
+        ModelInvalidRequestError,
+        ModelNotFoundError,
+        ModelPermissionDeniedError,
+        ModelRateLimitError,
+        ModelTimeoutError,
+    )
+else:  # langchain-core before 1.6
+    from ._model_errors import (
+        ModelAPIError,
+        ModelAuthenticationError,
+        ModelConnectionError,
+        ModelError,
+        ModelInvalidRequestError,
+        ModelNotFoundError,
+        ModelPermissionDeniedError,
+        ModelRateLimitError,
+        ModelTimeoutError,
+    )
+
+
+class InvalidArgumentError(errors.InvalidArgumentError, ModelInvalidRequestError):
+    """A call that no server could answer, refused before sending."""
+
+
+class APIConnectionError(errors.APIConnectionError, ModelConnectionError):
+    """No reply, or it broke off."""
+
+
+class APITimeoutError(errors.APITimeoutError, ModelTimeoutError):
+    """No reply in time."""
+
+
+class APIStatusError(errors.APIStatusError, ModelError):
+    """A status that has no class of its own."""
+
+
+class BadRequestError(errors.BadRequestError, ModelInvalidRequestError):
+    """400."""
+
+
+class PromptTooLongError(BadRequestError, ContextOverflowError):
+    """400, because the prompt does not fit into the model's context."""
+
+
+class AuthenticationError(errors.AuthenticationError, ModelAuthenticationError):
+    """401."""
+
+
+class PermissionDeniedError(errors.PermissionDeniedError, ModelPermissionDeniedError):
+    """403."""
+
+
+class NotFoundError(errors.NotFoundError, ModelNotFoundError):
+    """404."""
+
+
+class ConflictError(errors.ConflictError, ModelError):
+    """409."""
+
+
+class GoneError(errors.GoneError, ModelNotFoundError):
+    """410: the endpoint is retired."""
+
+
+class ValidationError(errors.ValidationError, ModelInvalidRequestError):
+    """422."""
+
+
+class RateLimitError(errors.RateLimitError, ModelRateLimitError):
+    """429."""
+
+
+class ServerError(errors.ServerError, ModelAPIError):
+    """5xx."""
+
+
+class StreamError(errors.StreamError, ModelAPIError):
+    """The server failed inside a stream."""
+
+
+class StreamRefusedError(errors.StreamError, ModelInvalidRequestError):
+    """The model server refused the request, and said so inside the stream."""
+
+
+class StreamTruncatedError(errors.StreamTruncatedError, ModelConnectionError):
+    """A stream ended before it was finished."""
+
+
+class InvalidResponseError(errors.InvalidResponseError, ModelAPIError):
+    """A success status, but no valid reply."""
+
+
+_BOTH: dict[type[errors.LLMEngineError], type[errors.LLMEngineError]] = {
+    errors.InvalidArgumentError: InvalidArgumentError,
+    errors.APIConnectionError: APIConnectionError,
+    errors.APITimeoutError: APITimeoutError,
+    errors.APIStatusError: APIStatusError,
+    errors.BadRequestError: BadRequestError,
+    errors.AuthenticationError: AuthenticationError,
+    errors.PermissionDeniedError: PermissionDeniedError,
+    errors.NotFoundError: NotFoundError,
+    errors.ConflictError: ConflictError,
+    errors.GoneError: GoneError,
+    errors.ValidationError: ValidationError,
+    errors.RateLimitError: RateLimitError,
+    errors.ServerError: ServerError,
+    errors.StreamError: StreamError,
+    errors.StreamTruncatedError: StreamTruncatedError,
+    errors.InvalidResponseError: InvalidResponseError,
+}
+
+# What vLLM ("This model's maximum context length is ...") and text-generation-inference ("`inputs` must have less than ... tokens",
+# "`inputs` tokens + `max_new_tokens` must be <= ...") say; the gateway passes it on.
+_TOO_LONG = re.compile(r"maximum context length|`inputs` must have less than|`inputs` tokens \+ `max_new_tokens`")
+
+
+@contextmanager
+def langchain_errors() -> Generator[None]:
+    """Raise core's errors as classes that are LangChain's too, with every attribute, from the original."""
+    try:
+        yield
+    except errors.LLMEngineError as error:
+        kind = _kind(error)
+        if kind is None:
+            raise
+        raise _as(kind, error) from error
+
+
+def _kind(error: errors.LLMEngineError) -> type[errors.LLMEngineError] | None:
+    match error:
+        case errors.BadRequestError() if _TOO_LONG.search(error.message):
+            return PromptTooLongError
+        case errors.StreamError(status_code=int(status)) if 400 <= status < 500:  # noqa: PLR2004 - HTTP's own classes
+            return StreamRefusedError
+        case _:
+            return _BOTH.get(type(error))
+
+
+def _as(kind: type[errors.LLMEngineError], error: errors.LLMEngineError) -> errors.LLMEngineError:
+    """The same error as an instance of `kind`, whatever arguments its class takes."""
+    raised = kind.__new__(kind, *error.args)
+    raised.args = error.args
+    vars(raised).update(vars(error))
+    return raised

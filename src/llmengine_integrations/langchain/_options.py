@@ -1,0 +1,71 @@
+"""What a call asks for: the model's fields with the call's own keyword arguments over them. Pure functions over plain dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from ..wire.completions import CompletionOptions
+
+ALIASES = {
+    "model_name": "model",
+    "max_tokens": "max_new_tokens",
+    "stop_sequences": "stop",
+    "return_token_log_probs": "logprobs",
+}
+"""Other names of fields: LangChain's, or those on the wire."""
+REQUIRED = ("model", "temperature", "max_new_tokens")
+FIELDS = (*REQUIRED, *(ALIASES.get(name, name) for name in CompletionOptions.__annotations__))
+"""The fields that shape an answer; all of them identify a cached one."""
+
+_UNSET_BY_NONE = frozenset(FIELDS) - {*REQUIRED, "stop"}
+_GUIDED = frozenset(name for name in FIELDS if name.startswith("guided_"))
+_PER_CALL = (*FIELDS, "timeout")
+
+
+def canonical(stop: Sequence[str] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A call's keyword arguments under the names of the fields.
+
+    None leaves `model`, `temperature`, `max_new_tokens`, `stop` and `timeout` as the model has them, and any other option to the server.
+
+    Raises:
+        TypeError: One of them is unknown, or given under two names.
+    """
+    given: dict[str, Any] = {} if stop is None else {"stop": stop}
+    for key, value in options.items():
+        name = ALIASES.get(key, key)
+        check_known(key, (*_PER_CALL, *ALIASES))
+        if name in given:
+            raise TypeError(f"{name!r} is given twice, once as {key!r}")
+        if value is not None or name in _UNSET_BY_NONE:
+            given[name] = value
+    return given
+
+
+def check_known(name: str, known: Iterable[str]) -> None:
+    """Refuse a misspelt name, as Python does a misspelt keyword argument.
+
+    Raises:
+        TypeError: It is none of the known ones; the message names the closest.
+    """
+    names = list(known)
+    if name not in names:
+        close = get_close_matches(name, names, n=1)
+        raise TypeError(f"unexpected keyword argument {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+
+
+def merged(fields: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with what a call gives over them. A guided option replaces whichever the fields have: the server takes one."""
+    if not _GUIDED.isdisjoint(given):
+        fields = {name: None if name in _GUIDED else value for name, value in fields.items()}
+    return {**fields, **given}
+
+
+def request(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as `completions.create` and `completions.stream` take them."""
+    return {
+        **{name: value for name, value in params.items() if name not in {"stop", "logprobs"}},
+        "stop_sequences": params["stop"] or None,
+        "return_token_log_probs": params["logprobs"] or None,  # TensorRT-LLM endpoints refuse the field
+    }

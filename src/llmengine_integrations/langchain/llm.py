@@ -1,0 +1,257 @@
+"""The completion model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
+from typing import Any, Self
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LangSmithParams
+from langchain_core.outputs import GenerationChunk, LLMResult
+from pydantic import AliasChoices, Field, model_validator
+from typing_extensions import override
+
+from .. import __version__
+from ..wire.completions import Completion
+from . import _options
+from ._base_llm import PerCallLLM
+from ._concurrency import map_tasks, map_threads
+from ._connection import Connected
+from ._errors import langchain_errors
+from ._generations import Chunks, llm_result
+
+
+class LLMEngine(Connected, PerCallLLM):
+    r"""A completion model served by LLM Engine.
+
+    Setup:
+        ```bash
+        pip install "llmengine-integrations[langchain]"
+        export SCALE_API_KEY="..."            # a server on this machine needs none
+        export LLM_ENGINE_BASE_PATH="https://llm-engine.example.com"
+        ```
+
+    Key init args - completion params:
+        model: The endpoint's name. Alias `model_name`.
+        temperature: 0 (the likeliest token each time) to 1; 0.2 by default.
+        max_new_tokens: Tokens to generate at most; 256 by default. Alias `max_tokens`.
+        stop: Strings that end the text. Alias `stop_sequences`.
+        logprobs: Whether to return the tokens' log-probabilities. Alias `return_token_log_probs`.
+        top_k, top_p, presence_penalty, frequency_penalty, include_stop_str_in_output, skip_special_tokens: See the fields below.
+        guided_json, guided_regex, guided_choice, guided_grammar: What the text must look like; at most one of them.
+
+    Key init args - client params:
+        base_url, api_key, timeout, max_retries: As `llmengine_integrations.Client` takes them, defaults and environment included.
+        max_concurrency: Requests at a time for the prompts of one `batch`, `abatch`, `generate` or `agenerate`; 8 by default.
+        client, async_client: Clients of your own, which then win over the four fields above.
+
+    Instantiate:
+        ```python
+        from llmengine_integrations.langchain import LLMEngine
+
+        llm = LLMEngine(model="llama-2-7b", temperature=0, max_new_tokens=64, stop=["\n\n"])
+        ```
+
+    Invoke:
+        ```python
+        llm.invoke("The capital of France is")
+        llm.invoke("The capital of France is", max_tokens=5, temperature=0.7)  # for this call only
+        ```
+        Every completion param can be given per call, under its name or alias, and `timeout` too; it wins over the instance's. `stop`
+        replaces the instance's (`[]` for none at all). A misspelt name raises TypeError.
+
+    Stream:
+        ```python
+        for text in llm.stream("The capital of France is"):
+            print(text, end="", flush=True)
+        ```
+        A stream that breaks off raises; it never passes for a short text. Leaving the loop closes the connection.
+
+    Async:
+        ```python
+        await llm.ainvoke("The capital of France is")
+        async for text in llm.astream("The capital of France is"): ...
+        await llm.abatch(["The capital of France is", "The capital of Peru is"], config={"max_concurrency": 2})
+        ```
+        Native: no threads. Who leaves an `async for` early calls `aclose()` on the stream, as with any async generator.
+
+    Batch:
+        ```python
+        llm.batch(["One", "Two", "Three"], return_exceptions=True)
+        ```
+        A run of its own for each prompt, so that callbacks, usage and errors are each prompt's own.
+
+    Token usage:
+        ```python
+        result = llm.generate(["The capital of France is"])
+        result.llm_output["token_usage"]  # {'prompt_tokens': 5, 'completion_tokens': 7, 'total_tokens': 12}
+        result.generations[0][0].generation_info["token_usage"]  # of one prompt; in streams on the last chunk
+        ```
+
+    Logprobs:
+        ```python
+        result = llm.generate(["The capital of France is"], logprobs=True)
+        result.generations[0][0].generation_info["logprobs"]  # {'tokens': [' Paris'], 'token_logprobs': [-0.01]}
+        ```
+
+    Response metadata:
+        `generation_info` also holds `finish_reason` ("stop", or "length" when all of `max_new_tokens` were used; None where the endpoint
+        does not count tokens), `model_name` and `request_id`. It has the same keys in streams, at the end.
+
+    Counting tokens:
+        `get_num_tokens` counts with `custom_get_token_ids`, such as a tokenizer's `encode`. Without it LangChain estimates with GPT-2.
+
+    Serialization:
+        No key is in what `dumps`, `repr`, traces and pickles hold; whatever is loaded takes it from `SCALE_API_KEY`.
+
+        ```python
+        loads(dumps(llm), allowed_objects=[LLMEngine], valid_namespaces=["llmengine_integrations"])
+        ```
+
+    Errors:
+        Those of `llmengine_integrations.errors`, which here are LangChain's `Model*Error` classes as well, with `is_retryable`.
+
+        ```python
+        llm.with_fallbacks([other], exceptions_to_handle=(ModelNotFoundError,))
+        ```
+
+    Raises:
+        ConfigurationError: No key is set for a server beyond loopback, or the base URL is none.
+        TypeError: There is no such field.
+        pydantic.ValidationError: A field has the wrong type. Ranges are the server's to check.
+    """
+
+    model: str = Field(validation_alias=AliasChoices("model", "model_name"))
+    """The endpoint's name."""
+    temperature: float = 0.2
+    """0 (the likeliest token each time) to 1 (as the model would have it)."""
+    max_new_tokens: int = Field(default=256, validation_alias=AliasChoices("max_new_tokens", "max_tokens"))
+    """Tokens to generate at most."""
+    logprobs: bool | None = Field(default=None, validation_alias=AliasChoices("logprobs", "return_token_log_probs"))
+    """Whether to return each token with its natural log-probability. Not on TensorRT-LLM."""
+    top_k: int | None = None
+    """Sample among the k likeliest tokens; -1 considers all. Needs temperature > 0."""
+    top_p: float | None = None
+    """Sample among the likeliest tokens that together reach this probability, (0, 1]. Needs temperature > 0."""
+    presence_penalty: float | None = None
+    """Penalty for tokens that occurred at all, 0 to 2. vLLM and LightLLM only."""
+    frequency_penalty: float | None = None
+    """Penalty for each occurrence of a token, 0 to 2. vLLM and LightLLM only."""
+    include_stop_str_in_output: bool | None = None
+    """Whether the text keeps the stop string that ended it. vLLM only."""
+    skip_special_tokens: bool | None = None
+    """Whether to leave special tokens out of the text; the server's default is True. vLLM only."""
+    guided_json: dict[str, Any] | None = None
+    """A JSON schema that the text must satisfy. vLLM only."""
+    guided_regex: str | None = None
+    """A regular expression that the text must match. vLLM only."""
+    guided_choice: list[str] | None = None
+    """The strings of which the text must be one. vLLM only."""
+    guided_grammar: str | None = None
+    """A context-free grammar that the text must follow. vLLM only."""
+
+    @model_validator(mode="after")
+    def _set_llmengine_version(self) -> Self:
+        if hasattr(self, "_add_version"):  # since langchain-core 1.5
+            self._add_version("llmengine-integrations", __version__)
+        return self
+
+    @property
+    @override
+    def _llm_type(self) -> str:
+        return "llmengine"
+
+    @property
+    @override
+    def _identifying_params(self) -> dict[str, Any]:
+        """What a cached answer depends on, and what traces show."""
+        return {"base_url": self._connected().base_url, **self._params(None, self._call_options)}
+
+    @override
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = self._params(stop, kwargs)
+        traced = LangSmithParams(
+            ls_provider="llmengine",
+            ls_model_type="llm",
+            ls_model_name=params["model"],
+            ls_temperature=params["temperature"],
+            ls_max_tokens=params["max_new_tokens"],
+        )
+        if params["stop"]:
+            traced["ls_stop"] = params["stop"]
+        return traced
+
+    def _params(self, stop: list[str] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+        fields = {name: getattr(self, name) for name in _options.FIELDS}
+        return _options.merged(fields, _options.canonical(stop, options))
+
+    @override
+    def _generate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        params = self._params(stop, kwargs)
+        create, arguments = self._connected().client.completions.create, _options.request(params)
+
+        def complete(prompt: str) -> Completion:
+            return create(prompt=prompt, **arguments)
+
+        with langchain_errors():
+            return llm_result(map_threads(complete, prompts, self.max_concurrency), params)
+
+    @override
+    async def _agenerate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        params = self._params(stop, kwargs)
+        create, arguments = self._connected().async_client.completions.create, _options.request(params)
+
+        async def complete(prompt: str) -> Completion:
+            return await create(prompt=prompt, **arguments)
+
+        with langchain_errors():
+            return llm_result(await map_tasks(complete, prompts, self.max_concurrency), params)
+
+    @override
+    def _stream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[GenerationChunk]:
+        params = self._params(stop, kwargs)
+        chunks, stream = Chunks(params), self._connected().client.completions.stream
+        with langchain_errors(), stream(prompt=prompt, **_options.request(params)) as events:
+            for chunk in chunks.read(events):
+                if run_manager is not None:
+                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+
+    @override
+    async def _astream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[GenerationChunk]:
+        params = self._params(stop, kwargs)
+        chunks, stream = Chunks(params), self._connected().async_client.completions.stream
+        with langchain_errors():
+            async with (
+                stream(prompt=prompt, **_options.request(params)) as events,
+                aclosing(chunks.aread(events)) as read,
+            ):
+                async for chunk in read:
+                    if run_manager is not None:
+                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from llmengine_integrations import AsyncClient, Client
+from llmengine_integrations.langchain import LLMEngine
+
+from .gateway import Gateway
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch):
+    for name in ("LLM_ENGINE_BASE_PATH", "LLM_ENGINE_SERVE_BASE_PATH", "SCALE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def gateway():
+    return Gateway()
+
+
+@pytest.fixture
+def make_llm(gateway):
+    """Makes models over the stand-in gateway."""
+    transport = httpx.MockTransport(gateway)
+
+    def make(**fields):
+        retries = fields.pop("max_retries", 0)
+        client = Client(max_retries=retries, http_client=httpx.Client(transport=transport))
+        async_client = AsyncClient(max_retries=retries, http_client=httpx.AsyncClient(transport=transport))
+        return LLMEngine(**{"model": "llama-2-7b", "client": client, "async_client": async_client} | fields)
+
+    return make
+
+
+@pytest.fixture
+def llm(make_llm):
+    return make_llm()
