@@ -4,8 +4,8 @@ This package itself holds the client; the adapters and the embedded engine are i
 `llmengine_integrations.langchain`, `llmengine_integrations.llama_index`, `llmengine_integrations.engine`.
 """
 
+from . import errors
 from ._version import __version__
-from .core import errors
 from .core.client import AsyncClient, Client
 
 __all__ = ["AsyncClient", "Client", "__version__", "errors"]

@@ -6,16 +6,18 @@ aiohttp is imported with the first request: importing it costs as much as httpx 
 from __future__ import annotations
 
 import asyncio
-import os
+import socket
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import WeakKeyDictionary, ref
 
 import httpx
 
-from .errors import APIConnectionError, APITimeoutError
+from ._io import CUT_OFF, IDLE, KEEPALIVE, NO_REPLY, reason, timeout_reason
+from ._upload import Multipart
+from .errors import APIConnectionError, APITimeoutError, InvalidResponseError, LLMEngineError
 
 if TYPE_CHECKING:
     import aiohttp
@@ -32,13 +34,43 @@ def own_errors() -> Generator[None]:
 
     try:
         yield
-    except TimeoutError as error:  # aiohttp's own timeouts are subclasses
-        sent = not isinstance(error, aiohttp.ConnectionTimeoutError)
-        raise APITimeoutError(str(error) or "No reply in time.", sent=sent) from error
-    except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
-        raise APIConnectionError(str(error), sent=False) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise APIConnectionError(str(error) or type(error).__name__) from error
+    except (aiohttp.ClientError, OSError) as error:  # its timeouts are the builtin one, thus OSErrors
+        raise _own(error) from error
+
+
+def _own(error: Exception) -> LLMEngineError:  # noqa: PLR0911 - one row an error
+    import aiohttp  # noqa: PLC0415 - as above
+    from aiohttp.http_exceptions import ContentEncodingError  # noqa: PLC0415 - as above
+
+    match error:
+        case TimeoutError():
+            sent = not isinstance(error, aiohttp.ConnectionTimeoutError)
+            return APITimeoutError(timeout_reason(sent=sent), sent=sent)
+        case aiohttp.ClientConnectorError() | aiohttp.InvalidURL():
+            return APIConnectionError(reason(error), sent=False)
+        case aiohttp.ClientHttpProxyError():  # its text has the proxy's URL, password included
+            return APIConnectionError(f"The proxy refused: {error.status} {error.message}", sent=False)
+        case aiohttp.ServerDisconnectedError():
+            return APIConnectionError(NO_REPLY)
+        case aiohttp.ClientPayloadError(__cause__=ContentEncodingError() as broken):
+            return InvalidResponseError(f"The reply's content encoding is broken: {broken.message}")
+        case aiohttp.ClientPayloadError(__cause__=cause) if not isinstance(cause, OSError):
+            return APIConnectionError(CUT_OFF)
+        case aiohttp.ClientResponseError():  # no HTTP; its text has the URL with the query
+            return APIConnectionError(f"The reply is no HTTP: {error.message}")
+        case _:
+            return APIConnectionError(reason(error))
+
+
+@contextmanager
+def _failing(content: object) -> Generator[None]:
+    """Raise what reading the body failed with: aiohttp says only that the connection broke."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(content, Multipart) and content.failure is not None:
+            raise content.failure from error
+        raise
 
 
 class _Reply:
@@ -68,12 +100,14 @@ class _Open:
 
 
 class AiohttpBackend:
-    """One aiohttp session for each event loop that uses the client, closed with the client or with its loop."""
+    """One aiohttp session for each event loop that uses the client, closed with the client or with its loop.
+
+    That takes care of forks too: a child runs a loop of its own.
+    """
 
     def __init__(self, *, secure: bool, proxy: str | None = None) -> None:
         self._secure = secure
         self._proxy = proxy
-        self._pid = os.getpid()
         self._open: WeakKeyDictionary[asyncio.AbstractEventLoop, _Open] = WeakKeyDictionary()
 
     async def send(self, outgoing: Outgoing) -> AsyncIncoming:
@@ -84,11 +118,12 @@ class AiohttpBackend:
         session = await self._session()
         timeouts = outgoing.timeouts
         total = None if timeouts.connect is None or timeouts.pool is None else timeouts.connect + timeouts.pool
-        with own_errors():
+        content = outgoing.whole()
+        with _failing(content), own_errors():
             response = await session.request(
                 outgoing.method,
                 URL(outgoing.url, encoded=True),
-                data=outgoing.content,
+                data=content.achunks() if isinstance(content, Multipart) else content,
                 headers=outgoing.headers,
                 allow_redirects=False,
                 proxy=self._proxy,
@@ -98,41 +133,64 @@ class AiohttpBackend:
             )
         return _Reply(response)
 
+    def elsewhere(self, proxy: str | None) -> AiohttpBackend:
+        """Connections of their own, with certificates checked whatever the base URL is."""
+        return AiohttpBackend(secure=True, proxy=proxy)
+
     async def close(self) -> None:
         """Close this loop's connections; a later call opens new ones."""
         if opened := self._open.pop(asyncio.get_running_loop(), None):
             await opened.lifeline.aclose()
 
     async def _session(self) -> aiohttp.ClientSession:
-        if self._pid != os.getpid():  # a fork: the sockets are the parent's
-            self._pid = os.getpid()
-            self._open.clear()
         loop = asyncio.get_running_loop()
         opened = self._open.get(loop)
         if opened is None or opened.session.closed:
-            opened = self._open[loop] = await _open_session(secure=self._secure)
+            session = _open_session(secure=self._secure)
+            opened = self._open[loop] = _Open(session, _lifeline(session, ref(self._open)))
+            await anext(opened.lifeline)
         return opened.session
 
 
-async def _open_session(*, secure: bool) -> _Open:
+def _open_session(*, secure: bool) -> aiohttp.ClientSession:
     import aiohttp  # noqa: PLC0415 - see the module's docstring
 
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, ssl=httpx.create_ssl_context() if secure else True),
+        connector=aiohttp.TCPConnector(
+            limit=_MAX_CONNECTIONS,
+            keepalive_timeout=IDLE,
+            ssl=httpx.create_ssl_context() if secure else True,
+            socket_factory=_socket,
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
     )
-    lifeline = _lifeline(session)
-    await anext(lifeline)
-    return _Open(session, lifeline)
+    # aiohttp would send GET, PUT and DELETE again by itself: nobody else's retries hide under ours. There is no public switch.
+    session._retry_connection = False  # noqa: SLF001
+    return session
 
 
-async def _lifeline(session: aiohttp.ClientSession) -> AsyncGenerator[None]:
+def _socket(address: tuple[Any, ...]) -> socket.socket:
+    family, kind, protocol, *_ = address
+    opened = socket.socket(family, kind, protocol)
+    for option in KEEPALIVE:
+        opened.setsockopt(*option)
+    return opened
+
+
+_Sessions: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, _Open]
+
+
+async def _lifeline(session: aiohttp.ClientSession, sessions: ref[_Sessions]) -> AsyncGenerator[None]:
     """Closes the session when it is closed itself, which the event loop does with every async generator when it shuts down.
 
-    So a client that nobody closed leaves no open connection behind when `asyncio.run` ends.
+    So a client that nobody closed leaves no open connection behind when `asyncio.run` ends, and holds no ended loop.
     """
+    loop = asyncio.get_running_loop()
     try:
         yield
     finally:
+        known = sessions()
+        if known is not None and (opened := known.get(loop)) is not None and opened.session is session:
+            del known[loop]
         await session.close()

@@ -6,11 +6,15 @@ no redirect, tries nothing twice and adds no header but those of the connection.
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ._timeouts import Timeouts
+from ._upload import Multipart
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +24,14 @@ class Outgoing:
     method: str
     url: str
     """Absolute and encoded; sent as it is."""
-    headers: Mapping[str, str]
-    content: bytes | None
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes | Multipart | None = field(repr=False)
     timeouts: Timeouts
+
+    def whole(self) -> bytes | Multipart | None:
+        """The body, in one piece if it is a small form."""
+        content = self.content
+        return b"".join(content.chunks()) if isinstance(content, Multipart) and content.small else content
 
 
 class Incoming(Protocol):
@@ -70,6 +79,10 @@ class Backend(Protocol):
         """Send it and wait for the reply's headers."""
         ...
 
+    def elsewhere(self, proxy: str | None) -> Backend:
+        """A backend for hosts other than the gateway: with the user's network settings, and nothing that identifies the user."""
+        ...
+
     def close(self) -> None:
         """Close every connection of ours."""
         ...
@@ -82,6 +95,43 @@ class AsyncBackend(Protocol):
         """Send it and wait for the reply's headers."""
         ...
 
+    def elsewhere(self, proxy: str | None) -> AsyncBackend:
+        """A backend for hosts other than the gateway: with the user's network settings, and nothing that identifies the user."""
+        ...
+
     async def close(self) -> None:
         """Close every connection of ours on this loop."""
         ...
+
+
+CUT_OFF = "The connection ended before the reply was complete."
+NO_REPLY = "The server closed the connection without a reply."
+
+IDLE = 4.0
+"""Seconds that an unused connection is kept: servers built on uvicorn close theirs after 5, and what is sent at that moment is lost."""
+
+KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
+    (socket.IPPROTO_TCP, getattr(socket, name), seconds)
+    for name, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPALIVE", 60), ("TCP_KEEPINTVL", 30))
+    if hasattr(socket, name)  # macOS says TCP_KEEPALIVE where Linux says TCP_KEEPIDLE
+]
+"""Socket options: a cold model leaves a connection silent for minutes, which routers on the way would forget it for."""
+
+
+def timeout_reason(*, sent: bool) -> str:
+    """What a timeout means."""
+    return "No reply in time." if sent else "No connection in time."
+
+
+def reason(error: BaseException) -> str:
+    """Why the network failed, in the operating system's words: each library wraps them in its own."""
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(cause)
+    for found in reversed(chain):
+        if isinstance(found, ssl.SSLError):
+            return f"TLS failed: {getattr(found, 'verify_message', '') or found.reason or found.strerror}"
+        if isinstance(found, OSError) and found.strerror:
+            # An address is no part of the reason, but asyncio writes it into strerror.
+            return os.strerror(found.errno) if found.errno and found.errno > 0 else found.strerror
+    return str(error) or type(error).__name__

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from ._timeouts import TimeoutLike
+from ._upload import Multipart
 from .errors import InvalidArgumentError, InvalidResponseError
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
@@ -26,15 +27,18 @@ class Request:
     """One HTTP request below the base URL.
 
     `repeatable` says whether it may be sent again after it may have reached the server: true of reads and of inference, false
-    of whatever creates something (the gateway starts batch jobs before it fails to answer).
+    of whatever creates something (the gateway starts batch jobs before it fails to answer). `at_most` caps the timeout, in seconds,
+    whoever set it: who waits for something until a deadline waits no longer for a reply.
     """
 
     method: str
     path: str
     query: Mapping[str, str] | None = None
     json: object = None
+    form: Multipart | None = None
     repeatable: bool = True
     timeout: TimeoutLike | None = None
+    at_most: float | None = None
 
     @property
     def target(self) -> str:
@@ -44,9 +48,18 @@ class Request:
         return f"{self.path}?" + "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in self.query.items())
 
     @property
-    def content(self) -> bytes | None:
-        """The body's bytes."""
+    def content(self) -> bytes | Multipart | None:
+        """The body: its bytes, or the form that makes them while they are sent."""
+        if self.form is not None:
+            return self.form
         return None if self.json is None else to_json(self.json)
+
+    @property
+    def content_headers(self) -> dict[str, str]:
+        """The headers that go with the body."""
+        if self.form is not None:
+            return self.form.headers
+        return {} if self.json is None else {"content-type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +132,8 @@ def path_segment(value: str, what: str) -> str:
     return quote(value, safe="")
 
 
-def given(options: Mapping[str, Any], known: type[Any]) -> dict[str, Any]:
-    """The options that are set, checked against the names of a `TypedDict`.
+def given(options: Mapping[str, Any], known: type[Any], *also: str) -> dict[str, Any]:
+    """The options that are set, checked against the names of a `TypedDict`; `also` are names to suggest beside those.
 
     Raises:
         TypeError: One of them is unknown, as Python itself raises for a misspelt keyword argument.
@@ -128,7 +141,7 @@ def given(options: Mapping[str, Any], known: type[Any]) -> dict[str, Any]:
     names: Mapping[str, Any] = known.__annotations__
     for name in options:
         if name not in names:
-            close = get_close_matches(name, names, n=1)
+            close = get_close_matches(name, [*names, *also], n=1)
             raise TypeError(
                 f"unexpected keyword argument {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
             )

@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
+from types import MethodType
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from pydantic import BaseModel
 
-from ._flow import Flow
+from ._flow import Feed, Flow
 from ._operation import Operation, StreamOperation
-from ._transport import AsyncTransport, SyncTransport
+
+if TYPE_CHECKING:
+    from ._async_transport import AsyncTransport
+    from ._sync_transport import SyncTransport
 
 P = ParamSpec("P")
 T = TypeVar("T")
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
-TransportT = TypeVar("TransportT", bound=SyncTransport | AsyncTransport)
+TransportT = TypeVar("TransportT", bound="SyncTransport | AsyncTransport")
 
 
 class Resource(Generic[TransportT]):
@@ -33,28 +37,34 @@ class Resource(Generic[TransportT]):
 
 
 class _Endpoint(Generic[P]):
-    """What the three descriptors share: they look like the method that they wrap, and bind it to a way of running it."""
+    """What the descriptors share: they look like the method that they wrap, and bind it to a way of running it."""
+
+    returns: ClassVar[str] = "{}"
+    """What a call returns, as `help()` shows it, of the type that the method's value is for."""
 
     def __init__(self, build: Callable[Concatenate[Any, P], Any]) -> None:
         self.build = build
+        self._call: Callable[..., Any] | None = None
         functools.update_wrapper(cast("Callable[..., Any]", self), build)
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.__signature__ = _expanded_signature(self.build)
-        self._name = name
+        self.__signature__ = _expanded_signature(self.build, self.returns)
 
     def _bind(self, resource: Resource[Any] | None, run: str) -> Any:
         if resource is None:
             return self
-        runner, build = getattr(resource._transport, run), self.build  # noqa: SLF001 - one class in two parts
+        self._call = self._call or self._calling(run)
+        # As Python binds methods. Kept on the resource it would be a cycle, and a client that is dropped would stay open for a while.
+        return MethodType(self._call, resource)
+
+    def _calling(self, run: str) -> Callable[..., Any]:
+        build = self.build
 
         @functools.wraps(build)
-        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return runner(build(resource, *args, **kwargs))
+        def call(resource: Resource[Any], *args: P.args, **kwargs: P.kwargs) -> Any:
+            return getattr(resource._transport, run)(build(resource, *args, **kwargs))  # noqa: SLF001 - one class in two parts
 
-        _, *parameters = self.__signature__.parameters.values()
-        call.__dict__["__signature__"] = self.__signature__.replace(parameters=parameters)
-        resource.__dict__[self._name] = call  # found there before this descriptor from now on
+        call.__dict__["__signature__"] = self.__signature__
         return call
 
 
@@ -79,6 +89,8 @@ class endpoint(_Endpoint[P], Generic[P, ReplyT]):  # noqa: N801 - reads as the d
 
 class stream_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - as above
     """Turn a method that builds a `StreamOperation` into one that opens the stream."""
+
+    returns = "AbstractContextManager[Iterator[{}]]"
 
     def __init__(self, build: Callable[Concatenate[Any, P], StreamOperation[T]]) -> None:
         super().__init__(build)
@@ -115,7 +127,26 @@ class flow_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - as above
         return self._bind(resource, "drive")
 
 
-def _expanded_signature(build: Callable[..., Any]) -> inspect.Signature:
+class follow_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - as above
+    """Turn a generator that emits items on its way into an iterator over them."""
+
+    returns = "Generator[{}]"
+
+    def __init__(self, build: Callable[Concatenate[Any, P], Feed[T]]) -> None:
+        super().__init__(build)
+
+    @overload
+    def __get__(self, resource: None, owner: object) -> Self: ...
+    @overload
+    def __get__(self, resource: Resource[SyncTransport], owner: object) -> Callable[P, Generator[T]]: ...
+    @overload
+    def __get__(self, resource: Resource[AsyncTransport], owner: object) -> Callable[P, AsyncGenerator[T]]: ...
+    def __get__(self, resource: Resource[Any] | None, owner: object) -> Any:
+        """The method itself on the class, a call on a client's resource."""
+        return self._bind(resource, "follow")
+
+
+def _expanded_signature(build: Callable[..., Any], returns: str) -> inspect.Signature:
     """The signature with `**options: Unpack[SomeTypedDict]` spelled out, so that `help()` shows every option and the reply's type."""
     signature = inspect.signature(build)
     parameters: list[inspect.Parameter] = []
@@ -133,5 +164,5 @@ def _expanded_signature(build: Callable[..., Any]) -> inspect.Signature:
             )
             for name, kind in options.__annotations__.items()
         ]
-    returns = str(signature.return_annotation).partition("[")[2].removesuffix("]")  # Operation[Completion]: Completion
-    return signature.replace(parameters=parameters, return_annotation=returns)
+    kind = str(signature.return_annotation).partition("[")[2].removesuffix("]")  # Operation[Completion]: Completion
+    return signature.replace(parameters=parameters, return_annotation=returns.format(kind))

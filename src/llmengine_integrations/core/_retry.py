@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +14,8 @@ from tenacity.stop import stop_base
 
 from ._operation import Request
 from .errors import APIConnectionError, APIStatusError, StreamError, StreamTruncatedError
+
+_log = logging.getLogger("llmengine_integrations")
 
 RETRIED_STATUSES = frozenset({408, 429, 502, 503, 504})
 MAX_RETRY_AFTER = 60.0
@@ -29,6 +32,7 @@ class Policy(TypedDict):
     stop: stop_base
     wait: Callable[[RetryCallState], float]
     retry: retry_base
+    before_sleep: Callable[[RetryCallState], None]
     reraise: bool
 
 
@@ -38,6 +42,7 @@ def policy(request: Request, max_retries: int) -> Policy:
         stop=stop_after_attempt(1 + max_retries),
         wait=wait,
         retry=retry_if_exception(lambda error: is_retryable(error, request)),
+        before_sleep=lambda state: _note(request, state),
         reraise=True,
     )
 
@@ -76,7 +81,7 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
         return float(text)
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = date if date.tzinfo else date.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
@@ -84,3 +89,8 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
 
 def _is_upstream_failure(error: APIStatusError | StreamError) -> bool:
     return error.status_code == 500 and error.message.startswith(_UPSTREAM_FAILURE)  # noqa: PLR2004 - HTTP's own number
+
+
+def _note(request: Request, state: RetryCallState) -> None:
+    kind = type(state.outcome.exception()).__name__ if state.outcome else "nothing"
+    _log.debug("%s %s failed with %s; again in %.1f s", request.method, request.path, kind, state.upcoming_sleep)

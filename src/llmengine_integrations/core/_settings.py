@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from .._version import __version__
@@ -20,6 +22,8 @@ BASE_URL_VARIABLES = ("LLM_ENGINE_BASE_PATH", "LLM_ENGINE_SERVE_BASE_PATH")
 API_KEY_VARIABLE = "SCALE_API_KEY"
 LOCAL_PLACEHOLDER = "local"
 """Sent to a server on loopback when there is no key: an engine without a key accepts any, but not none."""
+_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,7 @@ class Settings:
             api_key=key,
             timeouts=Timeouts.of(timeout),
             max_retries=max_retries,
-            headers={**_headers(key), **{k.lower(): v for k, v in (default_headers or {}).items()}},
+            headers={**_headers(key), **_given_headers(default_headers)},
         )
 
     @property
@@ -75,12 +79,32 @@ class Settings:
         return self.base_url.startswith("https:")
 
     def proxy(self) -> str | None:
-        """The proxy that the environment names for the base URL, if any."""
-        parts = urlsplit(self.base_url)
-        if proxy_bypass(parts.netloc):
+        """The proxy that the environment names for the base URL, if any; never for this machine itself.
+
+        Raises:
+            ConfigurationError: It is of a kind that this client does not speak.
+        """
+        parts, proxies = urlsplit(self.base_url), getproxies()
+        found = proxies.get(parts.scheme) or proxies.get("all")
+        if not found or self.loopback or proxy_bypass(parts.netloc):
             return None
-        proxies = getproxies()
-        return proxies.get(parts.scheme) or proxies.get("all")
+        url = found if "://" in found else f"http://{found}"
+        if (scheme := urlsplit(url).scheme) not in {"http", "https"}:
+            raise ConfigurationError(f"The environment names a {scheme} proxy; pass an http_client that speaks it.")
+        return url
+
+
+def portable(
+    base_url: str | None, timeout: TimeoutLike | None, max_retries: int, default_headers: Mapping[str, str] | None
+) -> dict[str, Any]:
+    """A client's arguments as a pickle may carry them: without credentials, which must not lie in files and queues."""
+    headers = {k: v for k, v in (default_headers or {}).items() if k.lower() not in _SECRET_HEADERS}
+    return {
+        "base_url": normalise_base_url(base_url) if base_url else None,
+        "timeout": timeout,
+        "max_retries": max_retries,
+        "default_headers": headers or None,
+    }
 
 
 def normalise_base_url(url: str) -> str:
@@ -91,16 +115,17 @@ def normalise_base_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url.strip())
-        host, port = parts.hostname, parts.port
+        host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
     except ValueError as error:
         raise ConfigurationError(f"base_url is no valid URL: {error}.") from error
-    if parts.scheme not in {"http", "https"} or not host:
+    if parts.scheme not in {"http", "https"} or not host or " " in host:
         raise ConfigurationError(
             "base_url must be an http(s) URL such as http://127.0.0.1:5005 or https://llm-engine.example.com/path."
         )
     if ":" in host:
         host = f"[{host}]"
-    return urlunsplit((parts.scheme, f"{host}:{port}" if port else host, parts.path.rstrip("/"), "", ""))
+    path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=")
+    return urlunsplit((parts.scheme, f"{host}:{port}" if port else host, path, "", ""))
 
 
 def is_loopback(host: str) -> bool:
@@ -122,6 +147,8 @@ def _api_key(key: str | None, url: str) -> str:
         )
     if not key.strip().isprintable():
         raise ConfigurationError("The API key contains control characters.")
+    if ":" in key and not key.isascii():
+        raise ConfigurationError("The API key has a colon and letters beyond ASCII: no way to send it can hold both.")
     return key.strip()
 
 
@@ -138,3 +165,10 @@ def _headers(key: str) -> dict[str, str]:
         "authorization": f"Bearer {key}" if ":" in key else f"Basic {basic}",
         "user-agent": f"llmengine-integrations/{__version__}",
     } | ({"x-api-key": key} if key.isascii() else {})
+
+
+def _given_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    for name, value in (headers or {}).items():
+        if not _HEADER.fullmatch(f"{name}:{value}"):
+            raise ConfigurationError(f"The default header {name!r} cannot be sent: it must be printable ASCII.")
+    return {name.lower(): value for name, value in (headers or {}).items()}

@@ -15,10 +15,9 @@ class SSEDecoder:
     """Splits a byte stream into events. Lines end with CRLF, LF or CR; comments and other fields are skipped."""
 
     def __init__(self) -> None:
-        self._parts: list[
-            bytes
-        ] = []  # of the line that is not complete yet; joined once, or a long line would cost its square
-        self._held = b""  # a CR that ended the last chunk: perhaps the first half of a CRLF
+        # Of the line that is not complete yet; joined once, or a long line would cost its square.
+        self._parts: list[bytes] = []
+        self._after_cr = False  # the last chunk ended with CR, which ended a line: an LF right after it belongs to it
         self._data: list[bytes] = []
         self._first = True
 
@@ -42,11 +41,11 @@ class SSEDecoder:
 
     def _lines(self, chunk: bytes) -> list[bytes]:
         """The lines that a chunk completes, without their endings."""
-        if self._held:
-            chunk, self._held = self._held + chunk, b""
+        if self._after_cr and chunk:
+            self._after_cr = False
+            chunk = chunk.removeprefix(b"\n")
         if b"\r" in chunk:
-            if chunk.endswith(b"\r"):
-                chunk, self._held = chunk[:-1], b"\r"
+            self._after_cr = chunk.endswith(b"\r")
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if b"\n" not in chunk:
             if chunk:

@@ -3,32 +3,59 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Generic, Self
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, Self
 
-from ._aiohttp import AiohttpBackend
 from ._http import HttpxAsyncClientBackend, HttpxBackend, HttpxClientBackend
 from ._resource import TransportT
-from ._settings import Settings
-from ._transport import AsyncTransport, SyncTransport
-from .resources.completions import Completions
-from .resources.models import Models
+from ._settings import Settings, portable
+from ._sync_transport import SyncTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     import httpx
 
+    from ._async_transport import AsyncTransport  # noqa: F401 - in the string below
     from ._timeouts import TimeoutLike
+    from .resources.batch_completions import BatchCompletions
+    from .resources.chat import Chat
+    from .resources.completions import Completions
+    from .resources.files import Files
+    from .resources.fine_tunes import FineTunes
+    from .resources.models import Models
+    from .resources.text_completions import TextCompletions
 
 
 class _API(Generic[TransportT]):
-    """Every resource, registered once."""
+    """Every resource, registered once: a line `name: Class[TransportT]` is found in `resources/name.py` when it is first used."""
 
-    def __init__(self, transport: TransportT) -> None:
+    completions: Completions[TransportT]
+    chat: Chat[TransportT]
+    text_completions: TextCompletions[TransportT]
+    batch_completions: BatchCompletions[TransportT]
+    fine_tunes: FineTunes[TransportT]
+    models: Models[TransportT]
+    files: Files[TransportT]
+
+    def __init__(self, transport: TransportT, portable: dict[str, Any] | None) -> None:
         self._transport: TransportT = transport
-        self.completions: Completions[TransportT] = Completions(transport)
-        self.models: Models[TransportT] = Models(transport)
+        self._portable = portable
+
+    if not TYPE_CHECKING:  # type checkers know the resources by their annotations, and nothing else
+
+        def __getattr__(self, name: str) -> Any:
+            """A resource, loaded on first use: all of them together would double the time of the import."""
+            if name not in _API.__annotations__:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            kind, _, _ = _API.__annotations__[name].partition("[")
+            resource = getattr(import_module(f"{__package__}.resources.{name}"), kind)(self._transport)
+            self.__dict__[name] = resource
+            return resource
+
+    def __dir__(self) -> Iterable[str]:
+        return {*super().__dir__(), *_API.__annotations__}
 
     @property
     def base_url(self) -> str:
@@ -37,6 +64,21 @@ class _API(Generic[TransportT]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.base_url!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle holds: the arguments, but no key and no connection; loading takes the key from the environment."""
+        if self._portable is None:
+            raise TypeError("A client with an http_client cannot be pickled; make a new client on the other side.")
+        return self._portable
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)
+
+    def __copy__(self) -> Self:
+        return self  # a client may be shared by anyone
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
 
 class Client(_API[SyncTransport]):
@@ -79,8 +121,11 @@ class Client(_API[SyncTransport]):
             if http_client is not None
             else HttpxBackend(secure=settings.secure, proxy=settings.proxy())
         )
-        super().__init__(SyncTransport(settings, backend))
-        weakref.finalize(self, backend.close)
+        transport = SyncTransport(settings, backend)
+        # Not with the client: `Client().completions.stream(...)` outlives it.
+        weakref.finalize(transport, backend.close)
+        given = None if http_client is not None else portable(base_url, timeout, max_retries, default_headers)
+        super().__init__(transport, given)
 
     def close(self) -> None:
         """Close the connections. A later call opens new ones."""
@@ -95,7 +140,7 @@ class Client(_API[SyncTransport]):
         self.close()
 
 
-class AsyncClient(_API[AsyncTransport]):
+class AsyncClient(_API["AsyncTransport"]):
     """Talks to LLM Engine from asyncio. Takes what `Client` takes; `http_client` is an `httpx.AsyncClient`.
 
     One client serves any number of event loops, each with connections of its own; they close with `close()`, or with their loop.
@@ -111,6 +156,9 @@ class AsyncClient(_API[AsyncTransport]):
         default_headers: Mapping[str, str] | None = None,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
+        from ._aiohttp import AiohttpBackend  # noqa: PLC0415 - who does not use asyncio does not load it
+        from ._async_transport import AsyncTransport  # noqa: PLC0415 - as above
+
         settings = Settings.resolve(
             base_url=base_url,
             api_key=api_key,
@@ -123,7 +171,8 @@ class AsyncClient(_API[AsyncTransport]):
             if http_client is not None
             else AiohttpBackend(secure=settings.secure, proxy=settings.proxy())
         )
-        super().__init__(AsyncTransport(settings, backend))
+        given = None if http_client is not None else portable(base_url, timeout, max_retries, default_headers)
+        super().__init__(AsyncTransport(settings, backend), given)
 
     async def close(self) -> None:
         """Close this event loop's connections. A later call opens new ones."""

@@ -3,6 +3,7 @@
 * LLMEngineError
   - ConfigurationError           a setting is missing or makes no sense; also a ValueError
   - InvalidArgumentError         a call that no server could answer, refused before sending; also a ValueError
+    + TrainingDataError          a file that is not fit for fine-tuning
   - APIConnectionError           no reply, or it broke off; also a ConnectionError
     + APITimeoutError            no reply in time; also a TimeoutError
   - APIStatusError               the server replied with an error status
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 __all__ = [
@@ -48,6 +50,8 @@ __all__ = [
     "ServerError",
     "StreamError",
     "StreamTruncatedError",
+    "TrainingDataError",
+    "TrainingDataProblem",
     "ValidationError",
 ]
 
@@ -84,7 +88,8 @@ class LLMEngineError(Exception):
     def __str__(self) -> str:
         status = f"{self.status_code}: " if self.status_code else ""
         request = f" (request {self.request_id})" if self.request_id and self.request_id not in self.message else ""
-        return f"{status}{self.message}{request}{f' {self.hint}' if self.hint else ''}"
+        said = f"{status}{self.message}{request}"
+        return f"{said.rstrip('.')}. {self.hint}" if self.hint else said
 
 
 class ConfigurationError(LLMEngineError, ValueError):
@@ -93,6 +98,39 @@ class ConfigurationError(LLMEngineError, ValueError):
 
 class InvalidArgumentError(LLMEngineError, ValueError):
     """A call that no server could answer; it was refused before anything was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingDataProblem:
+    """One thing that is wrong with a training file."""
+
+    message: str
+    row: int | None = None
+    """Counted from 1, a CSV file's header included; None for what concerns the whole file."""
+    column: str | None = None
+
+    def __str__(self) -> str:
+        where = f"row {self.row}" if self.row else ""
+        column = f"column {self.column}" if self.column else ""
+        return ": ".join(filter(None, (", ".join(filter(None, (where, column))), self.message)))
+
+
+class TrainingDataError(InvalidArgumentError):
+    """A file that is not fit for fine-tuning.
+
+    Attributes:
+        problems: What is wrong with it, in the order of its rows; the first 50 at most.
+    """
+
+    def __init__(self, filename: str, problems: Sequence[TrainingDataProblem]) -> None:
+        shown = " ".join(str(problem) for problem in problems[:5])
+        more = f" And {len(problems) - 5} more problems." if len(problems) > 5 else ""  # noqa: PLR2004 - enough to see
+        super().__init__(f"{filename} is not fit for fine-tuning. {shown}{more}")
+        self.filename = filename
+        self.problems = list(problems)
+
+    def __reduce__(self) -> tuple[type[TrainingDataError], tuple[str, list[TrainingDataProblem]]]:
+        return type(self), (self.filename, self.problems)
 
 
 class APIConnectionError(LLMEngineError, ConnectionError):
@@ -281,7 +319,7 @@ def request_id_of(body: object) -> str | None:
 def _decode(content: bytes) -> object:
     try:
         return cast("object", json.loads(content))
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for brackets nested by the thousand
         return content.decode("utf-8", "replace")
 
 
@@ -310,7 +348,9 @@ def _message(body: object, headers: Mapping[str, str]) -> str:
     found: object = body
     for key in ("detail", "error", "message"):
         found = _mapping(found).get(key, found)
-    return found if isinstance(found, str) else json.dumps(found)[:_SNIPPET]
+    if isinstance(found, str):
+        return found
+    return json.dumps(found)[:_SNIPPET] if found else ""
 
 
 def _validation_message(item: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Required
+from typing import Annotated, Any
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -39,12 +39,17 @@ class CompletionOptions(TypedDict, total=False):
     """Whether to leave special tokens out of the text; True by default. vLLM only."""
 
 
-class CompletionRequest(CompletionOptions, total=False):
-    """The whole body of a completion request; the model's name travels in the query."""
+class _CompletionCore(TypedDict):
+    prompt: str
+    max_new_tokens: int
+    temperature: Annotated[float, Field(ge=0.0, le=1.0)]
 
-    prompt: Required[str]
-    max_new_tokens: Required[int]
-    temperature: Required[Annotated[float, Field(ge=0.0, le=1.0)]]
+
+class CompletionRequest(_CompletionCore, CompletionOptions):
+    """The whole body of a completion request; the model's name travels in the query.
+
+    The fields are in the gateway's order, in which validation errors are listed.
+    """
 
 
 class TokenOutput(Reply):

@@ -100,6 +100,6 @@ def _request(
         method="POST",
         path=f"/v1/llm/completions-{mode}",
         query={"model_endpoint_name": model},
-        json=body | given(options, CompletionOptions),
+        json=body | given(options, CompletionOptions, *body, "timeout"),
         timeout=timeout,
     )

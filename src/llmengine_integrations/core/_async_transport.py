@@ -1,0 +1,170 @@
+"""The driver for event loops: what `_sync_transport.py` does, awaited. A module of its own, as only `AsyncClient` needs asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, closing
+from typing import TYPE_CHECKING, TypeVar
+
+from tenacity import AsyncRetrying
+
+from ._driver import Decoding, Driver, again, check_stream, is_success, note, parsed
+from ._flow import Done, Emit, Local, Now, Sleep, Transfer, advance
+from .errors import APIConnectionError, LLMEngineError, from_reply
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from ._flow import Feed, Flow, Step
+    from ._io import AsyncBackend, AsyncIncoming
+    from ._operation import Operation, Request, StreamOperation
+    from ._settings import Settings
+
+T = TypeVar("T")
+ReplyT = TypeVar("ReplyT", bound="BaseModel")
+
+
+class AsyncTransport(Driver):
+    """Runs operations on the running event loop."""
+
+    def __init__(self, settings: Settings, backend: AsyncBackend) -> None:
+        super().__init__(settings)
+        self._backend = backend
+
+    async def run(self, operation: Operation[ReplyT]) -> ReplyT:
+        """Send one request and return its typed reply, trying again where that is allowed."""
+        return await self._retrying(operation.request, lambda: self._once(operation))
+
+    @asynccontextmanager
+    async def stream(self, operation: StreamOperation[T]) -> AsyncGenerator[AsyncIterator[T]]:
+        """Open a stream; entering waits for its first event, and tries again until then where that is allowed."""
+        reply, events = await self._retrying(operation.request, lambda: self._open(operation))
+        try:
+            async with aclosing(events):
+                yield events
+        finally:
+            await reply.close()
+
+    async def fetch(self, request: Request, take: Callable[[AsyncIncoming], Awaitable[T]]) -> T:
+        """Send one request and return what `take` makes of its reply, trying both again where that is allowed."""
+
+        async def attempt() -> T:
+            reply = await self._send(request)
+            try:
+                return await take(reply)
+            finally:
+                await reply.close()
+
+        return await self._retrying(request, attempt)
+
+    def elsewhere(self, proxy: str | None) -> AsyncBackend:
+        """A backend for hosts other than the gateway, to be closed by who asks for it."""
+        return self._backend.elsewhere(proxy)
+
+    async def drive(self, flow: Flow[T]) -> T:
+        """Run a flow to its end and return its result."""
+        with closing(flow):
+            step = advance(flow)
+            while not isinstance(step, Done):
+                step = advance(flow, *await self._outcome(step))
+        result: T = step.result
+        return result
+
+    async def follow(self, feed: Feed[T]) -> AsyncGenerator[T]:
+        """Run a flow and yield what it emits; closing this closes the flow."""
+        with closing(feed):
+            step = advance(feed)
+            while not isinstance(step, Done):
+                if isinstance(step, Emit):
+                    yield step.item
+                    step = advance(feed)
+                else:
+                    step = advance(feed, *await self._outcome(step))
+
+    async def close(self) -> None:
+        """Close this event loop's connections."""
+        await self._backend.close()
+
+    async def _outcome(self, step: Step) -> tuple[object, Exception | None]:
+        try:
+            return await self._step(step), None
+        except Exception as error:  # noqa: BLE001 - the flow decides what to do about it
+            return None, error
+
+    async def _step(self, step: Step) -> object:
+        match step:
+            case Sleep():
+                return await asyncio.sleep(step.seconds)
+            case Now():
+                return time.monotonic()
+            case Local():
+                return await asyncio.to_thread(step.work)
+            case Transfer():
+                return await step.arun(self)
+            case _:
+                return await self.run(step)
+
+    async def _retrying(self, request: Request, attempt: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await attempt()
+        except LLMEngineError as error:
+            if not self.retries(request, error):
+                raise
+            first = error
+        begin = again(first, attempt)
+
+        async def call() -> T:
+            return await begin()
+
+        try:
+            return await AsyncRetrying(**self.policy(request))(call)
+        except LLMEngineError as error:
+            self.explain(error)
+            raise
+
+    async def _once(self, operation: Operation[ReplyT]) -> ReplyT:
+        reply = await self._send(operation.request)
+        try:
+            return parsed(operation, reply.status, await reply.read())
+        finally:
+            await reply.close()
+
+    async def _send(self, request: Request) -> AsyncIncoming:
+        started = time.perf_counter()
+        reply = await self._backend.send(self.outgoing(request))
+        note(request, reply.status, started)
+        if is_success(reply.status):
+            return reply
+        try:
+            raise from_reply(reply.status, reply.headers, await reply.read())
+        finally:
+            await reply.close()
+
+    async def _open(self, operation: StreamOperation[T]) -> tuple[AsyncIncoming, AsyncGenerator[T]]:
+        reply = await self._send(operation.request)
+        try:
+            check_stream(reply)
+            decoding, chunks = Decoding(operation, reply.status), reply.chunks()
+            async for chunk in chunks:
+                if (first := decoding.first(chunk)) is not None:
+                    return reply, self._events(first, chunks, decoding)
+            decoding.reader.end()
+        except BaseException:
+            await reply.close()
+            raise
+        return reply, self._events(iter(()), chunks, decoding)
+
+    @staticmethod
+    async def _events(first: Iterator[T], chunks: AsyncIterator[bytes], decoding: Decoding[T]) -> AsyncGenerator[T]:
+        for event in first:
+            yield event
+        try:
+            async for chunk in chunks:
+                for event in decoding.events(chunk):
+                    yield event
+        except APIConnectionError:
+            if not decoding.reader.finished:
+                raise
+        decoding.reader.end()

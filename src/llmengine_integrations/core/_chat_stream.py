@@ -1,0 +1,100 @@
+"""Reads the events of the OpenAI-style (v2) streams: raises errors, knows when every choice is finished."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from pydantic import ValidationError
+
+from ..wire._openai import StreamErrorEvent
+from ..wire.chat import ChatCompletionChunk
+from ..wire.text_completions import TextCompletion
+from ._completion_stream import stream_error
+from ._operation import parse
+from .errors import InvalidResponseError, StreamError, StreamTruncatedError, request_id_of
+
+_DONE = b"[DONE]"  # the gateway drops it, but OpenAI-minded proxies in front of it send it
+
+ChunkT = TypeVar("ChunkT", bound=ChatCompletionChunk | TextCompletion)
+
+
+class _ChunkReader(Generic[ChunkT]):
+    """One stream's state.
+
+    A stream is finished when each choice that was seen has had its finish reason; only the chunk with the usage may come after
+    that. Errors carry the first choice's text so far.
+    """
+
+    def __init__(self, kind: type[ChunkT]) -> None:
+        self._kind = kind
+        self._done = False
+        self._begun: set[int] = set()
+        self._ended: set[int] = set()
+        self._texts: list[str] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more comes, except perhaps the usage."""
+        return self._done or (bool(self._begun) and self._begun == self._ended)
+
+    def feed(self, data: bytes) -> ChunkT | None:
+        """Read one event's data.
+
+        Raises:
+            StreamError: It reports an error.
+            InvalidResponseError: It is no event of this route.
+        """
+        if data == _DONE:
+            self._done = True
+            return None
+        chunk = self._chunk(data)
+        for choice in chunk.choices:
+            self._begun.add(choice.index)
+            if choice.finish_reason:
+                self._ended.add(choice.index)
+        self._texts.append(chunk.text)
+        return chunk
+
+    def end(self) -> None:
+        """The connection ended in order.
+
+        Raises:
+            StreamTruncatedError: A choice was not finished.
+        """
+        if not self.finished:
+            raise StreamTruncatedError(
+                f"The stream ended before the reply was finished, after {len(self._texts)} events.",
+                text="".join(self._texts),
+            )
+
+    def _chunk(self, data: bytes) -> ChunkT:
+        try:
+            return parse(self._kind, data)
+        except InvalidResponseError:
+            reported = self._reported(data)
+            if reported is None:
+                raise
+        raise reported
+
+    def _reported(self, data: bytes) -> StreamError | None:
+        """The error that an event reports, if it is an error event."""
+        try:
+            error = StreamErrorEvent.model_validate_json(data).error
+        except ValidationError:
+            return None
+        # The event has no request id, but some of its messages name it.
+        return stream_error(error, request_id_of({"detail": error.content.error}), "".join(self._texts))
+
+
+class ChatReader(_ChunkReader[ChatCompletionChunk]):
+    """Reads a chat stream."""
+
+    def __init__(self) -> None:
+        super().__init__(ChatCompletionChunk)
+
+
+class TextReader(_ChunkReader[TextCompletion]):
+    """Reads a stream of `/v2/completions`."""
+
+    def __init__(self) -> None:
+        super().__init__(TextCompletion)

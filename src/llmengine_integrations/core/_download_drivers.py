@@ -1,0 +1,275 @@
+"""Run the steps of many downloads at once: with threads, or with tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from ._download import Get, Head, Receive, Renew, Step
+from ._flow import Done, Sleep, advance
+from ._transfer import batches
+from .errors import InvalidResponseError
+
+if TYPE_CHECKING:
+    from ._async_transport import AsyncTransport
+    from ._downloads import Downloads, File
+    from ._io import AsyncBackend, AsyncIncoming, Backend, Incoming
+    from ._sync_transport import SyncTransport
+
+_ERROR_BODY = 64 * 1024
+
+
+class Threads:
+    """One download, blocking: threads take the files from a queue."""
+
+    def __init__(self, job: Downloads, transport: SyncTransport) -> None:
+        self._job = job
+        self._transport = transport
+        self._urls = job.urls
+        self._backends: dict[str | None, Backend] = {}
+        self._lock = threading.Lock()
+        self._renewing = threading.Lock()
+        self.stop = threading.Event()
+
+    def run(self) -> dict[str, Path]:
+        """Fetch every file, or raise what the first one fails with."""
+        files = self._job.prepare()
+        waiting: SimpleQueue[File] = SimpleQueue()
+        ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        for file in files:
+            waiting.put(file)
+        try:
+            for _ in range(min(self._job.max_concurrency, len(files))):
+                # Daemons: one that waits for a silent server must not keep the interpreter from ending after Ctrl-C.
+                threading.Thread(target=self._work, args=(waiting, ended), daemon=True).start()
+            for _ in files:
+                if (error := ended.get()) is not None:
+                    raise error
+        finally:
+            self.stop.set()
+            with self._lock:
+                for backend in self._backends.values():
+                    backend.close()
+        return self._job.keep(files)
+
+    def _work(self, waiting: SimpleQueue[File], ended: SimpleQueue[BaseException | None]) -> None:
+        while not self.stop.is_set():
+            try:
+                file = waiting.get_nowait()
+            except Empty:
+                return
+            try:
+                _ThreadFile(self, file).run()
+            except BaseException as error:  # noqa: BLE001 - raised by who waits for it
+                ended.put(error)
+            else:
+                ended.put(None)
+
+    def send(self, step: Get) -> Incoming:
+        """Ask for a URL."""
+        proxy = self._transport.proxy(step.url)
+        with self._lock:
+            if self.stop.is_set():
+                raise InterruptedError
+            if proxy not in self._backends:
+                self._backends[proxy] = self._transport.elsewhere(proxy)
+            backend = self._backends[proxy]
+        return backend.send(self._job.outgoing(step))
+
+    def renew(self, file: File, stale: str) -> str:
+        """The URL in place of one that has expired; the gateway is asked once for all files."""
+        with self._renewing:
+            if self._urls.get(file.name) == stale:
+                self._urls = self._transport.run(self._job.renew).urls
+            return _named(file, self._urls)
+
+    def wrote(self, file: File, count: int) -> None:
+        """Count what a file has gained; one thread at a time, so that a progress bar needs no lock."""
+        with self._lock:
+            if self.stop.is_set():
+                raise InterruptedError
+            file.wrote(count)
+
+
+class _ThreadFile:
+    def __init__(self, run: Threads, file: File) -> None:
+        self._run = run
+        self._file = file
+        self._reply: Incoming | None = None
+
+    def run(self) -> None:
+        steps = self._file.steps()
+        try:
+            step = advance(steps)
+            while not isinstance(step, Done):
+                step = advance(steps, *self._outcome(step))
+        finally:
+            self._close()
+
+    def _outcome(self, step: Step) -> tuple[object, Exception | None]:
+        try:
+            return self._take(step), None
+        except Exception as error:  # noqa: BLE001 - the steps decide what to do about it
+            return None, error
+
+    def _take(self, step: Step) -> object:
+        match step:
+            case Get():
+                return self._get(step)
+            case Receive():
+                return self._receive()
+            case Renew():
+                return self._run.renew(self._file, step.url)
+            case Sleep():
+                return self._run.stop.wait(step.seconds)
+
+    def _get(self, step: Get) -> Head:
+        self._close()
+        self._reply = reply = self._run.send(step)
+        return Head(reply.status, reply.headers, b"" if _is_wanted(reply.status) else _limited(reply))
+
+    def _receive(self) -> None:
+        if (reply := self._reply) is None:
+            raise AssertionError
+        writer = self._file.writer()
+        try:
+            for chunk in reply.chunks():
+                writer.write(chunk)
+                self._run.wrote(self._file, len(chunk))
+            writer.finish()
+        finally:
+            writer.close()
+
+    def _close(self) -> None:
+        if self._reply is not None:
+            self._reply.close()
+
+
+class Tasks:
+    """One download on an event loop: a task for each file, so many at a time."""
+
+    def __init__(self, job: Downloads, transport: AsyncTransport) -> None:
+        self._job = job
+        self._transport = transport
+        self._urls = job.urls
+        self._backends: dict[str | None, AsyncBackend] = {}
+        self._lock = asyncio.Lock()
+        self._room = asyncio.Semaphore(job.max_concurrency)
+
+    async def run(self) -> dict[str, Path]:
+        """Fetch every file, or raise what the first one fails with."""
+        files = await asyncio.to_thread(self._job.prepare)
+        tasks = [asyncio.create_task(self._one(file)) for file in files]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for backend in self._backends.values():
+                await backend.close()
+        return await asyncio.to_thread(self._job.keep, files)
+
+    async def _one(self, file: File) -> None:
+        async with self._room:
+            await _TaskFile(self, file).run()
+
+    async def send(self, step: Get) -> AsyncIncoming:
+        """Ask for a URL."""
+        proxy = self._transport.proxy(step.url)
+        if proxy not in self._backends:
+            self._backends[proxy] = self._transport.elsewhere(proxy)
+        return await self._backends[proxy].send(self._job.outgoing(step))
+
+    async def renew(self, file: File, stale: str) -> str:
+        """The URL in place of one that has expired; the gateway is asked once for all files."""
+        async with self._lock:
+            if self._urls.get(file.name) == stale:
+                self._urls = (await self._transport.run(self._job.renew)).urls
+            return _named(file, self._urls)
+
+
+class _TaskFile:
+    def __init__(self, run: Tasks, file: File) -> None:
+        self._run = run
+        self._file = file
+        self._reply: AsyncIncoming | None = None
+
+    async def run(self) -> None:
+        steps = self._file.steps()
+        try:
+            step = advance(steps)
+            while not isinstance(step, Done):
+                step = advance(steps, *await self._outcome(step))
+        finally:
+            await self._close()
+
+    async def _outcome(self, step: Step) -> tuple[object, Exception | None]:
+        try:
+            return await self._take(step), None
+        except Exception as error:  # noqa: BLE001 - the steps decide what to do about it
+            return None, error
+
+    async def _take(self, step: Step) -> object:
+        match step:
+            case Get():
+                return await self._get(step)
+            case Receive():
+                return await self._receive()
+            case Renew():
+                return await self._run.renew(self._file, step.url)
+            case Sleep():
+                return await asyncio.sleep(step.seconds)
+
+    async def _get(self, step: Get) -> Head:
+        await self._close()
+        self._reply = reply = await self._run.send(step)
+        return Head(reply.status, reply.headers, b"" if _is_wanted(reply.status) else await _alimited(reply))
+
+    async def _receive(self) -> None:
+        if (reply := self._reply) is None:
+            raise AssertionError
+        writer = await asyncio.to_thread(self._file.writer)
+        try:
+            async for data in batches(reply):
+                await asyncio.to_thread(writer.write, data)
+                self._file.wrote(len(data))
+            await asyncio.to_thread(writer.finish)
+        finally:
+            writer.close()
+
+    async def _close(self) -> None:
+        if self._reply is not None:
+            await self._reply.close()
+
+
+def _is_wanted(status: int) -> bool:
+    return status in {200, 206}
+
+
+def _limited(reply: Incoming) -> bytes:
+    body = b""
+    for chunk in reply.chunks():
+        body += chunk
+        if len(body) > _ERROR_BODY:
+            break
+    return body
+
+
+async def _alimited(reply: AsyncIncoming) -> bytes:
+    body = b""
+    async for chunk in reply.chunks():
+        body += chunk
+        if len(body) > _ERROR_BODY:
+            break
+    return body
+
+
+def _named(file: File, urls: Mapping[str, str]) -> str:
+    if file.name not in urls:
+        raise InvalidResponseError(f"The gateway no longer names {file.name}.")
+    return urls[file.name]

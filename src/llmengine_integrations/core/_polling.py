@@ -1,0 +1,170 @@
+"""Wait for a job: look at it ever less often, through passing failures, until it is done or time is up. No I/O happens here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from ._flow import Flow, Now, Sleep
+from ._operation import Operation
+from .errors import (
+    APIConnectionError,
+    InvalidArgumentError,
+    JobFailedError,
+    JobTimeoutError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+)
+
+POLL_INTERVAL = 1.0
+"""Seconds between the first two looks."""
+MAX_POLL_INTERVAL = 30.0
+"""Seconds that the pauses grow to."""
+GROWTH = 1.5
+TOLERATED = 5
+"""Failures in a row that a wait survives once it has seen the job; each has had the client's own retries before."""
+LAST_CALL = 1.0
+"""Seconds that a request may take at least, however close the deadline is."""
+_PASSING = (APIConnectionError, RateLimitError, ServerError)
+
+
+class Job(Protocol):
+    """What can be waited for."""
+
+    status: str
+
+    @property
+    def done(self) -> bool:
+        """Whether it will not change any more."""
+        ...
+
+
+class Event(Protocol):
+    """What happened in it."""
+
+    message: str
+
+
+T = TypeVar("T")
+JobT = TypeVar("JobT", bound=Job)
+ReplyT = TypeVar("ReplyT", bound=BaseModel)
+
+
+class Watch(Generic[JobT]):
+    """One wait for one job.
+
+    `look` is the flow that asks for the job; it sends its requests with `ask`, so that none outlasts the deadline.
+
+    Attributes:
+        job: The job as it stood last.
+        events: Its last events, as far as someone looked at them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        look: Callable[[], Flow[JobT]],
+        *,
+        poll_interval: float,
+        max_poll_interval: float,
+        timeout: float | None,
+        on_status: Callable[[JobT], object] | None = None,
+    ) -> None:
+        if poll_interval < 0 or max_poll_interval < 0 or (timeout is not None and timeout < 0):
+            raise InvalidArgumentError("Seconds to wait cannot be negative.")
+        self.job: JobT | None = None
+        self.events: Sequence[Event] = ()
+        self._name = name
+        self._look = look
+        self._first = self._interval = poll_interval
+        self._longest = max(poll_interval, max_poll_interval)
+        self._timeout = timeout
+        self._deadline: float | None = None
+        self._on_status = on_status
+
+    def done(self) -> Flow[JobT]:
+        """Wait until the job is done, and return it.
+
+        Raises:
+            JobTimeoutError: Time is up.
+            JobFailedError: The job is gone.
+        """
+        job = yield from self.look()
+        while not job.done:
+            yield from self.pause()
+            job = yield from self.look()
+        return job
+
+    def look(self) -> Flow[JobT]:
+        """Look at the job once."""
+        try:
+            job = yield from self.patiently(self._look)
+        except NotFoundError as error:
+            if self.job is None:
+                raise
+            raise self._gone() from error
+        news = self.job is None or self.job.status != job.status
+        self.job = job
+        if news and self._on_status is not None:
+            self._on_status(job)
+        return job
+
+    def patiently(self, attempt: Callable[[], Flow[T]]) -> Flow[T]:
+        """Ask for something; when that fails in passing, pause and ask again."""
+        failures = 0
+        while True:
+            try:
+                return (yield from attempt())
+            except _PASSING:
+                failures += 1
+                if self.job is None or failures > TOLERATED:
+                    raise
+            yield from self.pause()
+
+    def ask(self, operation: Operation[ReplyT]) -> Flow[ReplyT]:
+        """Send a request that does not wait beyond the deadline."""
+        left = yield from self._left()
+        if left is not None:
+            operation = replace(operation, request=replace(operation.request, at_most=max(left, LAST_CALL)))
+        reply: ReplyT = yield operation
+        return reply
+
+    def pause(self) -> Flow[None]:
+        """Wait before the next look, each time longer."""
+        left = yield from self._left()
+        if left is not None and left <= 0:
+            message = f"{self._name} still has status {self._status} after {self._timeout:g} s; it goes on."
+            raise JobTimeoutError(message, job=self.job)
+        yield Sleep(self._interval if left is None else min(self._interval, left))
+        self._interval = min(self._interval * GROWTH, self._longest)
+
+    def hurry(self) -> None:
+        """Something happened: make the pauses short again."""
+        self._interval = self._first
+
+    def failed(self) -> JobFailedError:
+        """The error for a job that is done without success."""
+        said = f": {self.events[-1].message}" if self.events else "."
+        return self._error(f"{self._name} ended with status {self._status}{said}")
+
+    def _gone(self) -> JobFailedError:
+        return self._error(f"{self._name} is gone, as a cancelled job is; its last status was {self._status}.")
+
+    def _error(self, message: str) -> JobFailedError:
+        return JobFailedError(message, job=self.job, events=self.events)
+
+    @property
+    def _status(self) -> str:
+        return "unknown" if self.job is None else self.job.status
+
+    def _left(self) -> Generator[Now, float, float | None]:
+        if self._timeout is None:
+            return None
+        now = yield Now()
+        if self._deadline is None:
+            self._deadline = now + self._timeout
+        return self._deadline - now

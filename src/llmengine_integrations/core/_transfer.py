@@ -1,0 +1,137 @@
+"""Write what the network brings to files, blocking or on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from ._flow import Transfer
+from .errors import LLMEngineError
+
+if TYPE_CHECKING:
+    from ._async_transport import AsyncTransport
+    from ._io import AsyncIncoming, Incoming
+    from ._operation import Request
+    from ._sync_transport import SyncTransport
+
+BATCH = 512 * 1024
+"""Bytes that an event loop gathers before it has a thread write them."""
+_SLICE = 64 * 1024
+
+
+class Writer:
+    """A file that is written beside its place, from `size` bytes on."""
+
+    def __init__(self, path: Path, size: int = 0) -> None:
+        self._file = path.open("ab")
+        self._file.truncate(size)
+
+    def write(self, data: bytes) -> None:
+        """Append."""
+        self._file.write(data)
+
+    def finish(self) -> None:
+        """Make sure that it is on the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+
+
+class Reader(Protocol):
+    """Turns a reply's body into a file's bytes; made anew for each try."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Read on."""
+        ...
+
+    def end(self) -> None:
+        """The reply has ended in order; raise `InvalidResponseError` unless it was whole."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Save(Transfer):
+    """Send one request and write what `reader` makes of the reply to `path`, which appears when it is whole."""
+
+    request: Request
+    path: Path
+    reader: Callable[[], Reader]
+
+    def run(self, transport: SyncTransport) -> Path:
+        """Save it, blocking."""
+        return transport.fetch(self.request, self._take)
+
+    async def arun(self, transport: AsyncTransport) -> Path:
+        """Save it without blocking the event loop."""
+        return await transport.fetch(self.request, self._atake)
+
+    @property
+    def _part(self) -> Path:
+        return part_path(self.path)
+
+    def _take(self, reply: Incoming) -> Path:
+        reader, writer = self.reader(), Writer(self._part)
+        try:
+            for chunk in reply.chunks():
+                _append(writer, reader, chunk)
+            return self._keep(reader, writer)
+        finally:
+            self._drop(writer)
+
+    async def _atake(self, reply: AsyncIncoming) -> Path:
+        reader, writer = self.reader(), await asyncio.to_thread(Writer, self._part)
+        try:
+            async for data in batches(reply):
+                await asyncio.to_thread(_append, writer, reader, data)
+            return await asyncio.to_thread(self._keep, reader, writer)
+        finally:
+            self._drop(writer)
+
+    def _keep(self, reader: Reader, writer: Writer) -> Path:
+        reader.end()
+        writer.finish()
+        writer.close()
+        self._part.replace(self.path)
+        return self.path
+
+    def _drop(self, writer: Writer) -> None:
+        writer.close()
+        self._part.unlink(missing_ok=True)
+
+
+def _append(writer: Writer, reader: Reader, data: bytes) -> None:
+    for start in range(0, len(data), _SLICE):  # a reader makes several copies of what it reads
+        writer.write(reader.feed(data[start : start + _SLICE]))
+
+
+def part_path(path: Path) -> Path:
+    """Where a file grows until it is whole."""
+    return path.with_name(f"{path.name}.part")
+
+
+async def batches(reply: AsyncIncoming) -> AsyncGenerator[bytes]:
+    """A body in larger pieces, each of which a thread writes. What came before a cut comes out before its error."""
+    gathered: list[bytes] = []
+    size, failure = 0, None
+    try:
+        async with aclosing(cast("AsyncGenerator[bytes]", reply.chunks())) as chunks:
+            async for chunk in chunks:
+                gathered.append(chunk)
+                size += len(chunk)
+                if size >= BATCH:
+                    yield b"".join(gathered)
+                    gathered, size = [], 0
+    except LLMEngineError as error:
+        failure = error
+    if gathered:
+        yield b"".join(gathered)
+    if failure is not None:
+        raise failure

@@ -1,0 +1,227 @@
+"""Batches: many prompts or requests in one job, from file to file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+
+from typing_extensions import Unpack
+
+from ...wire.batch_completions import (
+    BatchCancelled,
+    BatchContent,
+    BatchJob,
+    BatchJobReply,
+    BatchJobUpdated,
+    BatchOptions,
+)
+from ...wire.batch_files import BatchResult
+from .._batch import V1_PATH, V2_PATH, Search, Version, body, job_path, on_the_wire
+from .._batch_files import PathLike, Storage, read_json, write_json
+from .._batch_results import asked_in, results
+from .._flow import Flow, Local
+from .._operation import Operation, Request
+from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, Watch
+from .._resource import Resource, TransportT, flow_endpoint
+from .._timeouts import TimeoutLike
+from ..errors import InvalidArgumentError, NotFoundError, ServerError
+
+
+class BatchCompletions(Resource[TransportT]):
+    """Complete many prompts in one job.
+
+    The gateway has two versions of these routes. Jobs of v1, the default, run on every gateway, take prompts only, and are watched with
+    `wait`. v2 takes chat requests too and spreads a batch over several workers; `get` and `update` are for its jobs. The open-source
+    gateway fails to answer `create` (having started the job), `get` and `update` of v2.
+    """
+
+    @flow_endpoint
+    def create(
+        self,
+        model: str,
+        *,
+        output_data_path: str,
+        content: BatchContent | None = None,
+        input_data_path: str | None = None,
+        version: Version = "v1",
+        timeout: TimeoutLike | None = None,
+        **options: Unpack[BatchOptions],
+    ) -> Flow[BatchJob]:
+        """Start a job. `POST /v1/llm/batch-completions`, or `POST /v2/batch-completions`.
+
+        It is never sent twice: after an APIConnectionError or a ServerError the job may be running; `fine_tunes.list().batch_jobs` tells.
+
+        Args:
+            model: The model's name, such as "llama-2-7b".
+            output_data_path: Where the results go, as the job's machine sees it: usually s3://, gs:// or azure://. `results` reads it.
+            content: What to work on: `{"prompts": [...]}` with the settings that they share (`max_new_tokens` is 256 and `temperature`
+                0.2 unless given), or, for v2 only, a list of chat requests or of text completion requests.
+            input_data_path: A file with such content instead; `input_file` writes one. A list of requests in it is for v2 only.
+            version: "v1" or "v2".
+            timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
+            **options: The fields of `BatchOptions`: how the job runs, and how its model is served.
+
+        Returns:
+            The job. v1 tells its `job_id` and nothing else.
+
+        Raises:
+            InvalidArgumentError: There is neither content nor an input file, or both; or v1 is asked for what only v2 does.
+            BadRequestError: The checkpoint is unknown or out of reach, the tool is unknown.
+            ValidationError: A field is out of range; the message names it.
+            ServerError: v2 failed, or did not know the model's checkpoint.
+        """
+        fields = body(version, model, output_data_path, input_data_path, content, options)
+        path = V1_PATH if version == "v1" else V2_PATH
+        request = Request(method="POST", path=path, json=fields, repeatable=False, timeout=timeout)
+        try:
+            job: BatchJob = yield Operation(request, BatchJob)
+        except ServerError as error:
+            error.add_note("The job may be running all the same: see fine_tunes.list().batch_jobs.")
+            if version == "v2":
+                error.add_note('The open-source gateway always fails to answer this; version="v1" works there.')
+            raise
+        return job
+
+    @flow_endpoint
+    def get(self, job_id: str) -> Flow[BatchJob]:
+        """Return a job of v2. `GET /v2/batch-completions/{id}`. For one of v1 see `fine_tunes.get`, or `wait`.
+
+        Raises:
+            NotFoundError: There is no such job.
+        """
+        reply: BatchJobReply = yield Operation(Request(method="GET", path=job_path(job_id)), BatchJobReply)
+        return reply.job
+
+    @flow_endpoint
+    def update(self, job_id: str, *, priority: str | None = None) -> Flow[BatchJobUpdated]:
+        """Change the priority of a job of v2. `POST /v2/batch-completions/{id}`.
+
+        Raises:
+            NotFoundError: There is no such job.
+            ServerError: The gateway cannot change jobs: the open-source one never can.
+        """
+        fields = {"job_id": job_id} | ({} if priority is None else {"priority": priority})
+        reply: BatchJobUpdated = yield Operation(
+            Request(method="POST", path=job_path(job_id), json=fields), BatchJobUpdated
+        )
+        return reply
+
+    @flow_endpoint
+    def cancel(self, job_id: str, *, missing_ok: bool = False) -> Flow[BatchCancelled]:
+        """Cancel a job. `POST /v2/batch-completions/{id}/actions/cancel`.
+
+        Args:
+            job_id: The job's id.
+            missing_ok: Whether it is fine that there is no such job; the reply's `success` tells.
+
+        Raises:
+            NotFoundError: There is no such job.
+        """
+        request = Request(method="POST", path=f"{job_path(job_id)}/actions/cancel")
+        reply: BatchCancelled = yield Operation(request, BatchCancelled)
+        if not reply.success and not missing_ok:
+            message = f"There is no batch job {job_id!r} to cancel: its id is wrong, or it is gone."
+            raise NotFoundError(message, body=reply.model_dump())
+        return reply
+
+    @flow_endpoint
+    def wait(
+        self,
+        job_id: str,
+        *,
+        poll_interval: float = POLL_INTERVAL,
+        max_poll_interval: float = MAX_POLL_INTERVAL,
+        timeout: float | None = None,
+        on_status: Callable[[BatchJob], object] | None = None,
+    ) -> Flow[BatchJob]:
+        """Wait until a job is completed, and return it. `GET /v2/batch-completions/{id}`, again and again.
+
+        A job that this route does not know, or fails to answer for, is looked for with `GET /v1/llm/fine-tunes/{id}`: there the gateway
+        shows the jobs of v1. What is returned for such a job has its id and its status only.
+
+        Args:
+            job_id: The job's id.
+            poll_interval: Seconds until the second look; each pause is half as long again as the one before.
+            max_poll_interval: Seconds that the pauses grow to.
+            timeout: Seconds to wait in all; for ever by default.
+            on_status: Called with the job whenever its status is a new one, the first included.
+
+        Raises:
+            JobFailedError: The job failed or was cancelled.
+            JobTimeoutError: Time is up; the job goes on.
+            NotFoundError: There is no such job.
+            APIConnectionError: The server cannot be reached, at first or six looks in a row. A ServerError likewise.
+        """
+        watch: Watch[BatchJob] = Watch(
+            f"Batch {job_id}",
+            lambda: search.look(),  # noqa: PLW0108 - it comes two lines below
+            poll_interval=poll_interval,
+            max_poll_interval=max_poll_interval,
+            timeout=timeout,
+            on_status=on_status,
+        )
+        search = Search(job_id, watch.ask)
+        job = yield from watch.done()
+        if not job.succeeded:
+            raise watch.failed()
+        return job
+
+    @flow_endpoint
+    def results(
+        self,
+        output: PathLike | BatchJob,
+        *,
+        content: BatchContent | None = None,
+        input_data_path: PathLike | None = None,
+        storage_options: Storage | None = None,
+    ) -> Flow[list[BatchResult]]:
+        """Read a job's output file, and pair each result with its prompt or request. Sends nothing to the gateway.
+
+        Args:
+            output: The file's path: a local one, or a URL such as s3://bucket/file (with the packages fsspec and s3fs). Or the job of v2,
+                which names its files.
+            content: What the job worked on, as `create` took it.
+            input_data_path: Its input file, if it had one.
+            storage_options: For fsspec: credentials, an endpoint's URL, ...
+
+        Returns:
+            A result for each prompt or request, in their order. Some may have failed: they have an `error` and no `output`.
+
+        Raises:
+            OSError: A file cannot be read: FileNotFoundError as long as the job has not written it.
+            InvalidResponseError: It is no output file, or not of this content: their lengths differ.
+            ConfigurationError: A package is missing; the message has the command that installs it.
+        """
+        path, source = _files(output, input_data_path)
+        if content is None and source:
+            content = yield Local(partial(read_json, source, storage_options))
+        asked = None if content is None else asked_in(content, "content" if source is None else os.fspath(source))
+        items: object = yield Local(partial(read_json, path, storage_options))
+        return results(items, asked, os.fspath(path))
+
+    @flow_endpoint
+    def input_file(self, path: PathLike, content: BatchContent, *, storage_options: Storage | None = None) -> Flow[str]:
+        """Write a job's input file, and return its path for `create(input_data_path=...)`. Sends nothing to the gateway.
+
+        Args:
+            path: Where to: a local path, or a URL such as s3://bucket/file (with the packages fsspec and s3fs). A local file appears
+                only when it is whole.
+            content: What `create` takes.
+            storage_options: For fsspec: credentials, an endpoint's URL, ...
+
+        Raises:
+            OSError: The file cannot be written.
+            InvalidArgumentError: The content is empty.
+            ConfigurationError: A package is missing; the message has the command that installs it.
+        """
+        yield Local(partial(write_json, path, on_the_wire(content), storage_options))
+        return os.fspath(path)
+
+
+def _files(output: PathLike | BatchJob, input_data_path: PathLike | None) -> tuple[PathLike, PathLike | None]:
+    if not isinstance(output, BatchJob):
+        return output, input_data_path
+    if not output.output_data_path:
+        raise InvalidArgumentError("The job does not name its output file: give output_data_path itself.")
+    return output.output_data_path, input_data_path or output.input_data_path

@@ -1,0 +1,177 @@
+"""Files: the data that fine-tunes are trained on."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...wire.files import File, FileContent, FileDeletion, FileList, UploadedFile
+from .._download import safe_name
+from .._flow import Flow, Local
+from .._json_text import JsonText
+from .._operation import Operation, Request, path_segment
+from .._resource import Resource, TransportT, endpoint, flow_endpoint
+from .._source import FileSource, Source, open_source
+from .._training_data import TrainingData, check_source, check_training_file
+from .._transfer import Save
+from .._upload import Multipart, UploadProgress
+from ..errors import NotFoundError
+
+if TYPE_CHECKING:
+    from .._timeouts import TimeoutLike
+
+
+class Files(Resource[TransportT]):
+    """Put files where the gateway's fine-tunes can read them, and get them back."""
+
+    @flow_endpoint
+    def upload(
+        self,
+        source: FileSource,
+        *,
+        filename: str | None = None,
+        check: bool = False,
+        on_progress: UploadProgress | None = None,
+        timeout: TimeoutLike | None = None,
+    ) -> Flow[UploadedFile]:
+        """Upload a file. `POST /v1/files`.
+
+        It is read while it is sent, in constant memory, and never sent twice: after an APIConnectionError, look at `list` before trying
+        again. The gateway takes text in UTF-8 only.
+
+        Args:
+            source: A path, bytes, or a file that is open for reading, binary or text; from where it stands to its end. It stays open.
+            filename: The name to store it under; the file's own by default. Deployments that store files in S3 or GCS use it as
+                the id, and overwrite an older file of that name.
+            check: Whether to see first that it is fit for training, as `check` does; its warnings become Python's.
+            on_progress: Called with the bytes sent so far, and the bytes in all (None if that is not known).
+            timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
+
+        Raises:
+            TrainingDataError: `check` found problems; nothing was sent.
+            InvalidArgumentError: The source is no file, stands at its end, or cannot be read twice, as `check` needs.
+            ServerError: The file is not UTF-8; the gateway does not say so.
+            OSError: The file cannot be read.
+        """
+        file: Source = yield Local(partial(open_source, source, filename))
+        try:
+            if check:
+                found: TrainingData = yield Local(partial(check_source, file))
+                for warning in found.warnings:
+                    warnings.warn(f"{file.filename}: {warning}", UserWarning, stacklevel=2)
+            form = Multipart(file, on_progress)
+            request = Request(method="POST", path=_PATH, form=form, repeatable=False, timeout=timeout)
+            uploaded: UploadedFile = yield Operation(request, UploadedFile)
+            return uploaded
+        finally:
+            file.close()
+
+    @flow_endpoint
+    def check(self, source: FileSource) -> Flow[TrainingData]:
+        """See whether a file is fit for training, reading it to its end in constant memory. Nothing is sent.
+
+        It must be UTF-8 without a byte order mark; CSV with a header, or JSON lines; have the columns prompt and response, or input and
+        output, with no empty cell; and have 100,000 rows at most. Fewer than 200 rows give a warning.
+
+        Args:
+            source: A path, bytes, or a file that is open for reading; that is put back where it stood.
+
+        Raises:
+            TrainingDataError: It is not; its `problems` say what is wrong in which row.
+            OSError: The file cannot be read.
+        """
+        found: TrainingData = yield Local(partial(check_training_file, source))
+        return found
+
+    @endpoint
+    def get(self, file_id: str) -> Operation[File]:
+        """Return a file's name and size. `GET /v1/files/{id}`.
+
+        Raises:
+            NotFoundError: There is no such file.
+            InvalidArgumentError: The id is empty or has a slash, which this route cannot match.
+        """
+        return Operation(Request(method="GET", path=_path(file_id)), File)
+
+    @endpoint
+    def list(self) -> Operation[FileList]:
+        """List your files. `GET /v1/files`.
+
+        The reply can be iterated, indexed and measured like a list of `File`.
+        """
+        return Operation(Request(method="GET", path=_PATH), FileList)
+
+    @endpoint
+    def content(self, file_id: str) -> Operation[FileContent]:
+        """Return a file's whole text, as the reply's `content`. `GET /v1/files/{id}/content`.
+
+        Raises:
+            NotFoundError: There is no such file.
+        """
+        return Operation(_content(file_id), FileContent)
+
+    @flow_endpoint
+    def download(self, file_id: str, to: str | os.PathLike[str], *, overwrite: bool = False) -> Flow[Path]:
+        """Write a file's text to this machine, in constant memory, and return where it is. `GET /v1/files/{id}/content`.
+
+        The file appears when it is whole. The gateway offers no way to go on after a cut: it is fetched anew.
+
+        Args:
+            file_id: The file's id.
+            to: A path; or a folder (one that exists, or ends with a separator), where the file takes its stored name, made safe.
+            overwrite: Whether to replace a file that is there.
+
+        Raises:
+            NotFoundError: There is no such file.
+            FileExistsError: There is a file already.
+            OSError: The file cannot be written.
+        """
+        path: Path | None = yield Local(partial(_target, to))
+        if path is None:
+            stored: File = yield Operation(Request(method="GET", path=_path(file_id)), File)
+            path = Path(to) / safe_name(stored.filename)
+        yield Local(partial(_make_ready, path, overwrite=overwrite))
+        saved: Path = yield Save(_content(file_id), path, JsonText)
+        return saved
+
+    @flow_endpoint
+    def delete(self, file_id: str, *, missing_ok: bool = False) -> Flow[FileDeletion]:
+        """Delete a file. `DELETE /v1/files/{id}`.
+
+        Args:
+            file_id: The file's id.
+            missing_ok: Whether it is fine that there is no such file; the reply's `deleted` tells.
+
+        Raises:
+            NotFoundError: There is no such file.
+        """
+        reply: FileDeletion = yield Operation(Request(method="DELETE", path=_path(file_id)), FileDeletion)
+        if not reply.deleted and not missing_ok:
+            raise NotFoundError(f"There is no file {file_id!r} to delete.", body=reply.model_dump())
+        return reply
+
+
+_PATH = "/v1/files"
+
+
+def _path(file_id: str) -> str:
+    return f"{_PATH}/{path_segment(file_id, 'file id')}"
+
+
+def _content(file_id: str) -> Request:
+    return Request(method="GET", path=f"{_path(file_id)}/content")
+
+
+def _target(to: str | os.PathLike[str]) -> Path | None:
+    """The path; None for a folder."""
+    path = Path(to)
+    return None if path.is_dir() or os.fspath(to).endswith((os.sep, "/")) else path
+
+
+def _make_ready(path: Path, *, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; overwrite=True replaces it.")
+    path.parent.mkdir(parents=True, exist_ok=True)

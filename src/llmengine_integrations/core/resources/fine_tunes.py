@@ -1,0 +1,238 @@
+"""Fine-tuning jobs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ...wire.fine_tunes import (
+    SUFFIX,
+    FineTune,
+    FineTuneCancelled,
+    FineTuneCreated,
+    FineTuneEvent,
+    FineTuneEventList,
+    FineTuneList,
+)
+from .._flow import Emit, Feed, Flow
+from .._operation import Operation, Request, path_segment
+from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, Watch
+from .._resource import Resource, TransportT, endpoint, flow_endpoint, follow_endpoint
+from ..errors import InvalidArgumentError, LLMEngineError, NotFoundError
+
+if TYPE_CHECKING:
+    from .._timeouts import TimeoutLike
+
+
+class FineTunes(Resource[TransportT]):
+    """Train a model on examples of your own, and watch it learn."""
+
+    @endpoint
+    def create(
+        self,
+        model: str,
+        training_file: str,
+        *,
+        validation_file: str | None = None,
+        hyperparameters: Mapping[str, str | int | float | Mapping[str, Any]] | None = None,
+        suffix: str | None = None,
+        wandb_config: Mapping[str, Any] | None = None,
+        timeout: TimeoutLike | None = None,
+    ) -> Operation[FineTuneCreated]:
+        """Start a fine-tuning job. `POST /v1/llm/fine-tunes`.
+
+        It is never sent twice: after an APIConnectionError, look at `list` before trying again.
+
+        Args:
+            model: The base model, such as "llama-2-7b".
+            training_file: A file's id (`files.upload`), or a URL that the server can read. CSV with a header, or JSON lines, with the
+                columns prompt and response, or input and output; 200 rows and more are advised, 100,000 are the most.
+            validation_file: The same for validation. Without it a tenth of the training file is set aside.
+            hyperparameters: `lr` (0.002 by default), `warmup_ratio` (0.03), `epochs` (5; fewer than 20), `weight_decay` (0.001),
+                `peft_config` (an object), `report_to` ("wandb"), and whatever else the server's training understands.
+            suffix: Goes into the new model's name, `model.suffix.date-time`: 1 to 28 letters, digits and dashes.
+            wandb_config: Weights & Biases settings; `api_key` is needed in it.
+            timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
+
+        Raises:
+            InvalidArgumentError: The suffix is none, or the model or the training file is empty.
+            NotFoundError: There is no such training or validation file.
+            BadRequestError: The file cannot be read or lacks the columns, the model cannot be tuned, a hyperparameter that it needs
+                is missing, or the quota of jobs is reached.
+        """
+        if not model or not training_file:
+            raise InvalidArgumentError(f"The {'training file' if model else 'model'}'s name is empty.")
+        if suffix is not None and not re.fullmatch(SUFFIX, suffix):
+            raise InvalidArgumentError(f"The suffix must be 1 to 28 letters, digits and dashes, not {suffix!r}.")
+        optional = {"validation_file": validation_file, "suffix": suffix, "wandb_config": wandb_config}
+        body = {"model": model, "training_file": training_file, "hyperparameters": hyperparameters or {}}
+        body |= {name: value for name, value in optional.items() if value is not None}
+        request = Request(method="POST", path=_PATH, json=body, repeatable=False, timeout=timeout)
+        return Operation(request, FineTuneCreated)
+
+    @endpoint
+    def get(self, fine_tune_id: str) -> Operation[FineTune]:
+        """Return one job. `GET /v1/llm/fine-tunes/{id}`.
+
+        Raises:
+            NotFoundError: There is no such job, or it was cancelled: the gateway then forgets it.
+        """
+        return Operation(Request(method="GET", path=_path(fine_tune_id)), FineTune)
+
+    @endpoint
+    def list(self) -> Operation[FineTuneList]:
+        """List your fine-tunes. `GET /v1/llm/fine-tunes`.
+
+        The reply can be iterated, indexed and measured like a list of `FineTune`. The gateway lists your batch jobs on this route too;
+        they are kept apart, in the reply's `batch_jobs`.
+        """
+        return Operation(Request(method="GET", path=_PATH), FineTuneList)
+
+    @flow_endpoint
+    def cancel(self, fine_tune_id: str, *, missing_ok: bool = False) -> Flow[FineTuneCancelled]:
+        """Cancel a job. `PUT /v1/llm/fine-tunes/{id}/cancel`.
+
+        Args:
+            fine_tune_id: The job's id.
+            missing_ok: Whether it is fine that there is no such job; the reply's `success` tells.
+
+        Raises:
+            NotFoundError: There is no such job.
+        """
+        request = Request(method="PUT", path=f"{_path(fine_tune_id)}/cancel")
+        reply: FineTuneCancelled = yield Operation(request, FineTuneCancelled)
+        if not reply.success and not missing_ok:
+            message = f"There is no fine-tune {fine_tune_id!r} to cancel: its id is wrong, or it is gone."
+            raise NotFoundError(message, body=reply.model_dump())
+        return reply
+
+    @endpoint
+    def events(self, fine_tune_id: str) -> Operation[FineTuneEventList]:
+        """Return what happened in a job so far, oldest first. `GET /v1/llm/fine-tunes/{id}/events`.
+
+        The reply can be iterated, indexed and measured like a list of `FineTuneEvent`; an event's `metrics` are the numbers in it.
+
+        Raises:
+            NotFoundError: There is no such job, or it has no events yet.
+        """
+        return Operation(Request(method="GET", path=f"{_path(fine_tune_id)}/events"), FineTuneEventList)
+
+    @flow_endpoint
+    def wait(
+        self,
+        fine_tune_id: str,
+        *,
+        poll_interval: float = POLL_INTERVAL,
+        max_poll_interval: float = MAX_POLL_INTERVAL,
+        timeout: float | None = None,
+        on_status: Callable[[FineTune], object] | None = None,
+    ) -> Flow[FineTune]:
+        """Wait until a job has succeeded, and return it. `GET /v1/llm/fine-tunes/{id}`, again and again.
+
+        Args:
+            fine_tune_id: The job's id.
+            poll_interval: Seconds until the second look; each pause is half as long again as the one before.
+            max_poll_interval: Seconds that the pauses grow to.
+            timeout: Seconds to wait in all; for ever by default.
+            on_status: Called with the job whenever its status is a new one, the first included.
+
+        Raises:
+            JobFailedError: The job failed, was cancelled (the gateway then forgets it) or took too long. Its `events` are the last ones.
+            JobTimeoutError: Time is up; the job goes on.
+            NotFoundError: There is no such job.
+            APIConnectionError: The server cannot be reached, at first or six looks in a row. A ServerError likewise.
+        """
+        watch = _watch(fine_tune_id, poll_interval, max_poll_interval, timeout, on_status)
+        job = yield from watch.done()
+        if job.succeeded:
+            return job
+        with suppress(LLMEngineError):  # the job's failure is the news
+            watch.events = (yield from _events(watch, fine_tune_id))[-_LAST:]
+        raise watch.failed()
+
+    @follow_endpoint
+    def follow(
+        self,
+        fine_tune_id: str,
+        *,
+        poll_interval: float = POLL_INTERVAL,
+        max_poll_interval: float = MAX_POLL_INTERVAL,
+        timeout: float | None = None,
+        on_status: Callable[[FineTune], object] | None = None,
+    ) -> Feed[FineTuneEvent]:
+        """Iterate over what happens in a job until it has succeeded: each event once, first those that there are already.
+
+        Between two looks (`GET /v1/llm/fine-tunes/{id}`, then `.../events`) it waits, longer as long as nothing happens. Nothing is
+        held open: the iterator may be dropped at any time, or closed.
+
+        Args:
+            fine_tune_id: The job's id.
+            poll_interval: Seconds until the next look when something has happened; half as long again each time when nothing has.
+            max_poll_interval: Seconds that the pauses grow to.
+            timeout: Seconds to follow in all; for ever by default.
+            on_status: Called with the job whenever its status is a new one, the first included.
+
+        Raises:
+            JobFailedError: The job failed, was cancelled (the gateway then forgets it) or took too long. Its `events` are the last ones.
+            JobTimeoutError: Time is up; the job goes on.
+            NotFoundError: There is no such job.
+            APIConnectionError: The server cannot be reached, at first or six looks in a row. A ServerError likewise.
+        """
+        return _follow(fine_tune_id, _watch(fine_tune_id, poll_interval, max_poll_interval, timeout, on_status))
+
+
+_PATH = "/v1/llm/fine-tunes"
+_LAST = 10
+"""How many events a JobFailedError carries."""
+
+
+def _path(fine_tune_id: str) -> str:
+    return f"{_PATH}/{path_segment(fine_tune_id, 'fine-tune id')}"
+
+
+def _watch(
+    fine_tune_id: str,
+    poll_interval: float,
+    max_poll_interval: float,
+    timeout: float | None,
+    on_status: Callable[[FineTune], object] | None,
+) -> Watch[FineTune]:
+    operation = Operation(Request(method="GET", path=_path(fine_tune_id)), FineTune)
+    watch = Watch(
+        f"Fine-tune {fine_tune_id}",
+        lambda: watch.ask(operation),
+        poll_interval=poll_interval,
+        max_poll_interval=max_poll_interval,
+        timeout=timeout,
+        on_status=on_status,
+    )
+    return watch
+
+
+def _follow(fine_tune_id: str, watch: Watch[FineTune]) -> Feed[FineTuneEvent]:
+    seen = 0
+    while True:
+        job = yield from watch.look()  # before the events: when it is done, none comes after those
+        events = yield from watch.patiently(lambda: _events(watch, fine_tune_id))
+        watch.events = events[-_LAST:] or watch.events
+        if events[seen:]:
+            watch.hurry()
+        for event in events[seen:]:
+            yield Emit(event)
+        seen = max(seen, len(events))
+        if job.done:
+            break
+        yield from watch.pause()
+    if not job.succeeded:
+        raise watch.failed()
+
+
+def _events(watch: Watch[FineTune], fine_tune_id: str) -> Flow[list[FineTuneEvent]]:
+    request = Request(method="GET", path=f"{_path(fine_tune_id)}/events")
+    try:
+        reply = yield from watch.ask(Operation(request, FineTuneEventList))
+    except NotFoundError:  # none yet, or the job is gone, which the next look finds out
+        return []
+    return reply.events
