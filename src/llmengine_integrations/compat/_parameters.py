@@ -1,0 +1,142 @@
+"""What upstream's calls take: objects that check their fields where they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, ClassVar, Self, TypeAlias
+
+from pydantic import ConfigDict, Field, model_validator
+
+from ..wire.batch_completions import BatchChatRequest, BatchModel, BatchTextRequest
+from ..wire.chat_messages import ChatMessageParam
+from ..wire.text_completions import TextPrompt
+from ._printed import Printed
+
+
+class Parameters(Printed):
+    """Something to send. A field that there is not is refused, not dropped."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), defer_build=True)
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were set: what was not is left to the server."""
+        return {name: value for name, value in self.model_dump(exclude_unset=True).items() if value is not None}
+
+
+class ToolConfig(Parameters):
+    """A tool that a batch's model may use."""
+
+    name: str
+    """The gateway knows "code_evaluator" only."""
+    max_iterations: int | None = 10
+    """Calls at most."""
+    execution_timeout_seconds: int | None = 60
+    """Seconds for each call."""
+    should_retry_on_error: bool | None = True
+    """Whether the model sees an error and tries again."""
+
+
+class BatchCompletionsModelConfig(Parameters, BatchModel):
+    """The model of a batch. `llmengine_integrations.wire.batch_completions.BatchModelOptions` says what the fields mean."""
+
+    model_config = Parameters.model_config
+
+
+class CreateBatchCompletionsV1ModelConfig(BatchCompletionsModelConfig):
+    """The same, as the first version of the route takes it: with labels for the job."""
+
+
+class CreateBatchCompletionsV1RequestContent(Parameters):
+    """Prompts that share their settings. Its `json()` is what an input file holds."""
+
+    prompts: list[str]
+    max_new_tokens: int
+    """Tokens to generate at most for each prompt."""
+    temperature: Annotated[float, Field(ge=0.0, le=1.0)]
+    """0 (the likeliest token each time) to 1 (as the model would have it)."""
+    stop_sequences: list[str] | None = None
+    return_token_log_probs: bool | None = False
+    presence_penalty: Annotated[float | None, Field(ge=0.0, le=2.0)] = None
+    frequency_penalty: Annotated[float | None, Field(ge=0.0, le=2.0)] = None
+    top_k: Annotated[int | None, Field(ge=-1)] = None
+    """Sample among the k likeliest tokens; -1 considers all."""
+    top_p: Annotated[float | None, Field(gt=0.0, le=1.0)] = None
+    skip_special_tokens: bool | None = True
+
+
+class _V2Request(Parameters):
+    """A request of OpenAI's kind; takes its options by name beside the fields here."""
+
+    model_config = ConfigDict(extra="allow")
+    options: ClassVar[type[Any]]
+
+    stream: bool | None = False
+    """Not for batches: left out there."""
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        known: Mapping[str, Any] = self.options.__annotations__
+        for name in self.model_extra or {}:
+            if name not in known:
+                close = get_close_matches(name, known, n=1)
+                raise ValueError(f"There is no option {name!r}" + (f"; did you mean {close[0]!r}?" if close else "."))
+        return self
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were set, for a batch."""
+        return {name: value for name, value in super().given().items() if name != "stream"}
+
+
+class _ChatRequest(_V2Request):
+    options = BatchChatRequest
+
+    messages: Annotated[list[ChatMessageParam], Field(min_length=1)]
+
+
+class ChatCompletionV2Request(_ChatRequest):
+    """A chat request."""
+
+    model: str
+
+
+class FilteredChatCompletionV2Request(_ChatRequest):
+    """A chat request of a batch, whose model is the batch's."""
+
+    model: str | None = None
+
+
+class _TextRequest(_V2Request):
+    options = BatchTextRequest
+
+    prompt: TextPrompt
+
+
+class CompletionV2Request(_TextRequest):
+    """A request for a text completion."""
+
+    model: str
+
+
+class FilteredCompletionV2Request(_TextRequest):
+    """A request of a batch for a text completion, whose model is the batch's."""
+
+    model: str | None = None
+
+
+class ModelDownloadRequest(Parameters):
+    """What `Model.download` sends."""
+
+    model_name: str
+    download_format: str | None = "hugging_face"
+
+
+CreateBatchCompletionsV2RequestContent: TypeAlias = (
+    Sequence[FilteredCompletionV2Request] | Sequence[FilteredChatCompletionV2Request]
+)
+BatchCompletionContent: TypeAlias = CreateBatchCompletionsV1RequestContent | CreateBatchCompletionsV2RequestContent
+
+
+def given(value: Parameters | Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields of an object, or of a dict that stands for one."""
+    return value.given() if isinstance(value, Parameters) else value

@@ -1,0 +1,21 @@
+"""The names of upstream's errors, for `except` clauses. They are this package's own (`llmengine_integrations.errors`), which tell more.
+
+`UnknownError` is every error status, those with a name of their own included: its clause goes last.
+"""
+
+from __future__ import annotations
+
+from ..core.errors import APIStatusError as UnknownError
+from ..core.errors import AuthenticationError as UnauthorizedError
+from ..core.errors import BadRequestError, NotFoundError, ServerError, ValidationError
+from ..core.errors import RateLimitError as RateLimitExceededError
+
+__all__ = [
+    "BadRequestError",
+    "NotFoundError",
+    "RateLimitExceededError",
+    "ServerError",
+    "UnauthorizedError",
+    "UnknownError",
+    "ValidationError",
+]
