@@ -1,0 +1,117 @@
+"""An engine without a model: characters are tokens and every completion is the same text."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+from llmengine_integrations.engine import app, server
+from llmengine_integrations.engine.config import EngineConfig
+from llmengine_integrations.engine.generation import Choice
+from llmengine_integrations.engine.lane import Lane
+from llmengine_integrations.engine.server import Server, serve
+
+END = 0
+
+
+class FakeTokenizer:
+    end_tokens = frozenset({END})
+
+    def encode(self, text: str) -> list[int]:
+        return [1, *map(ord, text)]
+
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
+        return "".join(chr(token) for token in ids if token > 1 or not skip_special_tokens)
+
+    def token_text(self, token: int) -> str:
+        return "<end>" if token == END else chr(token)
+
+
+@dataclass
+class FakeBatch:
+    """Writes `text` for every row, then ends. Stands for a batch and its model."""
+
+    text: str = "abc"
+    delay: float = 0.0
+    fail_at: int | None = None
+    """The token of every row at which the model fails; 0 fails the prompt."""
+    rows: list[int] = field(default_factory=list)
+    steps: int = 0
+
+    def prefill(self, ids: Sequence[int], params: object, *, log_probs: bool = False) -> SimpleNamespace:
+        return SimpleNamespace(choice=self._choice(0, log_probs=log_probs))
+
+    def join(self, row: object) -> None:
+        self.rows.append(1)
+
+    def step(self) -> list[Choice]:
+        self.steps += 1
+        time.sleep(self.delay)
+        choices = [self._choice(place) for place in self.rows]
+        self.rows = [place + 1 for place in self.rows]
+        return choices
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self.rows = [self.rows[row] for row in rows]
+
+    def _choice(self, place: int, *, log_probs: bool = False) -> Choice:
+        if place == self.fail_at:
+            raise RuntimeError("out of memory")
+        return Choice(ord(self.text[place]) if place < len(self.text) else END, -0.5 if log_probs else None)
+
+
+def fake_lane(batch: FakeBatch, *, context_length: int = 10_000, max_batch_size: int = 16) -> Lane:
+    device = SimpleNamespace(device=SimpleNamespace(type="cpu"))
+    model = SimpleNamespace(tokenizer=FakeTokenizer(), context_length=context_length, causal_lm=device)
+    return Lane(model, batch, max_batch_size=max_batch_size)
+
+
+@contextmanager
+def running(config: EngineConfig, load: Callable[[], object] | None = None) -> Iterator[tuple[str, Server]]:
+    """A server in a thread of this process: the same code that serves in a process of its own.
+
+    Args:
+        config: its port should be 0.
+        load: makes the lanes instead of loading models.
+    """
+    started, found, ready = threading.Event(), [], threading.Event()
+
+    def listening(url: str, server: Server) -> None:
+        found.extend([url, server])
+        started.set()
+
+    loader = app.load_lanes if load is None else lambda _: load()
+    original, app.load_lanes = app.load_lanes, loader
+    try:
+        thread = threading.Thread(
+            target=serve, args=(config,), kwargs={"on_listening": listening, "on_ready": lambda _: ready.set()}
+        )
+        thread.start()
+        assert started.wait(30)
+    finally:
+        app.load_lanes = original
+    url, running_server = found
+    running_server.ready_event = ready
+    try:
+        yield url, running_server
+    finally:
+        running_server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+        assert running_server._engine.scheduler.join(timeout=0)
+
+
+def eventually(condition: Callable[[], bool], timeout: float = 5.0) -> bool:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return condition()
+
+
+__all__ = ["END", "FakeBatch", "FakeTokenizer", "eventually", "fake_lane", "running", "server"]

@@ -1,0 +1,125 @@
+"""Batching gives every row the tokens that it would get alone."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig
+from llmengine_integrations.engine.generation import Generation, GenerationRequest, SamplingParams
+from llmengine_integrations.engine.lane import Lane
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.engine
+
+from llmengine_integrations.engine.backend import LoadedModel, prepare  # noqa: E402 - after importorskip
+from llmengine_integrations.engine.batch import Batch  # noqa: E402
+
+GREEDY = SamplingParams()
+
+
+@pytest.fixture(scope="module")
+def model() -> LoadedModel:
+    return LoadedModel.load(DEFAULT_MODEL_PATH, prepare(EngineConfig(threads=1)))
+
+
+@pytest.fixture(scope="module")
+def expected(model) -> list[tuple[list[int], list[int]]]:
+    """Random prompts of several lengths and what transformers' own generate makes of them."""
+    draw = random.Random(0)  # noqa: S311 - test data
+    prompts = [[draw.randrange(7, 2048) for _ in range(draw.randint(3, 60))] for _ in range(20)]
+    return [(prompt, generate(model, prompt, draw.randint(1, 50))) for prompt in prompts]
+
+
+def generate(model: LoadedModel, prompt: list[int], count: int) -> list[int]:
+    output = model.causal_lm._model.generate(
+        torch.tensor([prompt]),
+        attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+        min_new_tokens=count,
+        max_new_tokens=count,
+        do_sample=False,
+        eos_token_id=None,
+        pad_token_id=0,
+    )
+    return output[0, len(prompt) :].tolist()
+
+
+@pytest.mark.parametrize("cap", [1, 3, 8, 16])
+def test_batched_tokens_are_those_of_generate(model, expected, cap):
+    batch = Batch(model.causal_lm)
+    waiting = list(enumerate(expected))
+    running: list[tuple[int, list[int]]] = []
+    results: dict[int, list[int]] = {}
+    while waiting or running:
+        if waiting and len(running) < cap:  # one at a time, so that rows join at different places
+            number, (prompt, wanted) = waiting.pop(0)
+            row = batch.prefill(prompt, GREEDY)
+            results[number] = [row.choice.token]
+            if len(wanted) > 1:
+                batch.join(row)
+                running.append((number, wanted))
+        if running:
+            for (number, _), choice in zip(running, batch.step(), strict=True):
+                results[number].append(choice.token)
+        kept = [place for place, (number, wanted) in enumerate(running) if len(results[number]) < len(wanted)]
+        if len(kept) < len(running):
+            batch.keep(kept)
+            running = [running[place] for place in kept]
+    assert [results[number] for number in range(len(expected))] == [wanted for _, wanted in expected]
+    assert len(batch) == 0
+
+
+def test_padding_that_nobody_needs_is_dropped(model):
+    batch = Batch(model.causal_lm)
+    for length in (40, 3, 5):
+        batch.join(batch.prefill(list(range(10, 10 + length)), GREEDY))
+    batch.step()
+    assert batch._cache.length == 41
+    batch.keep([2, 1])
+    assert batch._cache.length == 6
+    assert len(batch) == 2
+
+
+def test_log_probs_are_those_of_a_forward_pass(model):
+    prompt = model.tokenizer.encode("The sky is")
+    batch = Batch(model.causal_lm)
+    batch.join(batch.prefill(list(range(10, 40)), GREEDY))  # a longer row, so that ours is padded
+    row = batch.prefill(
+        prompt, SamplingParams(temperature=1.0, top_k=50, frequency_penalty=1.0, seed=3), log_probs=True
+    )
+    batch.join(row)
+    choices = [row.choice, *(batch.step()[1] for _ in range(9))]
+    ids = torch.tensor([prompt + [choice.token for choice in choices]])
+    with torch.inference_mode():
+        whole = model.causal_lm._model(ids).logits[0].float().log_softmax(-1)
+    wanted = [whole[len(prompt) - 1 + place, choice.token].item() for place, choice in enumerate(choices)]
+    assert [choice.log_prob for choice in choices] == pytest.approx(wanted, abs=1e-3)
+
+
+def test_a_seed_gives_the_same_tokens_in_any_company(model):
+    prompt = model.tokenizer.encode("The sky is")
+
+    def tokens(company: list[SamplingParams]) -> list[int]:
+        batch = Batch(model.causal_lm)
+        for params in company:
+            batch.join(batch.prefill(prompt, params))
+        row = batch.prefill(prompt, SamplingParams(temperature=0.9, seed=11))
+        batch.join(row)
+        return [row.choice.token, *(batch.step()[-1].token for _ in range(8))]
+
+    alone = tokens([])
+    assert tokens([SamplingParams(temperature=1.0, top_p=0.5, seed=1), GREEDY]) == alone
+    assert tokens([SamplingParams(temperature=0.1, top_k=3, presence_penalty=2.0)]) == alone
+
+
+async def test_a_batch_gives_more_tokens_per_step_and_honours_its_size(model):
+    lane = Lane(model, Batch(model.causal_lm), max_batch_size=3)
+    generations = [Generation(GenerationRequest(prompt=f"a{n}", max_new_tokens=6, incremental=True)) for n in range(7)]
+    for generation in generations:
+        lane.enqueue(generation)
+    widest = 0
+    while lane.busy:
+        lane.turn()
+        widest = max(widest, len(lane._active))
+    assert widest == 3

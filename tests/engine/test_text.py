@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmengine_integrations.engine.text import CompletionText, Detokenizer, StopScanner
+
+
+def decode_bytes(ids: Sequence[int]) -> str:
+    """A byte-level tokenizer with one byte per token."""
+    return bytes(ids).decode(errors="replace")
+
+
+def decode_words(ids: Sequence[int]) -> str:
+    """A tokenizer whose decoder drops the space that begins a text, as sentencepiece does."""
+    return "".join([" the", " sky", "is", " ", ""][token] for token in ids).removeprefix(" ")
+
+
+def pieces_of(decode, ids, context=()):
+    detokenizer = Detokenizer(decode, context)
+    return [*(detokenizer.push(token) for token in ids), detokenizer.finish()]
+
+
+@given(st.text())
+def test_pieces_are_whole_characters_and_join_to_the_text(text):
+    pieces = pieces_of(decode_bytes, text.encode())
+    assert "".join(pieces) == text
+    if "\ufffd" not in text:
+        assert not any("\ufffd" in piece for piece in pieces)
+
+
+@given(st.text(), st.text())
+def test_context_is_not_repeated(before, text):
+    assert "".join(pieces_of(decode_bytes, text.encode(), before.encode())) == text
+
+
+@given(st.lists(st.integers(0, 4)))
+def test_a_leading_space_belongs_to_its_token_behind_a_prompt(ids):
+    pieces = pieces_of(decode_words, ids, context=[2])
+    assert "".join(pieces) == decode_words([2, *ids])[len("is") :]
+
+
+@given(st.lists(st.integers(0, 255)))
+def test_bytes_that_are_no_text_lose_nothing(ids):
+    assert "".join(pieces_of(decode_bytes, ids)) == decode_bytes(ids)
+
+
+def test_an_incomplete_character_is_held():
+    assert pieces_of(decode_bytes, "é!".encode()) == ["", "é", "!", ""]
+
+
+def test_a_character_cut_by_the_end_is_still_reported():
+    assert pieces_of(decode_bytes, "é".encode()[:1]) == ["", "\ufffd"]
+
+
+def expected_stop(text: str, stops: Sequence[str], *, include: bool) -> tuple[str, bool]:
+    """Slow and obvious: read character by character until some stop sequence is complete, take the longest of those."""
+    for end in range(1, len(text) + 1):
+        complete = [stop for stop in stops if text[:end].endswith(stop)]
+        if complete:
+            return text[: end if include else end - max(map(len, complete))], True
+    return text, False
+
+
+short = st.text(alphabet="ab\n", max_size=12)
+stops = st.lists(st.text(alphabet="ab\n", min_size=1, max_size=4), max_size=3)
+
+
+@st.composite
+def cut_texts(draw):
+    text = draw(short)
+    cuts = sorted(draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    edges = [0, *cuts, len(text)]
+    return text, [text[a:b] for a, b in pairwise(edges)]
+
+
+@given(cut_texts(), stops, st.booleans())
+def test_the_result_does_not_depend_on_how_the_text_is_cut(cut, stops, include):
+    text, parts = cut
+    scanner = StopScanner(stops, include=include)
+    result = "".join([*map(scanner.push, parts), scanner.finish()])
+    assert (result, scanner.stopped) == expected_stop(text, stops, include=include)
+
+
+@given(cut_texts(), stops)
+def test_nothing_is_released_that_may_still_be_cut(cut, stops):
+    """Whatever follows: what was released so far begins the final text."""
+    _, parts = cut
+    scanner = StopScanner(stops)
+    seen = released = ""
+    for part in parts:
+        seen += part
+        released += scanner.push(part)
+        for stop in stops:
+            for tail in ("", "a", stop, *(stop[i:] for i in range(len(stop)))):
+                assert expected_stop(seen + tail, stops, include=False)[0].startswith(released)
+
+
+@given(cut_texts(), stops)
+def test_text_is_held_no_longer_than_needed(cut, stops):
+    _, parts = cut
+    scanner = StopScanner(stops)
+    seen = released = ""
+    for part in parts:
+        seen, released = seen + part, released + scanner.push(part)
+        held = "" if scanner.stopped else seen[len(released) :]
+        assert not held or any(stop.startswith(held) for stop in stops)
+
+
+@pytest.mark.parametrize(("include", "text"), [(False, "one "), (True, "one two")])
+def test_a_stop_sequence_over_several_tokens(include, text):
+    completion = CompletionText(decode_bytes, stops=["two"], include_stop=include)
+    pieces = [completion.push(token) for token in b"one two three" if not completion.stopped]
+    assert "".join(pieces) + completion.finish() == text
+    assert pieces[4:6] == ["", ""]
+    assert completion.stopped
+
+
+def test_a_stop_sequence_may_end_inside_a_token():
+    completion = CompletionText(lambda ids: "".join(["x. And", " then"][token] for token in ids), stops=["."])
+    assert completion.push(0) == "x"
+    assert completion.stopped
+    assert completion.finish() == ""
+
+
+def test_text_held_for_a_stop_sequence_comes_at_the_end():
+    completion = CompletionText(decode_bytes, stops=["abc"])
+    assert [completion.push(token) for token in b"xab"] == ["x", "", ""]
+    assert completion.finish() == "ab"
+
+
+def test_a_stop_sequence_of_several_bytes_per_character():
+    completion = CompletionText(decode_bytes, stops=["東京"])
+    assert "".join(completion.push(token) for token in "in 東京 now".encode() if not completion.stopped) == "in "
+    assert completion.stopped
