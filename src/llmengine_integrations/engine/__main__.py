@@ -1,0 +1,67 @@
+"""The engine process that `EmbeddedEngine` starts: `python -m llmengine_integrations.engine CONFIG ADDRESS_FILE`.
+
+It ends when its standard input ends, which happens when the parent closes it or dies, however it dies.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+import time
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from .config import API_KEY_VARIABLE, EngineConfig, EngineConfigError, check_start
+from .server import Server, leave, serve
+
+_PATIENCE = 8.0  # seconds to stop in good order once the parent is gone
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until the parent is done with it; 1 if the engine could not start, with one line on standard error."""
+    settings, address_file = arguments
+    parent = os.getppid()
+
+    def announce(url: str, server: Server) -> None:
+        threading.Thread(target=_end_with_parent, args=(parent, server), daemon=True).start()
+        _write_whole(Path(address_file), url)
+
+    try:
+        config = EngineConfig.model_validate_json(settings)
+        key = os.environ.pop(API_KEY_VARIABLE, None)
+        config = config.model_copy(update={"api_key": None if key is None else SecretStr(key)})
+        check_start(config)
+        serve(config, on_listening=announce)
+    except EngineConfigError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the parent shows the end of this stream
+        return 1
+    return 0
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file that readers see whole or not at all."""
+    unfinished = path.with_suffix(".new")
+    unfinished.write_text(text)
+    unfinished.replace(path)
+
+
+def _end_with_parent(parent: int, server: Server) -> None:
+    _wait_for_end(parent)
+    server.should_exit = True
+    time.sleep(_PATIENCE)
+    os._exit(1)
+
+
+def _wait_for_end(parent: int) -> None:
+    """Wait until standard input ends. A process forked by the parent may hold its other end open, so watch the parent too."""
+    while os.name != "posix" or os.getppid() == parent:
+        readable = os.name != "posix" or bool(select.select([0], [], [], 1.0)[0])
+        if readable and not os.read(0, 1024):
+            return
+
+
+if __name__ == "__main__":
+    leave(main(sys.argv[1:]))

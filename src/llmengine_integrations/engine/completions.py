@@ -1,0 +1,185 @@
+"""The routes `/v1/llm/completions-sync` and `/v1/llm/completions-stream`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive
+
+from llmengine_integrations.wire.completions import Completion, CompletionOutput, CompletionRequest, TokenOutput
+
+from .auth import Authenticator
+from .generation import Generation, GenerationError, GenerationRequest, Piece, SamplingParams
+from .registry import Registry
+from .replies import new_request_id, upstream_error
+from .requests import missing_query, read_body, validated
+from .scheduler import Scheduler
+from .sse import EventStream
+
+_MODEL = "model_endpoint_name"
+_GUIDED = ("guided_json", "guided_choice", "guided_regex", "guided_grammar")
+_REQUEST: TypeAdapter[CompletionRequest] = TypeAdapter(CompletionRequest)
+_CLIENT_CLOSED_REQUEST = 499
+
+_T = TypeVar("_T")
+
+
+class CompletionRoutes:
+    """Completions, whole and streamed.
+
+    Args:
+        registry: the names that are served.
+        scheduler: runs the models.
+        authenticator: checks keys.
+        ping_interval: seconds between the keep-alive comments of a stream.
+    """
+
+    def __init__(
+        self, registry: Registry, scheduler: Scheduler, authenticator: Authenticator, *, ping_interval: float
+    ) -> None:
+        self._registry = registry
+        self._scheduler = scheduler
+        self._authenticator = authenticator
+        self._ping_interval = ping_interval
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The routes, for the application."""
+        return [
+            Route("/v1/llm/completions-sync", self._sync, methods=["POST"]),
+            Route("/v1/llm/completions-stream", self._stream, methods=["POST"]),
+        ]
+
+    async def _sync(self, request: Request) -> Response:
+        generation = await self._start(request, incremental=False)
+        request_id = new_request_id()
+        try:
+            pieces = await _until_disconnected(request.receive, generation.take())
+        except GenerationError as error:
+            raise HTTPException(error.status_code, error.message or upstream_error(request_id)) from error
+        finally:
+            generation.cancel()
+        if pieces is None:
+            return Response(status_code=_CLIENT_CLOSED_REQUEST)
+        reply = Completion(request_id=request_id, output=_output(pieces, log_probs=generation.request.log_probs))
+        return Response(reply.model_dump_json(), media_type="application/json")
+
+    async def _stream(self, request: Request) -> Response:
+        generation = await self._start(request, incremental=True)
+        return EventStream(generation, new_request_id(), ping_interval=self._ping_interval)
+
+    async def _start(self, request: Request, *, incremental: bool) -> Generation:
+        body = await read_body(request, self._authenticator)
+        name = request.query_params.get(_MODEL)
+        fields = validated(body, _REQUEST, [missing_query(_MODEL)] if name is None else [])
+        model = self._model(name or "", streamed=incremental)
+        check_fields(fields)
+        generation = Generation(_generation_request(fields, incremental=incremental))
+        try:
+            self._scheduler.submit(model, generation)
+        except GenerationError as error:
+            raise HTTPException(error.status_code, error.message) from error
+        return generation
+
+    def _model(self, name: str, *, streamed: bool) -> str:
+        """The model behind a name. As in the gateway, an empty name means any, which is only clear if there is one."""
+        names = self._registry.names
+        if not name and len(names) > 1:
+            raise HTTPException(400, f"Expected 1 LLM model endpoint for model name , got {len(names)}")
+        model = self._registry.model_of(name or names[0])
+        if model is None:
+            not_found = (
+                f"Model endpoint {name} not found." if streamed else "The specified endpoint could not be found."
+            )
+            raise HTTPException(404, not_found)
+        return model
+
+
+def check_fields(fields: CompletionRequest) -> None:
+    """Refuse fields that are valid one by one and not together, in the gateway's order and words.
+
+    Raises:
+        HTTPException: 400 with the reason.
+    """
+    top_k, top_p = fields.get("top_k"), fields.get("top_p")
+    if fields["temperature"] == 0 and (top_k not in (None, -1) or top_p not in (None, 1.0)):
+        raise HTTPException(400, "top_k and top_p can't be enabled when temperature is 0.")
+    if top_k == 0:
+        raise HTTPException(400, "top_k needs to be strictly positive, or set it to be -1 / None to disable top_k.")
+    guided = [name for name in _GUIDED if fields.get(name) is not None]
+    if len(guided) > 1:
+        raise HTTPException(400, f"Only one of {', '.join(_GUIDED)} can be enabled.")
+    if guided:
+        raise HTTPException(400, f"This engine does not do guided decoding yet. Leave out {guided[0]}.")
+    if "" in (fields.get("stop_sequences") or []):
+        raise HTTPException(400, "stop_sequences can't contain an empty string.")
+    if not _is_unicode(fields["prompt"]):
+        raise HTTPException(400, "prompt holds half of a surrogate pair, which is no text.")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether the text can be encoded; JSON can spell text that cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _generation_request(fields: CompletionRequest, *, incremental: bool) -> GenerationRequest:
+    top_k = fields.get("top_k")
+    return GenerationRequest(
+        prompt=fields["prompt"],
+        max_new_tokens=fields["max_new_tokens"],
+        sampling=SamplingParams(
+            temperature=fields["temperature"],
+            top_k=None if top_k == -1 else top_k,
+            top_p=fields.get("top_p"),
+            presence_penalty=fields.get("presence_penalty") or 0.0,
+            frequency_penalty=fields.get("frequency_penalty") or 0.0,
+        ),
+        stop_sequences=tuple(fields.get("stop_sequences") or ()),
+        include_stop=fields.get("include_stop_str_in_output") or False,
+        log_probs=fields.get("return_token_log_probs") or False,
+        skip_special_tokens=fields.get("skip_special_tokens") is not False,
+        incremental=incremental,
+    )
+
+
+def _output(pieces: list[Piece], *, log_probs: bool) -> CompletionOutput:
+    last = pieces[-1]
+    tokens = [
+        TokenOutput(token=piece.token, log_prob=piece.log_prob)
+        for piece in pieces
+        if piece.token is not None and piece.log_prob is not None
+    ]
+    return CompletionOutput(
+        text="".join(piece.text for piece in pieces),
+        num_prompt_tokens=last.num_prompt_tokens,
+        num_completion_tokens=last.num_tokens,
+        tokens=tokens if log_probs else None,
+    )
+
+
+async def _until_disconnected(receive: Receive, work: Awaitable[_T]) -> _T | None:
+    """Wait for the work; None when the client goes away first."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _disconnected(receive: Receive) -> Any:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,122 @@
+"""From token ids to text that can be sent: whole characters only, nothing beyond a stop sequence. No I/O, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+Decode = Callable[[Sequence[int]], str]
+
+_INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
+
+
+class Detokenizer:
+    """Decodes a growing list of tokens piece by piece, so that the pieces joined are what decoding all of it gives.
+
+    A token may be a part of a character and its text may depend on its neighbours (a leading space), so each step decodes a short
+    window: the tokens of the piece before and the new ones. Text is held while it ends in an incomplete character.
+
+    Args:
+        decode: turns token ids into text; writes U+FFFD for bytes that are no whole character.
+        context: the tokens before the first, the end of the prompt; a few are enough.
+    """
+
+    def __init__(self, decode: Decode, context: Iterable[int] = ()) -> None:
+        self._decode = decode
+        self._window = list(context)
+        self._window_text = decode(self._window)
+        self._pending: list[int] = []
+
+    def push(self, token: int) -> str:
+        """Take the next token and return the text that it completes, often the token's own, sometimes empty."""
+        self._pending.append(token)
+        text = self._decode(self._window + self._pending)
+        if text.endswith(_INCOMPLETE) or len(text) <= len(self._window_text):
+            return ""
+        return self._release(text)
+
+    def finish(self) -> str:
+        """Return what was held: nothing more will complete it."""
+        return self._release(self._decode(self._window + self._pending)) if self._pending else ""
+
+    def _release(self, text: str) -> str:
+        added = text[len(self._window_text) :]
+        self._window, self._pending = self._pending, []
+        self._window_text = self._decode(self._window)
+        return added
+
+
+class StopScanner:
+    """Ends a text at the first stop sequence, however the text is cut into pieces.
+
+    The stop sequence that is complete first wins; of several complete at the same character, the longest. Text that may be the
+    beginning of a stop sequence is held back until that is decided.
+
+    Args:
+        stops: the stop sequences, none of them empty.
+        include: whether the text keeps the stop sequence that ended it.
+    """
+
+    def __init__(self, stops: Sequence[str], *, include: bool = False) -> None:
+        self._stops = tuple(stops)
+        self._include = include
+        self._longest = max(map(len, stops), default=0)
+        self._held = ""
+        self.stopped = False
+
+    def push(self, text: str) -> str:
+        """Take more text and return what is certain to belong to the result."""
+        if self.stopped or not self._stops:
+            return "" if self.stopped else text
+        self._held += text
+        cut = self._cut()
+        if cut is not None:
+            self.stopped = True
+            released, self._held = self._held[:cut], ""
+            return released
+        start = self._possible_start()
+        released, self._held = self._held[:start], self._held[start:]
+        return released
+
+    def finish(self) -> str:
+        """Return what was held back: no stop sequence came of it."""
+        released, self._held = self._held, ""
+        return released
+
+    def _cut(self) -> int | None:
+        """Where the held text ends, if it contains a stop sequence."""
+        found = [(start + len(stop), start) for stop in self._stops if (start := self._held.find(stop)) >= 0]
+        if not found:
+            return None
+        end, start = min(found)
+        return end if self._include else start
+
+    def _possible_start(self) -> int:
+        """Where in the held text a stop sequence may have begun; its length if nowhere."""
+        for start in range(max(0, len(self._held) - self._longest + 1), len(self._held)):
+            tail = self._held[start:]
+            if any(stop.startswith(tail) for stop in self._stops):
+                return start
+        return len(self._held)
+
+
+class CompletionText:
+    """The text of one completion: tokens in, text out, up to a stop sequence."""
+
+    def __init__(
+        self, decode: Decode, context: Iterable[int] = (), *, stops: Sequence[str] = (), include_stop: bool = False
+    ) -> None:
+        self._detokenizer = Detokenizer(decode, context)
+        self._scanner = StopScanner(stops, include=include_stop)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop sequence ended the text."""
+        return self._scanner.stopped
+
+    def push(self, token: int) -> str:
+        """Take the next token and return the text that is now certain."""
+        return self._scanner.push(self._detokenizer.push(token))
+
+    def finish(self) -> str:
+        """Return the text still held; call it once, after the last token."""
+        return self._scanner.push(self._detokenizer.finish()) + self._scanner.finish()
