@@ -6,7 +6,6 @@ endpoint's name, with LLM_ENGINE_BASE_PATH and SCALE_API_KEY set.
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,14 +27,17 @@ QUESTIONS = {
 
 
 class PrintTokens(BaseCallbackHandler):
-    """Prints each token as it comes, with its probability."""
+    """Prints each token as it comes, and keeps its log-probability."""
+
+    def __init__(self) -> None:
+        self.log_probs: list[tuple[str, float]] = []
 
     def on_llm_new_token(self, token: str, *, chunk: Any = None, **_: Any) -> None:
         """Called by LangChain for every token of a stream."""
-        info = chunk.generation_info if isinstance(chunk, GenerationChunk) else None
-        for log_prob in (info or {}).get("logprobs", {}).get("token_logprobs", []):
-            token += f" ({math.exp(log_prob):.0%})"
         print(token, end="", flush=True)
+        info = chunk.generation_info if isinstance(chunk, GenerationChunk) else None
+        found = (info or {}).get("logprobs", {"tokens": [], "token_logprobs": []})
+        self.log_probs += zip(found["tokens"], found["token_logprobs"], strict=True)
 
 
 def main() -> int:
@@ -45,14 +47,15 @@ def main() -> int:
     with EmbeddedEngine() as engine:
         print(f"The embedded engine serves {', '.join(engine.models)} at {engine.base_url}\n")
         llm = LLMEngine(
-            model=engine.models[0], base_url=engine.base_url, api_key=engine.api_key, temperature=0, logprobs=True, stop=["\n"]
+            model=engine.models[0], base_url=engine.base_url, api_key=engine.api_key, temperature=0, logprobs=True
         )
         chain = prompt.partial(text=TEXT) | llm
         for question, expected in QUESTIONS.items():
             print(f"Q: {question}\nA:", end="", flush=True)
-            answer = "".join(chain.stream({"question": question}, config={"callbacks": [PrintTokens()]}))
+            tokens = PrintTokens()
+            answer = "".join(chain.stream({"question": question}, config={"callbacks": [tokens]}))
             wrong += expected not in answer
-            print("\n")
+            print("\n  ", "  ".join(f"{token!r} {log_prob:.2f}" for token, log_prob in tokens.log_probs), "\n")
     print("The engine has stopped." + (f" {wrong} answers were wrong." if wrong else ""))
     return 1 if wrong else 0
 

@@ -19,6 +19,7 @@ from core._api import EVERY, Api
 from core._server import CLOSE, reply
 from llmengine_integrations.core._json_text import JsonText
 from llmengine_integrations.core._operation import Operation, Request
+from llmengine_integrations.core._transfer import Writer
 from llmengine_integrations.core.resources.files import Files
 from llmengine_integrations.errors import (
     APIConnectionError,
@@ -243,6 +244,16 @@ async def test_cancelling_leaves_nothing(server, tmp_path):
     gate.open()
     assert not list(tmp_path.iterdir())
     await api.close()
+
+
+def test_a_writer_that_was_given_up_opens_nothing(tmp_path):
+    """A task is cancelled while a thread is about to open the file: the thread comes too late."""
+    writer = Writer(tmp_path / "x", note=(tmp_path / "note", "n"))
+    writer.close()
+    for act in (lambda: writer.write(b"x"), writer.finish):
+        with pytest.raises(InterruptedError):
+            act()
+    assert not list(tmp_path.iterdir())
 
 
 # A string out of JSON, piece by piece.

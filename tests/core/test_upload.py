@@ -349,8 +349,12 @@ class _Sink:
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def _serve(self) -> None:
+        with suppress(OSError, ValueError):  # clients may hang up
+            self._take_one()
+
+    def _take_one(self) -> None:
         connection, _ = self._listener.accept()
-        with suppress(OSError, ValueError), connection, connection.makefile("rb") as file:  # clients may hang up
+        with connection, connection.makefile("rb") as file:
             lines = []
             while line := file.readline().strip():
                 lines.append(line.decode("latin-1"))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from llmengine_integrations.engine import app, server
+from llmengine_integrations.engine import app
 from llmengine_integrations.engine.config import EngineConfig
 from llmengine_integrations.engine.generation import Choice
 from llmengine_integrations.engine.lane import Lane
@@ -112,6 +112,3 @@ def eventually(condition: Callable[[], bool], timeout: float = 5.0) -> bool:
             return True
         time.sleep(0.01)
     return condition()
-
-
-__all__ = ["END", "FakeBatch", "FakeTokenizer", "eventually", "fake_lane", "running", "server"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from llmengine_integrations.engine.generation import Generation, GenerationReque
 from llmengine_integrations.engine.lane import Lane
 
 torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.engine
 
 from llmengine_integrations.engine.backend import LoadedModel, prepare  # noqa: E402 - after importorskip
@@ -123,3 +126,49 @@ async def test_a_batch_gives_more_tokens_per_step_and_honours_its_size(model):
         lane.turn()
         widest = max(widest, len(lane._active))
     assert widest == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("GPT2", {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 128}),
+        ("Qwen2", {"num_key_value_heads": 1}),
+        ("Mistral", {"num_key_value_heads": 2, "sliding_window": 8}),
+        ("Gemma3", {"num_key_value_heads": 1, "head_dim": 16, "sliding_window": 8}),
+        ("GPTNeoX", {}),
+    ],
+)
+def test_other_architectures(kind, settings, tmp_path):
+    """Folders of other families load, and batch as generate does: grouped heads, sliding windows, learned positions."""
+    folder = tiny_folder(kind, settings, tmp_path)
+    model = LoadedModel.load(folder, torch.device("cpu"))
+    prompts = [list(range(20, 20 + length)) for length in (30, 3, 12)]
+    batch = Batch(model.causal_lm)
+    tokens: list[list[int]] = []
+    for prompt in prompts:
+        row = batch.prefill(prompt, GREEDY)
+        tokens.append([row.choice.token])
+        batch.join(row)
+        for written, choice in zip(tokens, batch.step(), strict=True):
+            written.append(choice.token)
+    for _ in range(10):
+        for written, choice in zip(tokens, batch.step(), strict=True):
+            written.append(choice.token)
+    assert tokens == [generate(model, prompt, len(written)) for prompt, written in zip(prompts, tokens, strict=True)]
+
+
+def tiny_folder(kind: str, settings: dict, folder: Path) -> Path:
+    torch.manual_seed(0)
+    common = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2}
+    tokens = {"vocab_size": 2048, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    config = getattr(transformers, f"{kind}{'Text' if kind == 'Gemma3' else ''}Config")(
+        **(common | tokens | settings if kind != "GPT2" else tokens | settings)
+    )
+    model = getattr(transformers, f"{kind}{'LMHeadModel' if kind == 'GPT2' else 'ForCausalLM'}")(config)
+    # larger than at the start of training, so that tokens differ
+    for parameter in model.parameters():
+        parameter.data.mul_(3)
+    model.save_pretrained(folder)
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(DEFAULT_MODEL_PATH / file, folder)
+    return folder

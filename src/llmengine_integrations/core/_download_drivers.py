@@ -233,7 +233,7 @@ class _TaskFile:
     async def _receive(self) -> None:
         if (reply := self._reply) is None:
             raise AssertionError
-        writer = await asyncio.to_thread(self._file.writer)
+        writer = self._file.writer()
         try:
             async for data in batches(reply):
                 await asyncio.to_thread(writer.write, data)

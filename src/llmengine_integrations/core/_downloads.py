@@ -57,10 +57,9 @@ class File:
             self.part = Part(size, total, validator)
 
     def writer(self) -> Writer:
-        """Open the part, and note which file it belongs to."""
-        writer = Writer(part_path(self.path), self.part.size)
-        self._note.write_text(json.dumps({"total": self.part.total, "validator": self.part.validator}))
-        return writer
+        """What writes the part, and notes which file it belongs to."""
+        note = json.dumps({"total": self.part.total, "validator": self.part.validator})
+        return Writer(part_path(self.path), self.part.size, (self._note, note))
 
     def wrote(self, count: int) -> None:
         """Count what has been written."""

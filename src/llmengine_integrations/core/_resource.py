@@ -12,7 +12,19 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import MethodType
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Self,
+    TypeVar,
+    cast,
+    get_args,
+    overload,
+)
 
 from pydantic import BaseModel
 
@@ -154,7 +166,7 @@ def _expanded_signature(build: Callable[..., Any], returns: str) -> inspect.Sign
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
             parameters.append(parameter)
             continue
-        options = build.__globals__[str(parameter.annotation).removeprefix("Unpack[").removesuffix("]")]
+        options = _unpacked(build, parameter.annotation)
         parameters += [
             inspect.Parameter(
                 name,
@@ -166,3 +178,10 @@ def _expanded_signature(build: Callable[..., Any], returns: str) -> inspect.Sign
         ]
     kind = str(signature.return_annotation).partition("[")[2].removesuffix("]")  # Operation[Completion]: Completion
     return signature.replace(parameters=parameters, return_annotation=returns.format(kind))
+
+
+def _unpacked(build: Callable[..., Any], annotation: object) -> type[Any]:
+    """The `TypedDict` in `Unpack[...]`, which is text where a module postpones its annotations."""
+    if not isinstance(annotation, str):
+        return cast("type[Any]", get_args(annotation)[0])
+    return build.__globals__[annotation.partition("[")[2].removesuffix("]")]

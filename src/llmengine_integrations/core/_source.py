@@ -65,6 +65,9 @@ class Source:
                 raise LLMEngineError(f"{self.filename} has become shorter while it was being sent.")
             yield data
 
+    def __del__(self) -> None:
+        self.close()  # a task that was cancelled while a thread opened this never gets to see it
+
     def close(self) -> None:
         """Close the file, unless the user opened it; then leave it where it stands."""
         if self._owned:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from ._flow import Transfer
 from .errors import LLMEngineError
@@ -25,24 +26,49 @@ _SLICE = 64 * 1024
 
 
 class Writer:
-    """A file that is written beside its place, from `size` bytes on."""
+    """A file that is written beside its place, from `size` bytes on; opened by the first thread that writes.
 
-    def __init__(self, path: Path, size: int = 0) -> None:
-        self._file = path.open("ab")
-        self._file.truncate(size)
+    Closed for good by whoever closes it: a thread that an event loop has given up must not open, or write, what nobody closes. `note`
+    is what to write about it elsewhere when it is opened.
+    """
+
+    def __init__(self, path: Path, size: int = 0, note: tuple[Path, str] | None = None) -> None:
+        self._path = path
+        self._size = size
+        self._note = note
+        self._file: BinaryIO | None = None
+        self._closed = False
+        self._lock = threading.Lock()
 
     def write(self, data: bytes) -> None:
         """Append."""
-        self._file.write(data)
+        with self._lock:
+            self._open().write(data)
 
     def finish(self) -> None:
-        """Make sure that it is on the disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Make sure that it is on the disk, and close it."""
+        with self._lock:
+            file = self._open()
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
 
     def close(self) -> None:
         """Close it."""
-        self._file.close()
+        with self._lock:
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
+
+    def _open(self) -> BinaryIO:
+        if self._closed:
+            raise InterruptedError(f"{self._path} was given up.")
+        if self._file is None:
+            self._file = self._path.open("ab")
+            self._file.truncate(self._size)
+            if self._note is not None:
+                self._note[0].write_text(self._note[1])
+        return self._file
 
 
 class Reader(Protocol):
@@ -87,7 +113,7 @@ class Save(Transfer):
             self._drop(writer)
 
     async def _atake(self, reply: AsyncIncoming) -> Path:
-        reader, writer = self.reader(), await asyncio.to_thread(Writer, self._part)
+        reader, writer = self.reader(), Writer(self._part)
         try:
             async for data in batches(reply):
                 await asyncio.to_thread(_append, writer, reader, data)
@@ -98,7 +124,6 @@ class Save(Transfer):
     def _keep(self, reader: Reader, writer: Writer) -> Path:
         reader.end()
         writer.finish()
-        writer.close()
         self._part.replace(self.path)
         return self.path
 

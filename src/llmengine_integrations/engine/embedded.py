@@ -89,6 +89,11 @@ class EmbeddedEngine:
         return self._base_url
 
     @property
+    def models(self) -> list[str]:
+        """The names that it serves: models first, the default one ahead, then aliases."""
+        return [*self._config.models, *self._config.aliases]
+
+    @property
     def pid(self) -> int | None:
         """The engine's process id; None when it is not running."""
         return None if self._process is None else self._process.pid
