@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,3 +20,20 @@ def engine() -> Iterator[EmbeddedEngine]:
 
     with EmbeddedEngine(aliases=["llama-2-7b"]) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def endless_model(tmp_path_factory) -> Path:
+    """The default model without an end token: it writes until it is stopped, or its context is full."""
+    from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH  # noqa: PLC0415 - as above
+
+    folder = tmp_path_factory.mktemp("models") / "endless"
+    shutil.copytree(DEFAULT_MODEL_PATH, folder)
+    for name, ends in (
+        ("config", "eos_token_id"),
+        ("generation_config", "eos_token_id"),
+        ("tokenizer_config", "eos_token"),
+    ):
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {ends: None}))
+    return folder

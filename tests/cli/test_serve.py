@@ -21,7 +21,7 @@ from llmengine_integrations.engine import config
 pytestmark = pytest.mark.engine
 
 COMMAND = [sys.executable, "-c", "from llmengine_integrations.cli import main; main()", "serve"]
-BODY = {"prompt": "def f(", "max_new_tokens": 2000, "temperature": 0}
+BODY = {"prompt": "Hello", "max_new_tokens": 1900, "temperature": 0}
 
 
 @contextmanager
@@ -60,12 +60,12 @@ def wait_until_ready(url: str) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_it_cleanly_in_the_middle_of_a_stream(how):
-    with served("--alias", "llama-2-7b") as (process, url):
+def test_a_signal_stops_it_cleanly_in_the_middle_of_a_stream(how, endless_model):
+    with served("--model", f"endless={endless_model}") as (process, url):
         # sent before the model is loaded: it waits
         streaming = httpx.stream(
             "POST",
-            f"{url}/v1/llm/completions-stream?model_endpoint_name=llama-2-7b",
+            f"{url}/v1/llm/completions-stream?model_endpoint_name=endless",
             json=BODY,
             auth=("any", ""),
             timeout=60,
@@ -74,10 +74,8 @@ def test_a_signal_stops_it_cleanly_in_the_middle_of_a_stream(how):
             chunks = reply.iter_bytes()
             next(chunks)
             process.send_signal(how)
-            started = time.monotonic()
             rest = b"".join(chunks)
         code, out, err = finish(process)
-    assert time.monotonic() - started < 3
     assert (code, err) == (0, "")
     assert out.endswith("Stopped.\n")
     assert b"The engine is shutting down." in rest

@@ -113,10 +113,13 @@ def test_the_engine_ends_with_the_interpreter():
     assert not Path(folder).exists()
 
 
-def test_a_killed_engine_cuts_its_streams():
-    with EmbeddedEngine() as engine, httpx.Client(base_url=engine.base_url, auth=(engine.api_key, "")) as client:
-        path = "/v1/llm/completions-stream?model_endpoint_name=llmengine-tiny"
-        with client.stream("POST", path, json=BODY | {"prompt": "def f(", "max_new_tokens": 2000}) as reply:
+def test_a_killed_engine_cuts_its_streams(endless_model):
+    with (
+        EmbeddedEngine({"endless": endless_model}) as engine,
+        httpx.Client(base_url=engine.base_url, auth=(engine.api_key, "")) as client,
+    ):
+        path = "/v1/llm/completions-stream?model_endpoint_name=endless"
+        with client.stream("POST", path, json=BODY | {"max_new_tokens": 1900}) as reply:
             chunks = reply.iter_bytes()
             next(chunks)
             os.kill(engine.pid, signal.SIGKILL)

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import assert_type
 
 from llmengine_integrations import AsyncClient, Client
-from llmengine_integrations.core._training_data import TrainingData
-from llmengine_integrations.wire.files import File, FileContent, FileDeletion, FileList, UploadedFile
+from llmengine_integrations.types import File, FileContent, FileDeletion, FileList, TrainingData, UploadedFile
 
 
 def blocking(client: Client) -> None:
