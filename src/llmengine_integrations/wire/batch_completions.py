@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from ._base import Reply
 from .chat import ChatOptions
 from .chat_messages import ChatMessageParam
+from .completions import PromptOptions
 from .model_args import VLLMModelArgs
 from .models import HardwareOptions
 from .text_completions import TextCompletionOptions, TextPrompt
@@ -23,21 +24,9 @@ ENDED = frozenset({"completed", "failed", "cancelled"})
 """The statuses that do not change any more."""
 
 
-class PromptBatchOptions(TypedDict, total=False):
+class PromptBatchOptions(PromptOptions, total=False):
     """The optional settings of a batch of prompts. A field that is absent or None is left to the server."""
 
-    stop_sequences: list[str] | None
-    """Strings that end a completion."""
-    return_token_log_probs: bool | None
-    """Whether to return each token with its natural log-probability."""
-    presence_penalty: Annotated[float, Field(ge=0.0, le=2.0)] | None
-    """Penalty for tokens that occurred at all, 0 to 2."""
-    frequency_penalty: Annotated[float, Field(ge=0.0, le=2.0)] | None
-    """Penalty for each occurrence of a token, 0 to 2."""
-    top_k: Annotated[int, Field(ge=-1)] | None
-    """Sample among the k likeliest tokens; -1 considers all."""
-    top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None
-    """Sample among the likeliest tokens that together reach this probability, (0, 1]."""
     skip_special_tokens: bool | None
     """Whether to leave special tokens out of the text; True by default."""
 

@@ -10,8 +10,8 @@ from typing_extensions import TypedDict
 from ._base import Reply
 
 
-class CompletionOptions(TypedDict, total=False):
-    """The optional fields of a completion request. A field that is absent or None is left to the server."""
+class PromptOptions(TypedDict, total=False):
+    """What a completion and a batch of prompts both may set. A field that is absent or None is left to the server."""
 
     stop_sequences: list[str] | None
     """Strings that end the completion. DeepSpeed endpoints honour only the first, LightLLM ones none."""
@@ -25,6 +25,11 @@ class CompletionOptions(TypedDict, total=False):
     """Sample among the k likeliest tokens; -1 considers all. Needs temperature > 0."""
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None
     """Sample among the likeliest tokens that together reach this probability, (0, 1]. Needs temperature > 0."""
+
+
+class CompletionOptions(PromptOptions, total=False):
+    """The optional fields of a completion request. A field that is absent or None is left to the server."""
+
     include_stop_str_in_output: bool | None
     """Whether the text keeps the stop sequence that ended it. vLLM only."""
     guided_json: dict[str, Any] | None
