@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
@@ -79,11 +82,27 @@ def serve(
     )
     url = base_url(listener)
     server = Server(options, engine, lambda: on_ready(url))
-    on_listening(url, server)
-    server.run(sockets=[listener])
+    with _minding_signals(server):
+        on_listening(url, server)
+        server.run(sockets=[listener])
+    engine.scheduler.stop()
     if server.failure is not None:
         raise EngineConfigError(str(server.failure)) from server.failure
     engine.scheduler.join(timeout=_GRACE)
+
+
+@contextmanager
+def _minding_signals(server: Server) -> Generator[None]:
+    """Let a signal stop the server from here on: uvicorn minds them only later, and one in between could be lost in the event loop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets no other thread mind signals
+        return
+    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def leave(status: int = 0) -> NoReturn:
