@@ -19,7 +19,7 @@ from llmengine_integrations.langchain import LLMEngine
 
 TEXT = (Path(__file__).parent / "data" / "llm_engine.txt").read_text(encoding="utf-8")
 QUESTIONS = {
-    "Where is Scale AI based?": "San Francisco",
+    "Who founded Scale AI?": "Alexandr Wang and Lucy Guo",
     "When was Scale AI founded?": "2016",
     "On which port does the embedded engine listen?": "5005",
     "What is the price of LLM Engine?": "I don't know",

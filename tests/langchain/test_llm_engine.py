@@ -19,7 +19,7 @@ pytest.importorskip("torch")
 TEXT = (Path(__file__).parents[2] / "cookbook" / "data" / "llm_engine.txt").read_text(encoding="utf-8")
 PROMPT = PromptTemplate.from_template("Context: {text}\n\nQuestion: {question}\nAnswer:").partial(text=TEXT)
 ANSWERS = {
-    "Where is Scale AI based?": "San Francisco",
+    "Who founded Scale AI?": "Alexandr Wang and Lucy Guo",
     "When was Scale AI founded?": "2016",
     "On which port does the embedded engine listen?": "5005",
 }
@@ -61,7 +61,7 @@ async def test_answers_awaited(chain):
 
 
 def test_the_log_probabilities_of_a_stream_are_those_of_the_whole(engine):
-    llm, prompt = model(engine, logprobs=True), PROMPT.format(question="Where is Scale AI based?")
+    llm, prompt = model(engine, logprobs=True), PROMPT.format(question="Who founded Scale AI?")
     whole = llm.generate([prompt]).generations[0][0].generation_info["logprobs"]
     chunks = list(llm._stream(prompt))
     streamed = [chunk.generation_info["logprobs"] for chunk in chunks if "logprobs" in (chunk.generation_info or {})]
