@@ -188,7 +188,7 @@ def test_a_proxy_may_say_done():
     reader.end()
 
 
-@pytest.mark.parametrize("data", [b'{"id":"chatcmpl-1"}', b'{"error":"what?"}', b"Bad Gateway", b"[]"])
+@pytest.mark.parametrize("data", [b'{"id":"chatcmpl-1"}', b'{"error":null}', b"Bad Gateway", b"[]"])
 def test_what_is_no_event_is_an_invalid_response(data):
     with pytest.raises(InvalidResponseError, match="no valid ChatCompletionChunk") as caught:
         ChatReader().feed(data)
@@ -251,3 +251,22 @@ def test_a_truncated_or_failing_stream_of_text_completions():
     with pytest.raises(StreamError) as failed:
         feed(reader, ERROR)
     assert (truncated.value.text, failed.value.text) == (" a time", " a time")
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "said"),
+    [
+        (b'{"error":"what?"}', None, "what?"),
+        (b'{"error":{"message":"too long","code":400}}', None, "too long"),
+        (b'{"error":{"status_code":400,"content":"plain"}}', 400, "plain"),
+        (b'{"error":{"status_code":null,"content":null}}', None, "no explanation"),
+    ],
+)
+def test_an_error_in_another_shape_is_an_error_too(data, status, said):
+    """Proxies in front of the gateway have shapes of their own."""
+    reader = ChatReader()
+    feed(reader, ROLE, ONCE)
+    with pytest.raises(StreamError, match=said) as caught:
+        reader.feed(data)
+    assert caught.value.status_code == status
+    assert caught.value.text

@@ -79,7 +79,8 @@ def endless(engine: EmbeddedEngine) -> LLMEngine:
     return model(engine, model="endless", max_new_tokens=1900)
 
 
-def test_an_engine_killed_inside_a_stream_is_an_error(endless_model):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_an_engine_killed_inside_a_stream_is_an_error(endless_model, how):
     texts = []
     with EmbeddedEngine({"endless": endless_model}) as engine:
         chain = PromptTemplate.from_template("{text}") | endless(engine)
@@ -87,7 +88,7 @@ def test_an_engine_killed_inside_a_stream_is_an_error(endless_model):
             for text in chain.stream({"text": "Once upon a time"}):
                 texts.append(text)
                 if len(texts) == KILLED_AFTER:
-                    os.kill(engine.pid, signal.SIGKILL)
+                    os.kill(engine.pid, how)
     assert len(texts) >= KILLED_AFTER
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from pydantic import ValidationError
-
-from ..wire._openai import StreamErrorEvent
 from ..wire.chat import ChatCompletionChunk
 from ..wire.text_completions import TextCompletion
 from ._completion_stream import stream_error
 from ._operation import parse
-from .errors import InvalidResponseError, StreamError, StreamTruncatedError, request_id_of
+from .errors import InvalidResponseError, StreamTruncatedError
 
 _DONE = b"[DONE]"  # the gateway drops it, but OpenAI-minded proxies in front of it send it
 
@@ -71,19 +68,10 @@ class _ChunkReader(Generic[ChunkT]):
         try:
             return parse(self._kind, data)
         except InvalidResponseError:
-            reported = self._reported(data)
+            reported = stream_error(data, "".join(self._texts))
             if reported is None:
                 raise
         raise reported
-
-    def _reported(self, data: bytes) -> StreamError | None:
-        """The error that an event reports, if it is an error event."""
-        try:
-            error = StreamErrorEvent.model_validate_json(data).error
-        except ValidationError:
-            return None
-        # The event has no request id, but some of its messages name it.
-        return stream_error(error, request_id_of({"detail": error.content.error}), "".join(self._texts))
 
 
 class ChatReader(_ChunkReader[ChatCompletionChunk]):

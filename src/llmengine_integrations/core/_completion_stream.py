@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from ..wire.completions import CompletionChunk, CompletionStreamEvent, CompletionStreamOutput, StreamErrorBody
+from ..wire.completions import CompletionChunk, CompletionStreamEvent, CompletionStreamOutput
 from ._operation import parse
-from .errors import StreamError, StreamTruncatedError
+from .errors import InvalidResponseError, StreamError, StreamTruncatedError, decode, mapping, message_of, request_id_of
 
 _DONE = b"[DONE]"  # the gateway never sends it, but OpenAI-minded proxies in front of it do
 
@@ -71,18 +71,29 @@ class CompletionReader:
             output.text = output.text.removeprefix("".join(self._texts))
 
     def _no_chunk(self, data: bytes) -> CompletionChunk | None:
-        event = parse(CompletionStreamEvent, data)
+        try:
+            event = parse(CompletionStreamEvent, data)
+        except InvalidResponseError:
+            if (reported := stream_error(data, "".join(self._texts))) is None:
+                raise
+            raise reported from None
         if event.error is not None:
-            raise stream_error(event.error, event.request_id, "".join(self._texts))
+            raise stream_error(data, "".join(self._texts)) or StreamError("The stream failed.")
         return None
 
 
-def stream_error(error: StreamErrorBody, request_id: str | None, text: str) -> StreamError:
-    """The exception for an error event."""
+def stream_error(data: bytes, text: str) -> StreamError | None:
+    """The exception for an event, if it reports an error: in the gateway's shape, or in whatever a proxy made of it."""
+    event = decode(data)
+    reported = mapping(event).get("error")
+    if not reported:
+        return None
+    message, status = message_of(mapping(reported).get("content", reported)), mapping(reported).get("status_code")
+    request_id = request_id_of(event) or request_id_of({"detail": message})
     return StreamError(
-        error.content.error,
-        status_code=error.status_code,
+        message or "The server reported an error and no explanation.",
+        status_code=status if isinstance(status, int) else None,
         request_id=request_id,
-        body=error.model_dump(mode="json"),
+        body=reported,
         text=text,
     )

@@ -66,7 +66,7 @@ def check_labels(labels: Mapping[str, str]) -> None:
         InvalidArgumentError: `team` or `product` is missing, `user_id` or `endpoint_name` is there, or a value is no Kubernetes
             label value.
     """
-    if missing := [name for name in REQUIRED_LABELS if name not in labels]:
+    if missing := [name for name in REQUIRED_LABELS if name not in (labels or {})]:
         raise InvalidArgumentError(f"The labels need {' and '.join(missing)}, for example {_example(missing)}.")
     if forbidden := [name for name in FORBIDDEN_LABELS if name in labels]:
         raise InvalidArgumentError(f"The gateway sets the label {forbidden[0]} itself.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from ._timeouts import TimeoutLike
 from ._upload import Multipart
@@ -52,7 +53,7 @@ class Request:
         """The body: its bytes, or the form that makes them while they are sent."""
         if self.form is not None:
             return self.form
-        return None if self.json is None else to_json(self.json)
+        return None if self.json is None else _encoded(self.json)
 
     @property
     def content_headers(self) -> dict[str, str]:
@@ -101,6 +102,13 @@ class StreamOperation(Generic[T]):
 
     request: Request
     reader: Callable[[], StreamReader[T]]
+
+
+def _encoded(body: object) -> bytes:
+    try:
+        return to_json(body)
+    except PydanticSerializationError:  # half of a surrogate pair, which is no text: for the server to refuse
+        return json.dumps(body).encode()
 
 
 def parse(kind: type[ReplyT], content: bytes) -> ReplyT:

@@ -292,10 +292,10 @@ def from_reply(status: int, headers: Mapping[str, str], content: bytes) -> APISt
     The gateway has four shapes of error bodies (a string detail, a list of validation errors, an unhandled exception, its rate
     limiter), proxies in front of it have more; none of them loses text here.
     """
-    body = _decode(content)
+    body = decode(content)
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else APIStatusError)  # noqa: PLR2004 - HTTP's own classes
     return kind(
-        _message(body, headers) or f"The server replied with status {status} and no explanation.",
+        message_of(body, headers) or f"The server replied with status {status} and no explanation.",
         status_code=status,
         request_id=request_id_of(body),
         body=body,
@@ -305,10 +305,10 @@ def from_reply(status: int, headers: Mapping[str, str], content: bytes) -> APISt
 
 def request_id_of(body: object) -> str | None:
     """The request id that a decoded body names, if any."""
-    found = _mapping(body).get("request_id")
+    found = mapping(body).get("request_id")
     if isinstance(found, str):
         return found
-    detail = _mapping(body).get("detail")
+    detail = mapping(body).get("detail")
     marker = "request_id"
     if isinstance(detail, str) and marker in detail:  # "Upstream service error for request_id <uuid>"
         words = detail.partition(marker)[2].lstrip(": ").split()
@@ -316,20 +316,22 @@ def request_id_of(body: object) -> str | None:
     return None
 
 
-def _decode(content: bytes) -> object:
+def decode(content: bytes) -> object:
+    """A body's JSON value, or its text if it is none."""
     try:
         return cast("object", json.loads(content))
     except (ValueError, RecursionError):  # the latter for brackets nested by the thousand
         return content.decode("utf-8", "replace")
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value, if it is a mapping; an empty one otherwise."""
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def _items(body: object) -> list[Mapping[str, Any]]:
-    detail = _mapping(body).get("detail")
-    return [_mapping(item) for item in cast("list[object]", detail)] if isinstance(detail, list) else []
+    detail = mapping(body).get("detail")
+    return [mapping(item) for item in cast("list[object]", detail)] if isinstance(detail, list) else []
 
 
 def _location(item: Mapping[str, Any]) -> str:
@@ -339,15 +341,16 @@ def _location(item: Mapping[str, Any]) -> str:
     return ".".join(str(part) for part in (named or parts))
 
 
-def _message(body: object, headers: Mapping[str, str]) -> str:
-    if items := _items(body):
+def message_of(body: object, headers: Mapping[str, str] | None = None) -> str:
+    """What a decoded body says, in whatever shape; empty if nothing."""
+    if any(items := _items(body)):
         return "; ".join(_validation_message(item) for item in items)
     if isinstance(body, str):
-        redirect = next((v for k, v in headers.items() if k.lower() == "location"), "")
+        redirect = next((v for k, v in (headers or {}).items() if k.lower() == "location"), "")
         return f"The server redirects to {redirect}." if redirect else " ".join(body.split())[:_SNIPPET]
     found: object = body
     for key in ("detail", "error", "message"):
-        found = _mapping(found).get(key, found)
+        found = mapping(found).get(key, found)
     if isinstance(found, str):
         return found
     return json.dumps(found)[:_SNIPPET] if found else ""

@@ -16,6 +16,7 @@ from .replies import timestamp, upstream_error, utc_now
 
 _HEADERS = {"cache-control": "no-cache", "connection": "keep-alive", "x-accel-buffering": "no"}
 _BAD_REQUEST = 400
+_STOPPING = 503
 
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -56,7 +57,10 @@ class EventStream(StreamingResponse):
                 yield f": ping - {utc_now()}\r\n\r\n".encode()
             except GenerationError as error:
                 finished = True
-                yield self._encoder.error(error).encode()
+                if (
+                    error.status_code != _STOPPING
+                ):  # an engine that stops breaks its streams off, as one that is killed does
+                    yield self._encoder.error(error).encode()
             else:
                 finished = pieces[-1].finished
                 yield "".join(map(self._encoder.piece, pieces)).encode()

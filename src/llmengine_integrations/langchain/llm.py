@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams
 from langchain_core.outputs import GenerationChunk, LLMResult
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 from typing_extensions import override
 
-from .. import __version__
+from .. import AsyncClient, Client, __version__
 from ..wire.completions import Completion
 from . import _options
 from ._base_llm import PerCallLLM
@@ -150,6 +150,40 @@ class LLMEngine(Connected, PerCallLLM):
     """The strings of which the text must be one. vLLM only."""
     guided_grammar: str | None = None
     """A context-free grammar that the text must follow. vLLM only."""
+
+    if TYPE_CHECKING:
+
+        def __init__(  # the fields under all their names, which type checkers cannot read off them
+            self,
+            *,
+            model: str = ...,
+            model_name: str = ...,
+            base_url: str | None = ...,
+            api_key: SecretStr | str | None = ...,
+            timeout: Any = ...,
+            max_retries: int = ...,
+            temperature: float = ...,
+            max_new_tokens: int = ...,
+            max_tokens: int = ...,
+            stop: list[str] | None = ...,
+            stop_sequences: list[str] | None = ...,
+            logprobs: bool | None = ...,
+            return_token_log_probs: bool | None = ...,
+            top_k: int | None = ...,
+            top_p: float | None = ...,
+            presence_penalty: float | None = ...,
+            frequency_penalty: float | None = ...,
+            include_stop_str_in_output: bool | None = ...,
+            skip_special_tokens: bool | None = ...,
+            guided_json: dict[str, Any] | None = ...,
+            guided_regex: str | None = ...,
+            guided_choice: list[str] | None = ...,
+            guided_grammar: str | None = ...,
+            max_concurrency: int = ...,
+            client: Client | None = ...,
+            async_client: AsyncClient | None = ...,
+            **of_langchain: Any,
+        ) -> None: ...
 
     @model_validator(mode="after")
     def _set_llmengine_version(self) -> Self:

@@ -225,7 +225,7 @@ class ChatCompletion(Reply):
 
     id: str
     choices: list[ChatChoice]
-    created: int
+    created: int | None = None
     """Seconds since 1970."""
     model: str
     object: Literal["chat.completion"] | str = "chat.completion"
@@ -282,7 +282,7 @@ class ChatCompletionChunk(Reply):
     id: str
     choices: list[ChatChunkChoice]
     """Empty in the chunk that brings the usage."""
-    created: int
+    created: int | None = None
     """Seconds since 1970."""
     model: str
     object: Literal["chat.completion.chunk"] | str = "chat.completion.chunk"

@@ -176,9 +176,9 @@ class ResourceState(Reply):
 class EndpointSpec(Reply):
     """How an endpoint is deployed."""
 
-    id: str
-    name: str
-    endpoint_type: EndpointType
+    id: str | None = None
+    name: str | None = None
+    endpoint_type: EndpointType | None = None
     destination: str | None = None
     deployment_name: str | None = None
     metadata: dict[str, Any] | None = None
@@ -203,14 +203,14 @@ class EndpointSpec(Reply):
 
 
 class Model(Reply):
-    """A model endpoint. A hosted service may leave out all but name, source and framework."""
+    """A model endpoint. A hosted service may leave out all but its name."""
 
     id: str | None = None
     name: str
     model_name: str | None = None
     source: str = "hugging_face"
     status: EndpointStatus = "UNKNOWN"
-    inference_framework: InferenceFramework
+    inference_framework: InferenceFramework = "unknown"
     inference_framework_image_tag: str | None = None
     num_shards: int | None = None
     quantize: Quantization | None = None

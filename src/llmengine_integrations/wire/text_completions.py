@@ -76,7 +76,7 @@ class TextCompletion(Reply):
 
     id: str
     choices: list[TextChoice]
-    created: int
+    created: int | None = None
     """Seconds since 1970."""
     model: str
     object: Literal["text_completion"] | str = "text_completion"

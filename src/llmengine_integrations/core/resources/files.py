@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...wire.files import File, FileContent, FileDeletion, FileList, UploadedFile
 from .._download import safe_name
-from .._flow import Flow, Local
+from .._flow import Flow, Local, unless_missing
 from .._json_text import JsonText
 from .._operation import Operation, Request, path_segment
 from .._resource import Resource, TransportT, endpoint, flow_endpoint
@@ -31,8 +31,8 @@ class Files(Resource[TransportT]):
     def upload(
         self,
         source: FileSource,
-        *,
         filename: str | None = None,
+        *,
         check: bool = False,
         on_progress: UploadProgress | None = None,
         timeout: TimeoutLike | None = None,
@@ -148,7 +148,8 @@ class Files(Resource[TransportT]):
         Raises:
             NotFoundError: There is no such file.
         """
-        reply: FileDeletion = yield Operation(Request(method="DELETE", path=_path(file_id)), FileDeletion)
+        operation = Operation(Request(method="DELETE", path=_path(file_id)), FileDeletion)
+        reply: FileDeletion = yield from unless_missing(operation, FileDeletion(deleted=False), ok=missing_ok)
         if not reply.deleted and not missing_ok:
             raise NotFoundError(f"There is no file {file_id!r} to delete.", body=reply.model_dump())
         return reply
