@@ -163,7 +163,7 @@ class GetLLMEndpointResponse(Response, models.Model):
 
     source: LLMSource = LLMSource.HUGGING_FACE  # pyright: ignore[reportIncompatibleVariableOverride] - also a str
     status: ModelEndpointStatus = ModelEndpointStatus.UNKNOWN  # pyright: ignore[reportIncompatibleVariableOverride] - also a str
-    inference_framework: LLMInferenceFramework  # pyright: ignore[reportIncompatibleVariableOverride] - also a str
+    inference_framework: LLMInferenceFramework = LLMInferenceFramework("unknown")  # pyright: ignore[reportIncompatibleVariableOverride] - also a str
     quantize: Quantization | None = None  # pyright: ignore[reportIncompatibleVariableOverride] - also a str
 
     @property
