@@ -68,7 +68,8 @@ def body(
     config = {"model": model} | {name: fields.pop(name) for name in BatchModelOptions.__annotations__ if name in fields}
     labels = fields.pop("labels", None)
     if labels is not None:
-        (fields if version == "v2" else config)["labels"] = labels  # where each version reads them
+        config["labels"] = labels
+        fields |= {"labels": labels} if version == "v2" else {}  # v2 reads these, v1 only those
     source = {"input_data_path": input_data_path} if content is None else {"content": on_the_wire(content)}
     return {"output_data_path": output_data_path, **source, "model_config": config, **fields}
 

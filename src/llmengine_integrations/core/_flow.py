@@ -11,17 +11,13 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from pydantic import BaseModel
-
 from ._operation import Operation
-from .errors import NotFoundError
 
 if TYPE_CHECKING:
     from ._async_transport import AsyncTransport
     from ._sync_transport import SyncTransport
 
 T = TypeVar("T")
-ReplyT = TypeVar("ReplyT", bound=BaseModel)
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -73,17 +69,6 @@ Flow: TypeAlias = Generator[Step, Any, T]
 
 Feed: TypeAlias = Generator[Step | Emit[T], Any, None]
 """A flow whose results are the items that it emits on its way."""
-
-
-def unless_missing(operation: Operation[ReplyT], missing: ReplyT, *, ok: bool) -> Flow[ReplyT]:
-    """The reply of an operation; where nothing is there to act on and that is `ok`, `missing` instead of the error."""
-    try:
-        reply: ReplyT = yield operation
-    except NotFoundError:
-        if not ok:
-            raise
-        return missing
-    return reply
 
 
 @dataclass(frozen=True, slots=True)

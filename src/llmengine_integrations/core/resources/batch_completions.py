@@ -20,7 +20,7 @@ from ...wire.batch_files import BatchResult
 from .._batch import V1_PATH, V2_PATH, Search, Version, body, job_path, on_the_wire
 from .._batch_files import PathLike, Storage, read_json, write_json
 from .._batch_results import asked_in, results
-from .._flow import Flow, Local, unless_missing
+from .._flow import Flow, Local
 from .._operation import Operation, Request
 from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, Watch
 from .._resource import Resource, TransportT, flow_endpoint
@@ -119,8 +119,7 @@ class BatchCompletions(Resource[TransportT]):
             NotFoundError: There is no such job.
         """
         request = Request(method="POST", path=f"{job_path(job_id)}/actions/cancel")
-        operation = Operation(request, BatchCancelled)
-        reply: BatchCancelled = yield from unless_missing(operation, BatchCancelled(success=False), ok=missing_ok)
+        reply: BatchCancelled = yield Operation(request, BatchCancelled)
         if not reply.success and not missing_ok:
             message = f"There is no batch job {job_id!r} to cancel: its id is wrong, or it is gone."
             raise NotFoundError(message, body=reply.model_dump())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...wire.files import File, FileContent, FileDeletion, FileList, UploadedFile
 from .._download import safe_name
-from .._flow import Flow, Local, unless_missing
+from .._flow import Flow, Local
 from .._json_text import JsonText
 from .._operation import Operation, Request, path_segment
 from .._resource import Resource, TransportT, endpoint, flow_endpoint
@@ -148,8 +148,7 @@ class Files(Resource[TransportT]):
         Raises:
             NotFoundError: There is no such file.
         """
-        operation = Operation(Request(method="DELETE", path=_path(file_id)), FileDeletion)
-        reply: FileDeletion = yield from unless_missing(operation, FileDeletion(deleted=False), ok=missing_ok)
+        reply: FileDeletion = yield Operation(Request(method="DELETE", path=_path(file_id)), FileDeletion)
         if not reply.deleted and not missing_ok:
             raise NotFoundError(f"There is no file {file_id!r} to delete.", body=reply.model_dump())
         return reply

@@ -16,7 +16,7 @@ from ...wire.fine_tunes import (
     FineTuneEventList,
     FineTuneList,
 )
-from .._flow import Emit, Feed, Flow, unless_missing
+from .._flow import Emit, Feed, Flow
 from .._operation import Operation, Request, path_segment
 from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, Watch
 from .._resource import Resource, TransportT, endpoint, flow_endpoint, follow_endpoint
@@ -102,8 +102,7 @@ class FineTunes(Resource[TransportT]):
             NotFoundError: There is no such job.
         """
         request = Request(method="PUT", path=f"{_path(fine_tune_id)}/cancel")
-        operation = Operation(request, FineTuneCancelled)
-        reply: FineTuneCancelled = yield from unless_missing(operation, FineTuneCancelled(success=False), ok=missing_ok)
+        reply: FineTuneCancelled = yield Operation(request, FineTuneCancelled)
         if not reply.success and not missing_ok:
             message = f"There is no fine-tune {fine_tune_id!r} to cancel: its id is wrong, or it is gone."
             raise NotFoundError(message, body=reply.model_dump())

@@ -24,7 +24,7 @@ from ...wire.models import (
 )
 from .._downloads import DownloadProgress, Downloads
 from .._endpoints import CLEAR, Clear, addressed, changes, check_framework, check_hardware, check_labels, is_public
-from .._flow import Flow, Now, unless_missing
+from .._flow import Flow, Now
 from .._operation import Operation, Request, given, path_segment
 from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, Watch
 from .._resource import Resource, TransportT, endpoint, flow_endpoint
@@ -193,8 +193,12 @@ class Models(Resource[TransportT]):
             PermissionDeniedError: It is not yours.
             ConflictError: Another operation on it is in progress.
         """
-        operation = Operation(Request(method="DELETE", path=_path(name)), ModelDeletion)
-        reply: ModelDeletion = yield from unless_missing(operation, ModelDeletion(deleted=False), ok=missing_ok)
+        try:
+            reply: ModelDeletion = yield Operation(Request(method="DELETE", path=_path(name)), ModelDeletion)
+        except NotFoundError:
+            if not missing_ok:
+                raise
+            return ModelDeletion(deleted=False)
         if not reply.deleted and not missing_ok:
             raise NotFoundError(f"There is no endpoint {name!r} to delete.", body=reply.model_dump())
         return reply
