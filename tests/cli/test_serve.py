@@ -114,6 +114,31 @@ def test_a_busy_port():
     assert "--port" in output
 
 
+def test_a_busy_data_folder(tmp_path):
+    with served("--data", str(tmp_path)) as (process, _):
+        code, output = run("--port", "0", "--data", str(tmp_path))
+        process.send_signal(signal.SIGINT)
+        _, out, _ = finish(process)
+    reason = "is in use by another engine: stop that one, or choose another folder with --data"
+    assert (code, output) == (1, f"Error: the data folder {tmp_path} {reason}\n")
+    assert "temporary folder" not in out
+
+
+def test_without_a_data_folder_nothing_stays(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with served("--max-upload-size", "10") as (process, url):
+        files = f"{url}/v1/files"
+        said = process.stdout.readline()
+        assert httpx.post(files, files={"file": b"x" * 10}, auth=("any", "")).status_code == 200
+        assert httpx.post(files, files={"file": b"x" * 11}, auth=("any", "")).status_code == 413
+        assert len(list(tmp_path.glob("llmengine-data-*"))) == 1
+        process.send_signal(signal.SIGINT)
+        code, _, _ = finish(process)
+    assert code == 0
+    assert said.startswith("Uploads are kept in a temporary folder and deleted when the engine stops")
+    assert list(tmp_path.glob("llmengine*")) == []  # torch may leave a folder of its own
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com"])  # noqa: S104 - it is refused
 def test_another_host_needs_a_key(host):
     code, output = run("--host", host)

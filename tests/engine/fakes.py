@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from llmengine_integrations.engine import app
+from llmengine_integrations.engine.chat_prompt import ChatPrompt
 from llmengine_integrations.engine.config import EngineConfig
 from llmengine_integrations.engine.generation import Choice
 from llmengine_integrations.engine.lane import Lane
@@ -21,11 +22,14 @@ END = 0
 class FakeTokenizer:
     end_tokens = frozenset({END})
 
-    def encode(self, text: str) -> list[int]:
+    def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         return [1, *map(ord, text)]
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         return "".join(chr(token) for token in ids if token > 1 or not skip_special_tokens)
+
+    def chat_text(self, prompt: ChatPrompt) -> str:
+        return prompt.arguments["conversation"][-1]["content"]
 
     def token_text(self, token: int) -> str:
         return "<end>" if token == END else chr(token)
@@ -42,7 +46,9 @@ class FakeBatch:
     rows: list[int] = field(default_factory=list)
     steps: int = 0
 
-    def prefill(self, ids: Sequence[int], params: object, *, log_probs: bool = False) -> SimpleNamespace:
+    def prefill(
+        self, ids: Sequence[int], params: object, *, log_probs: bool = False, guide: object = None
+    ) -> SimpleNamespace:
         return SimpleNamespace(choice=self._choice(0, log_probs=log_probs))
 
     def join(self, row: object) -> None:

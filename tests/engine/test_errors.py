@@ -200,8 +200,7 @@ TWO_GUIDED = "Only one of guided_json, guided_choice, guided_regex, guided_gramm
         ({"top_p": 0.5, "temperature": 0}, TOP),
         ({"top_k": 0, "temperature": 0}, TOP),
         ({"guided_choice": ["a"], "guided_regex": "a"}, TWO_GUIDED),
-        ({"guided_json": {}}, "This engine does not do guided decoding yet. Leave out guided_json."),
-        ({"guided_grammar": "x"}, "This engine does not do guided decoding yet. Leave out guided_grammar."),
+        ({"guided_choice": []}, "guided_choice: There must be at least one choice."),
         ({"stop_sequences": ["a", ""]}, "stop_sequences can't contain an empty string."),
     ],
 )

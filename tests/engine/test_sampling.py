@@ -65,6 +65,44 @@ def test_top_p_counts_what_top_k_left():
     assert set(distribution(temperature=1.0, top_k=2, top_p=0.7)) == {0}
 
 
+@pytest.mark.parametrize(("min_p", "kept"), [(0.0, {0, 1, 2, 3}), (0.3, {0, 1}), (0.5, {0}), (1.0, {0})])
+def test_min_p_is_a_share_of_the_likeliest(min_p, kept):
+    # shares of the likeliest: 1, 0.37, 0.14, 0.05
+    assert set(distribution(temperature=1.0, min_p=min_p)) == kept
+
+
+def test_repetition_penalty_counts_the_prompt_and_what_was_chosen():
+    params = SamplingParams(repetition_penalty=4.0)
+    assert choose(LOGITS[None], [Sampler(params, prompt=[0])])[0].token == 1
+    sampler = Sampler(params)
+    # 2 becomes 0.5, then 1 becomes 0.25
+    assert [choose(LOGITS[None], [sampler])[0].token for _ in range(3)] == [0, 1, 0]
+    # a negative one is multiplied, so that it gets less likely too
+    assert choose(torch.tensor([[-1.0, -3.0]]), [Sampler(params, prompt=[0])])[0].token == 1
+
+
+def test_logit_bias_adds_and_ignores_tokens_that_are_none():
+    sampler = Sampler(SamplingParams(logit_bias={3: 100.0, 99: 100.0}))
+    assert choose(LOGITS[None], [sampler])[0].token == 3
+
+
+def test_banned_tokens_come_back():
+    sampler = Sampler(SamplingParams(banned=frozenset({0, 1}), banned_until=2))
+    assert [choose(LOGITS[None], [sampler])[0].token for _ in range(4)] == [2, 2, 0, 0]
+
+
+def test_top_log_probs_are_the_models_own():
+    rows = [
+        Sampler(SamplingParams(top_log_probs=count, temperature=1.0, seed=0), log_probs=True) for count in (2, 0, 9)
+    ]
+    first, second, third = choose(LOGITS.expand(3, 4), rows)
+    wanted = LOGITS.log_softmax(-1).tolist()
+    assert [token for token, _ in first.top] == [0, 1]
+    assert [log_prob for _, log_prob in first.top] == pytest.approx(wanted[:2])
+    assert second.top == ()
+    assert [log_prob for _, log_prob in third.top] == pytest.approx(wanted)
+
+
 def test_presence_penalty_counts_once_and_frequency_penalty_every_time():
     def tokens(**penalties: float) -> list[int]:
         sampler = Sampler(SamplingParams(**penalties))

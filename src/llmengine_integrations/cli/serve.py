@@ -47,7 +47,15 @@ _PROMPT = r"Maria lives in Valencia.\nQuestion: Where does Maria live?\nAnswer:"
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder for what the engine keeps. Nothing is kept yet.",
+    help="The folder for what the engine keeps. Without it: a temporary one, deleted when the engine stops.",
+)
+@click.option(
+    "--max-upload-size",
+    metavar="BYTES",
+    type=click.IntRange(1),
+    default=2**30,
+    show_default=True,
+    help="The largest file that can be uploaded.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option(
@@ -89,6 +97,10 @@ def _serve(config: EngineConfig) -> None:
 
     def listening(url: str, _: Server) -> None:
         click.echo(f"Listening on {url} and loading {', '.join(config.models)} ...")
+        if config.data is None:
+            click.echo(
+                "Uploads are kept in a temporary folder and deleted when the engine stops; --data FOLDER keeps them."
+            )
 
     def ready(url: str) -> None:
         names = [*config.models, *(f"{alias} (= {name})" for alias, name in config.aliases.items())]

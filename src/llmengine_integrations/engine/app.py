@@ -14,13 +14,17 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .auth import Authenticator
+from .chat import ChatRoutes
 from .completions import CompletionRoutes
 from .config import EngineConfig
+from .files import FileRoutes
 from .loading import load_lanes
 from .model_endpoints import ModelRoutes
 from .registry import Registry
 from .replies import InvalidRequestError, detail_reply, too_many_requests_reply, unhandled_reply
 from .scheduler import QueueFullError, Scheduler
+from .store import Store
+from .text_completions import TextCompletionRoutes
 
 _HEALTH = frozenset({"/healthcheck", "/healthz", "/readyz"})
 
@@ -33,15 +37,25 @@ class Engine:
     scheduler: Scheduler
 
 
-def build_engine(config: EngineConfig) -> Engine:
-    """Put an engine together. Nothing is loaded or started yet."""
+def build_engine(config: EngineConfig, store: Store) -> Engine:
+    """Put an engine together over an open store. Nothing is loaded or started yet."""
     registry = Registry(config)
     scheduler = Scheduler(partial(load_lanes, config), max_waiting=config.max_waiting)
     authenticator = Authenticator(config.api_key)
     completions = CompletionRoutes(registry, scheduler, authenticator, ping_interval=config.ping_interval)
+    chat = ChatRoutes(registry, scheduler, authenticator, ping_interval=config.ping_interval)
+    texts = TextCompletionRoutes(registry, scheduler, authenticator, ping_interval=config.ping_interval)
     models = ModelRoutes(registry, scheduler, authenticator)
+    files = FileRoutes(store.files, authenticator)
     app = Starlette(
-        routes=[*_health_routes(scheduler), *completions.routes, *models.routes],
+        routes=[
+            *_health_routes(scheduler),
+            *completions.routes,
+            *chat.routes,
+            *texts.routes,
+            *models.routes,
+            *files.routes,
+        ],
         middleware=[Middleware(ConcurrencyLimit, limit=config.max_concurrency)],
         exception_handlers={
             HTTPException: _on_http_exception,

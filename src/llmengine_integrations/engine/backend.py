@@ -15,7 +15,10 @@ import transformers
 from torch import Tensor
 from transformers import cache_utils
 
+from .chat_prompt import ChatPrompt
 from .config import EngineConfig, weights_size
+from .generation import GenerationError
+from .guides import Guides
 
 _SMALL_MODEL = 200_000_000  # bytes of weights below which one CPU thread is the fastest choice
 _CONTEXT_WITHOUT_LIMIT = 1_000_000  # tokenizers write 1e30 for "no limit"
@@ -139,17 +142,57 @@ class Tokenizer:
         self._tokenizer = tokenizer
         self.end_tokens = end_tokens
         self._texts: dict[int, str] = {}
+        self._guides: Guides | None = None
         self._anchor: list[int] = self._tokenizer.encode("a", add_special_tokens=False)[-1:]
         self._anchor_text = self.decode(self._anchor)
 
-    def encode(self, text: str) -> list[int]:
+    @property
+    def guides(self) -> Guides:
+        """Keeps generations to constraints. Making it takes a second for a large vocabulary.
+
+        Raises:
+            ConstraintError: this tokenizer cannot.
+        """
+        if self._guides is None:
+            self._guides = Guides(self._tokenizer, self.end_tokens)
+        return self._guides
+
+    def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         """The prompt's tokens, with the special tokens that the tokenizer itself adds."""
-        ids: list[int] = self._tokenizer.encode(text)
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=add_special_tokens)
         if ids:
             return ids
         # A tokenizer that adds nothing makes nothing of an empty prompt, and a model must start from something.
         start = self._tokenizer.bos_token_id
         return [min(self.end_tokens, default=0) if start is None else int(start)]
+
+    def checked(self, ids: Sequence[int]) -> list[int]:
+        """Tokens that a client sent, if this tokenizer has them all.
+
+        Raises:
+            GenerationError: 400; it has not.
+        """
+        size = len(self._tokenizer)
+        unknown = next((token for token in ids if not 0 <= token < size), None)
+        if unknown is not None:
+            raise GenerationError(
+                400, f"prompt: {unknown} is no token of this model, whose tokens are 0 to {size - 1}."
+            )
+        return list(ids)
+
+    def chat_text(self, prompt: ChatPrompt) -> str:
+        """The prompt that the model's own chat template makes of messages.
+
+        Raises:
+            GenerationError: 400; the model has no template, or its template refuses these messages.
+        """
+        if not self._tokenizer.chat_template:
+            raise GenerationError(400, "This model has no chat template. Ask it through completions.")
+        try:
+            text = self._tokenizer.apply_chat_template(**prompt.arguments, tokenize=False)
+        except Exception as error:  # a template may raise anything, and does so about the messages
+            raise GenerationError(400, f"The model's chat template refuses these messages: {error}") from error
+        return cast("str", text)
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         """The text of tokens, exactly as they spell it."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .backend import CausalLM, KVCache
 from .generation import Choice, SamplingParams
+from .guides import Guide
 from .sampling import Sampler, choose
 
 
@@ -43,9 +44,11 @@ class Batch:
         self._last: list[int] = []
         self._padding: list[int] = []
 
-    def prefill(self, ids: Sequence[int], params: SamplingParams, *, log_probs: bool = False) -> Prefilled:
+    def prefill(
+        self, ids: Sequence[int], params: SamplingParams, *, log_probs: bool = False, guide: Guide | None = None
+    ) -> Prefilled:
         """Read a prompt and choose the first token, without touching the batch."""
-        sampler, cache = Sampler(params, log_probs=log_probs), KVCache()
+        sampler, cache = Sampler(params, log_probs=log_probs, prompt=ids, guide=guide), KVCache()
         with torch.inference_mode():
             logits = self._model.logits(torch.tensor([list(ids)], device=self._model.device), cache)
             return Prefilled(sampler, cache, choose(logits, [sampler])[0])

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable
-from typing import Any, TypeVar
-
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive
 
 from llmengine_integrations.wire.completions import Completion, CompletionOutput, CompletionRequest, TokenOutput
 
 from .auth import Authenticator
+from .constraints import Constraint
 from .generation import Generation, GenerationError, GenerationRequest, Piece, SamplingParams
 from .registry import Registry
 from .replies import new_request_id, upstream_error
-from .requests import missing_query, read_body, validated
+from .requests import missing_query, read_body, read_constraint, until_disconnected, validated
 from .scheduler import Scheduler
 from .sse import EventStream
 
 _MODEL = "model_endpoint_name"
-_GUIDED = ("guided_json", "guided_choice", "guided_regex", "guided_grammar")
 _REQUEST: TypeAdapter[CompletionRequest] = TypeAdapter(CompletionRequest)
 _CLIENT_CLOSED_REQUEST = 499
-
-_T = TypeVar("_T")
 
 
 class CompletionRoutes:
@@ -61,7 +54,7 @@ class CompletionRoutes:
         generation = await self._start(request, incremental=False)
         request_id = new_request_id()
         try:
-            pieces = await _until_disconnected(request.receive, generation.take())
+            pieces = await until_disconnected(request.receive, generation.take())
         except GenerationError as error:
             raise HTTPException(error.status_code, error.message or upstream_error(request_id)) from error
         finally:
@@ -81,7 +74,8 @@ class CompletionRoutes:
         fields = validated(body, _REQUEST, [missing_query(_MODEL)] if name is None else [])
         model = self._model(name or "", streamed=incremental)
         check_fields(fields)
-        generation = Generation(_generation_request(fields, incremental=incremental))
+        constraint = await read_constraint(fields)
+        generation = Generation(_generation_request(fields, constraint, incremental=incremental))
         try:
             self._scheduler.submit(model, generation)
         except GenerationError as error:
@@ -113,11 +107,6 @@ def check_fields(fields: CompletionRequest) -> None:
         raise HTTPException(400, "top_k and top_p can't be enabled when temperature is 0.")
     if top_k == 0:
         raise HTTPException(400, "top_k needs to be strictly positive, or set it to be -1 / None to disable top_k.")
-    guided = [name for name in _GUIDED if fields.get(name) is not None]
-    if len(guided) > 1:
-        raise HTTPException(400, f"Only one of {', '.join(_GUIDED)} can be enabled.")
-    if guided:
-        raise HTTPException(400, f"This engine does not do guided decoding yet. Leave out {guided[0]}.")
     if "" in (fields.get("stop_sequences") or []):
         raise HTTPException(400, "stop_sequences can't contain an empty string.")
     if not _is_unicode(fields["prompt"]):
@@ -133,7 +122,9 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _generation_request(fields: CompletionRequest, *, incremental: bool) -> GenerationRequest:
+def _generation_request(
+    fields: CompletionRequest, constraint: Constraint | None, *, incremental: bool
+) -> GenerationRequest:
     top_k = fields.get("top_k")
     return GenerationRequest(
         prompt=fields["prompt"],
@@ -149,6 +140,7 @@ def _generation_request(fields: CompletionRequest, *, incremental: bool) -> Gene
         include_stop=fields.get("include_stop_str_in_output") or False,
         log_probs=fields.get("return_token_log_probs") or False,
         skip_special_tokens=fields.get("skip_special_tokens") is not False,
+        constraint=constraint,
         incremental=incremental,
     )
 
@@ -166,20 +158,3 @@ def _output(pieces: list[Piece], *, log_probs: bool) -> CompletionOutput:
         num_completion_tokens=last.num_tokens,
         tokens=tokens if log_probs else None,
     )
-
-
-async def _until_disconnected(receive: Receive, work: Awaitable[_T]) -> _T | None:
-    """Wait for the work; None when the client goes away first."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnected(receive))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        working.cancel()
-        leaving.cancel()
-
-
-async def _disconnected(receive: Receive) -> Any:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -15,7 +15,7 @@ DEFAULT_MODEL_PATH = Path(__file__).parent / "default_model"
 API_KEY_VARIABLE = "LLM_ENGINE_SERVE_API_KEY"
 INSTALL_COMMAND = "pip install 'llmengine-integrations[engine]'"
 
-_RUNTIME = ("numpy", "safetensors", "starlette", "torch", "transformers", "uvicorn")
+_RUNTIME = ("numpy", "python_multipart", "safetensors", "starlette", "torch", "transformers", "uvicorn")
 
 
 class EngineConfigError(Exception):
@@ -44,7 +44,9 @@ class EngineConfig(BaseModel):
     api_key: SecretStr | None = Field(default=None, exclude=True)
     """The only key that is let in. None lets every key in, as LLM Engine's open-source gateway does."""
     data: Path | None = None
-    """The folder for what the engine keeps: uploads, jobs and fine-tuned models. Nothing is kept yet."""
+    """The folder for what the engine keeps, one engine at a time. None: a temporary one, deleted when the engine stops."""
+    max_upload_size: int = Field(default=2**30, ge=1)
+    """Bytes of one uploaded file; past it an upload gets a 413."""
     device: str = "auto"
     """`auto` (CUDA where there is one, else the CPU), or any name torch knows."""
     threads: int | None = Field(default=None, ge=1)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+from .chat_prompt import ChatPrompt
+from .constraints import Constraint
+
+FinishReason = Literal["stop", "length"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,23 +20,48 @@ class SamplingParams:
     temperature: float = 0.0
     top_k: int | None = None
     top_p: float | None = None
+    min_p: float = 0.0
+    """Leaves out tokens that are less likely than this share of the likeliest one's probability."""
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
+    repetition_penalty: float = 1.0
+    """Makes tokens of prompt and text less likely, by division; 1 is none."""
+    logit_bias: Mapping[int, float] | None = None
+    """Added to the logits of tokens."""
     seed: int | None = None
     """None draws a fresh seed for every completion."""
+    top_log_probs: int = 0
+    """How many of the likeliest tokens come with each token, when log-probs are asked for."""
+    banned: frozenset[int] = frozenset()
+    """Tokens that cannot be chosen before `banned_until` tokens have been."""
+    banned_until: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
     """One completion to generate."""
 
-    prompt: str
-    max_new_tokens: int
+    prompt: str | tuple[int, ...] | ChatPrompt
+    """Text, tokens, or the messages of a chat, which the model's own template turns into text."""
+    max_new_tokens: int | None
+    """None: as many as the context has room for."""
     sampling: SamplingParams = SamplingParams()
     stop_sequences: tuple[str, ...] = ()
     include_stop: bool = False
     log_probs: bool = False
     skip_special_tokens: bool = True
+    add_special_tokens: bool | None = None
+    """Whether the tokenizer adds what it adds to texts (a begin-of-text). None: to a text, not to a chat, whose template does."""
+    stop_tokens: frozenset[int] = frozenset()
+    """Tokens that end the text, beside the model's own."""
+    ignore_end: bool = False
+    """Whether to go on after the model's own end-of-text tokens."""
+    min_tokens: int = 0
+    """Tokens to generate before anything may end the text."""
+    echo: bool = False
+    """Whether the text begins with the prompt."""
+    constraint: Constraint | None = None
+    """What the text must look like, unless `max_new_tokens` or a stop sequence cuts it. `min_tokens` and `ignore_end` give way to it."""
     incremental: bool = False
     """Whether pieces are delivered as they come (a stream) or all at the end."""
 
@@ -40,7 +71,9 @@ class Choice(NamedTuple):
 
     token: int
     log_prob: float | None
-    """Natural log-probability under the model's own distribution, before penalties, temperature and filters."""
+    """Natural log-probability under the model's own distribution, before the constraint, penalties, temperature and filters."""
+    top: tuple[tuple[int, float], ...] = ()
+    """The likeliest tokens in its place with their log-probabilities, when asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +92,10 @@ class Piece:
     token: str | None = None
     """The token's own text, when log-probs were asked for."""
     log_prob: float | None = None
+    finish_reason: FinishReason | None = None
+    """On the last piece."""
+    top: tuple[tuple[str, float], ...] = ()
+    """The likeliest tokens' own texts, when asked for."""
 
     @property
     def finished(self) -> bool:

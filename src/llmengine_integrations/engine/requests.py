@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.types import Receive
 
 from .auth import Authenticator
+from .constraints import GUIDED_FIELDS, Constraint, ConstraintError, guided_constraint
 from .replies import ErrorItem, InvalidRequestError, error_item
 
 _T = TypeVar("_T")
@@ -53,6 +57,20 @@ def validated(body: Any, adapter: TypeAdapter[_T], errors: Iterable[ErrorItem] =
     raise InvalidRequestError(found)
 
 
+async def read_constraint(fields: Mapping[str, Any]) -> Constraint | None:
+    """The constraint of a request's guided_* fields; None without any.
+
+    Raises:
+        HTTPException: 400; the constraint is invalid, or there are several.
+    """
+    if all(fields.get(name) is None for name in GUIDED_FIELDS):
+        return None
+    try:
+        return await run_in_threadpool(guided_constraint, fields)
+    except ConstraintError as error:
+        raise HTTPException(400, str(error)) from error
+
+
 def missing_query(name: str) -> ErrorItem:
     """The error item for a query parameter that is required and absent."""
     return error_item("missing", ("query", name), "Field required", None)
@@ -82,3 +100,20 @@ def _parse(raw: bytes) -> Any:
         raise InvalidRequestError([item]) from error
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, "There was an error parsing the body") from error
+
+
+async def until_disconnected(receive: Receive, work: Awaitable[_T]) -> _T | None:
+    """Wait for the work; None when the client goes away first."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _disconnected(receive: Receive) -> Any:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .generation import Choice, SamplingParams
+from .guides import Guide
 
 _LOWEST_LOG_PROB = -9999.0  # JSON has no infinity
 _LOWEST_TEMPERATURE = 1e-5  # smaller ones become 0 as float32
@@ -21,10 +22,23 @@ class Sampler:
     The draw depends on the row's own seed and logits only, never on the rows that share its batch.
     """
 
-    def __init__(self, params: SamplingParams, *, log_probs: bool = False) -> None:
+    def __init__(
+        self,
+        params: SamplingParams,
+        *,
+        log_probs: bool = False,
+        prompt: Sequence[int] = (),
+        guide: Guide | None = None,
+    ) -> None:
         self.params = params
+        self._guide = guide
         self.log_probs = log_probs
         self._counts: dict[int, int] = {}
+        self._repeated = set(prompt) if params.repetition_penalty != 1 else set[int]()
+        self._chosen = 0
+        self._adjusts = bool(
+            params.presence_penalty or params.frequency_penalty or params.repetition_penalty != 1 or params.logit_bias
+        )
         self._random = torch.Generator()
         if params.seed is None:
             self._random.seed()
@@ -33,12 +47,34 @@ class Sampler:
 
     @property
     def penalised(self) -> bool:
-        """Whether tokens that occurred are made less likely."""
-        return bool(self.params.presence_penalty or self.params.frequency_penalty)
+        """Whether logits are changed before a token is chosen: made less likely where they occurred, biased, or ruled out."""
+        return self._adjusts or self._chosen < self.params.banned_until or self._guide is not None
 
     def penalise(self, logits: Tensor) -> None:
-        """Lower, in place, the logits of tokens that this row has generated. Prompt tokens do not count, as in vLLM."""
-        if not self._counts:
+        """Change the logits in place.
+
+        Only the repetition penalty counts the tokens of the prompt, as in vLLM.
+        """
+        if self._repeated:
+            tokens = torch.tensor(list(self._repeated), device=logits.device)
+            found, penalty = logits[tokens], self.params.repetition_penalty
+            logits[tokens] = torch.where(found > 0, found / penalty, found * penalty)
+        self._subtract_penalties(logits)
+        for token, bias in (self.params.logit_bias or {}).items():
+            if token < len(logits):
+                logits[token] += bias
+        self._rule_out(logits)
+
+    def _rule_out(self, logits: Tensor) -> None:
+        banned = self.params.banned if self._chosen < self.params.banned_until else frozenset[int]()
+        if self._guide is not None:
+            allowed = self._guide.allowed(len(logits), banned).to(logits.device)
+            logits.masked_fill_(~allowed, -math.inf)
+        elif banned:
+            logits[list(banned)] = -math.inf
+
+    def _subtract_penalties(self, logits: Tensor) -> None:
+        if not self._counts or not (self.params.presence_penalty or self.params.frequency_penalty):
             return
         tokens = torch.tensor(list(self._counts), device=logits.device)
         counts = torch.tensor(list(self._counts.values()), device=logits.device, dtype=logits.dtype)
@@ -49,9 +85,14 @@ class Sampler:
         return torch.empty(size).exponential_(generator=self._random).clamp_min_(torch.finfo(torch.float32).tiny)
 
     def record(self, token: int) -> None:
-        """Remember a chosen token, for the penalties."""
+        """Remember a chosen token, for the penalties and the constraint."""
+        if self._guide is not None:
+            self._guide.consume(token)
         if self.penalised:
             self._counts[token] = self._counts.get(token, 0) + 1
+            if self.params.repetition_penalty != 1:
+                self._repeated.add(token)
+        self._chosen += 1
 
 
 def choose(logits: Tensor, rows: Sequence[Sampler]) -> list[Choice]:
@@ -71,10 +112,26 @@ def choose(logits: Tensor, rows: Sequence[Sampler]) -> list[Choice]:
         row.record(token)
     if not any(row.log_probs for row in rows):
         return [Choice(token, None) for token in tokens]
-    log_probs: list[float] = _listed(logits.gather(1, chosen[:, None])[:, 0] - logits.logsumexp(dim=-1))
+    totals = logits.logsumexp(dim=-1)
+    log_probs: list[float] = _listed(logits.gather(1, chosen[:, None])[:, 0] - totals)
+    tops = _tops(logits, totals, rows)
     return [
-        Choice(token, _finite(log_prob) if row.log_probs else None)
-        for row, token, log_prob in zip(rows, tokens, log_probs, strict=True)
+        Choice(token, _finite(log_prob) if row.log_probs else None, top)
+        for row, token, log_prob, top in zip(rows, tokens, log_probs, tops, strict=True)
+    ]
+
+
+def _tops(logits: Tensor, totals: Tensor, rows: Sequence[Sampler]) -> list[tuple[tuple[int, float], ...]]:
+    """For every row its likeliest tokens, as many as it wants."""
+    wanted = [row.params.top_log_probs if row.log_probs else 0 for row in rows]
+    if not any(wanted):
+        return [()] * len(rows)
+    values, tokens = logits.topk(min(max(wanted), logits.shape[-1]), dim=-1)
+    log_probs: list[list[float]] = _listed(values - totals[:, None])
+    found: list[list[int]] = _listed(tokens)
+    return [
+        tuple(zip(row[:count], map(_finite, values[:count]), strict=True))
+        for row, values, count in zip(found, log_probs, wanted, strict=True)
     ]
 
 
@@ -99,11 +156,11 @@ def _draw(logits: Tensor, rows: Sequence[Sampler]) -> Tensor:
 
 
 def _filters(params: SamplingParams) -> bool:
-    return params.top_k is not None or params.top_p is not None
+    return params.top_k is not None or params.top_p is not None or params.min_p > 0
 
 
 def _filtered(scaled: Tensor, params: Sequence[SamplingParams]) -> Tensor:
-    """Make what top_k and then top_p leave out impossible. Back in the vocabulary's order, so that a seed gives one result."""
+    """Make what top_k, then top_p, and min_p leave out impossible. Back in the vocabulary's order, so that a seed gives one result."""
     size = scaled.shape[-1]
     top_k = torch.tensor([size if p.top_k is None else p.top_k for p in params], device=scaled.device)
     top_p = torch.tensor([math.inf if p.top_p is None else p.top_p for p in params], device=scaled.device)
@@ -112,6 +169,8 @@ def _filtered(scaled: Tensor, params: Sequence[SamplingParams]) -> Tensor:
     probabilities = values.softmax(dim=-1)
     before = probabilities.cumsum(dim=-1) - probabilities
     values = values.masked_fill(before >= top_p[:, None], -math.inf)
+    min_p = torch.tensor([p.min_p for p in params], device=scaled.device)
+    values = values.masked_fill(probabilities < min_p[:, None] * probabilities[:, :1], -math.inf)
     return torch.empty_like(scaled).scatter_(-1, order, values)
 
 

@@ -17,6 +17,7 @@ import uvicorn
 
 from .app import Engine, build_engine
 from .config import EngineConfig, EngineConfigError
+from .store import open_store
 
 _GRACE = 2  # seconds for replies in hand when the engine is stopped
 _KEEP_ALIVE = (
@@ -68,10 +69,21 @@ def serve(
         on_ready: called with the base URL once they are.
 
     Raises:
-        EngineConfigError: the port is taken, or a model cannot be loaded.
+        EngineConfigError: the port is taken, another engine has the data folder, or a model cannot be loaded.
     """
-    listener = bind(config.host, config.port)
-    engine = build_engine(config)
+    with (
+        bind(config.host, config.port) as listener,
+        open_store(config.data, max_file_size=config.max_upload_size) as store,
+    ):
+        _serve(build_engine(config, store), listener, on_listening, on_ready)
+
+
+def _serve(
+    engine: Engine,
+    listener: socket.socket,
+    on_listening: Callable[[str, Server], object],
+    on_ready: Callable[[str], object],
+) -> None:
     options = uvicorn.Config(
         engine.app,
         lifespan="off",

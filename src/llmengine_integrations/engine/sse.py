@@ -14,7 +14,7 @@ from llmengine_integrations.wire.completions import CompletionStreamEvent, Strea
 from .generation import Generation, GenerationError, Piece
 from .replies import timestamp, upstream_error, utc_now
 
-_HEADERS = {"cache-control": "no-cache", "connection": "keep-alive", "x-accel-buffering": "no"}
+HEADERS = {"cache-control": "no-cache", "connection": "keep-alive", "x-accel-buffering": "no"}
 _BAD_REQUEST = 400
 _STOPPING = 503
 
@@ -36,7 +36,7 @@ class EventStream(StreamingResponse):
         self._generation = generation
         self._encoder = EventEncoder(request_id)
         self._ping_interval = ping_interval
-        super().__init__(self._events(), headers=_HEADERS, media_type="text/event-stream")
+        super().__init__(self._events(), headers=HEADERS, media_type="text/event-stream")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream."""

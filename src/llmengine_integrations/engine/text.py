@@ -100,11 +100,18 @@ class StopScanner:
 
 
 class CompletionText:
-    """The text of one completion: tokens in, text out, up to a stop sequence."""
+    """The text of one completion: tokens in, text out, up to a stop sequence; the first `min_tokens` tokens end nothing."""
 
     def __init__(
-        self, decode: Decode, context: Iterable[int] = (), *, stops: Sequence[str] = (), include_stop: bool = False
+        self,
+        decode: Decode,
+        context: Iterable[int] = (),
+        *,
+        stops: Sequence[str] = (),
+        include_stop: bool = False,
+        min_tokens: int = 0,
     ) -> None:
+        self._unscanned = min_tokens
         self._detokenizer = Detokenizer(decode, context)
         self._scanner = StopScanner(stops, include=include_stop)
 
@@ -115,7 +122,11 @@ class CompletionText:
 
     def push(self, token: int) -> str:
         """Take the next token and return the text that is now certain."""
-        return self._scanner.push(self._detokenizer.push(token))
+        text = self._detokenizer.push(token)
+        if self._unscanned > 0:
+            self._unscanned -= 1
+            return text
+        return self._scanner.push(text)
 
     def finish(self) -> str:
         """Return the text still held; call it once, after the last token."""

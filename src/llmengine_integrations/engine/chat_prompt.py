@@ -1,0 +1,104 @@
+"""The messages of a chat request, in the form in which chat templates expect them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from llmengine_integrations.wire.chat import ChatRequest
+
+_ROLES = {"developer": "system", "function": "tool"}
+"""Newer and older names of roles, which few templates know."""
+_FIXED = frozenset({"conversation", "messages", "tokenize", "chat_template", "return_dict", "return_tensors"})
+"""What `chat_template_kwargs` cannot set, since it would not be a variable of the template."""
+
+
+class UnsupportedContentError(ValueError):
+    """A message holds something else than text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatPrompt:
+    """What the model's chat template makes a prompt of.
+
+    Attributes:
+        arguments: those of transformers' `apply_chat_template`.
+    """
+
+    arguments: Mapping[str, Any]
+
+
+def chat_prompt(request: ChatRequest, tools: Sequence[Mapping[str, Any]]) -> ChatPrompt:
+    """The prompt of a request.
+
+    Args:
+        request: the request.
+        tools: those that the model shall see.
+
+    Raises:
+        UnsupportedContentError: a message holds an image, a recording or a file.
+    """
+    add = request.get("add_generation_prompt")
+    variables = {key: value for key, value in (request.get("chat_template_kwargs") or {}).items() if key not in _FIXED}
+    return ChatPrompt(
+        variables
+        | {
+            "conversation": [_message(dict(message)) for message in request["messages"]],
+            "tools": [_without_nulls(tool) for tool in tools] or None,
+            "documents": request.get("documents"),
+            "add_generation_prompt": True if add is None else add,
+            "continue_final_message": request.get("continue_final_message") or False,
+        }
+    )
+
+
+def text_of(content: object) -> str:
+    """A message's text; its parts are joined by line ends, as vLLM joins them.
+
+    Raises:
+        UnsupportedContentError: a part is no text.
+    """
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "\n".join(map(_text_of_part, cast("list[dict[str, Any]]", content)))
+
+
+def _text_of_part(part: Mapping[str, Any]) -> str:
+    kind = str(part["type"])
+    if kind not in ("text", "refusal"):
+        raise UnsupportedContentError(f"This model takes text only; a message has a part of type {kind}.")
+    return str(part[kind])
+
+
+def _message(message: dict[str, Any]) -> dict[str, Any]:
+    role = message["role"]
+    found = {"role": _ROLES.get(role, role), "content": text_of(message.get("content")) or message.get("refusal") or ""}
+    calls = message.get("tool_calls") or ([{"function": call}] if (call := message.get("function_call")) else [])
+    if calls:
+        found["tool_calls"] = [_call(call) for call in calls]
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    if thought:
+        found |= {"reasoning_content": thought, "reasoning": thought}
+    return found | {key: message[key] for key in ("name", "tool_call_id") if message.get(key)}
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    """A call whose arguments are an object, which templates write in the way that the model was trained with."""
+    function = {"name": call["function"]["name"], "arguments": _object(call["function"]["arguments"])}
+    return {**call, "type": "function", "function": function}
+
+
+def _object(arguments: str) -> object:
+    try:
+        found = json.loads(arguments or "{}")
+    except ValueError:
+        return arguments
+    return cast("object", found) if isinstance(found, dict) else arguments
+
+
+def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Without keys that are null, one level and the function's deep: `parameters` is the user's own schema."""
+    function = {key: item for key, item in value["function"].items() if item is not None}
+    return {**value, "function": function}

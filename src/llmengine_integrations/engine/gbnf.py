@@ -1,0 +1,58 @@
+"""GBNF, the grammars of llama.cpp that vLLM takes as EBNF, made Lark. llguidance converts; this fills its gaps."""
+
+from __future__ import annotations
+
+import re
+
+from llguidance import gbnf_to_lark as _converter
+
+_RULE = re.compile(r"^\s*[\w-]+\s*::=", re.MULTILINE)
+_PARTS = re.compile(
+    r"""(?P<quoted>"(?:\\.|[^"\\\n])*" | \[(?:\\.|[^\]\\\n])*\]) | (?P<comment>\#[^\n]*) | (?P<alternative>\s*\n\s*\|)""",
+    re.VERBOSE,
+)
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
+_SPECIAL = '"\\[]^-/'  # characters that an escape may stand for because they mean something else
+
+
+class GbnfError(Exception):
+    """An invalid grammar; the text says why."""
+
+
+def is_gbnf(text: str) -> bool:
+    """Whether a grammar has rules of the form `name ::= ...`."""
+    return _RULE.search(text) is not None
+
+
+def gbnf_to_lark(text: str) -> str:
+    """The grammar as Lark.
+
+    Raises:
+        GbnfError: it is invalid.
+    """
+    # Comments go first: one may stand before the next line's `|`.
+    without_comments = _PARTS.sub(lambda part: "" if part["comment"] else part[0], text)
+    joined = _PARTS.sub(lambda part: " |" if part["alternative"] else _unescaped(part[0]), without_comments)
+    try:
+        return _converter.gbnf_to_lark(joined)
+    except RecursionError as error:
+        raise GbnfError("The grammar is too deeply nested.") from error
+    except Exception as error:  # the converter raises Exception itself for some of its errors
+        raise GbnfError(str(error)) from error
+
+
+def _unescaped(quoted: str) -> str:
+    """A literal or a set with escaped code points written out, which the converter spoils."""
+    return _ESCAPE.sub(_character, quoted)
+
+
+def _character(escape: re.Match[str]) -> str:
+    digits = escape[1] or escape[2] or escape[3]
+    if digits is None:
+        return escape[0]
+    try:
+        character = chr(int(digits, 16))
+        character.encode()
+    except (ValueError, OverflowError) as error:
+        raise GbnfError(f"{escape[0]} is no character.") from error
+    return escape[0] if character in _SPECIAL or not character.isprintable() else character

@@ -1,0 +1,129 @@
+"""Finds the tool calls in what a model writes, piece by piece. No I/O, no tokens.
+
+A call is `<tool_call>{"name": ..., "arguments": {...}}</tool_call>`, the form of Hermes and Qwen models and of the model in this
+package. Everything else stays text, calls that are not well-formed included, so a call is held back until it is complete.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, NoReturn, cast
+
+OPEN = "<tool_call>"
+CLOSE = "</tool_call>"
+
+_IN_STRING = "Unterminated string"  # how the parser's message begins when the text ends inside a string
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedCall:
+    """A complete call; its arguments are a JSON object."""
+
+    name: str
+    arguments: str
+
+
+class ToolCallParser:
+    """Splits a growing text into text and calls.
+
+    However the text is cut into pieces, the texts joined and the calls between them are the same. Whitespace around a call is no text.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._space = ""
+        self._after_call = False
+
+    def push(self, text: str) -> list[str | ParsedCall]:
+        """Take more text and return what is certain: pieces of text, none empty, and calls."""
+        self._held += text
+        found: list[str | ParsedCall] = []
+        while (step := self._step()) is not None:
+            found += step
+        return found
+
+    def finish(self) -> list[str | ParsedCall]:
+        """Return what was held back. A last call that is complete but for its closing tag counts; models leave that out."""
+        held, self._held = self._held, ""
+        call = parse_call(held.removeprefix(OPEN)) if held.startswith(OPEN) else None
+        if call is not None:
+            return self._call(call)
+        found = self._text(held)
+        space, self._space = self._space, ""
+        return found if self._after_call or not space else [*found, space]
+
+    def _step(self) -> list[str | ParsedCall] | None:
+        """Take as much as can be decided off what is held; None when more text must come first."""
+        start = self._held.find(OPEN)
+        if start != 0:
+            end = _possible_start(self._held) if start < 0 else start
+            text, self._held = self._held[:end], self._held[end:]
+            return self._text(text) if text else None
+        end = _end_of_call(self._held)
+        if end is None:
+            return None
+        body, self._held = self._held[:end], self._held[end:]
+        call = parse_call(body[len(OPEN) : -len(CLOSE)])
+        return self._text(body) if call is None else self._call(call)
+
+    def _call(self, call: ParsedCall) -> list[str | ParsedCall]:
+        self._space, self._after_call = "", True
+        return [call]
+
+    def _text(self, text: str) -> list[str | ParsedCall]:
+        """The text without the whitespace at its end, which is dropped if a call comes next."""
+        text = self._space + text
+        stripped = text.rstrip()
+        self._space = text[len(stripped) :]
+        if not stripped:
+            return []
+        self._after_call = False
+        return [stripped]
+
+
+def parse_call(text: str) -> ParsedCall | None:
+    """The call that stands between the tags; None if it is not well-formed."""
+    try:
+        found: object = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    call = cast("dict[str, Any]", found)
+    name, arguments = call.get("name"), call.get("arguments", {})
+    if not isinstance(name, str) or not name or not isinstance(arguments, dict):
+        return None
+    return ParsedCall(name, json.dumps(arguments, ensure_ascii=False))
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _end_of_call(text: str) -> int | None:
+    """Where the call that the text begins with ends: behind the first closing tag that is not inside one of its strings."""
+    position = len(OPEN)
+    while (found := text.find(CLOSE, position)) >= 0:
+        position = found + len(CLOSE)
+        if not _ends_in_string(text[len(OPEN) : found]):
+            return position
+    return None
+
+
+def _ends_in_string(text: str) -> bool:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.msg.startswith(_IN_STRING)
+    except RecursionError:
+        return False
+    return False
+
+
+def _possible_start(text: str) -> int:
+    """Where an opening tag may have begun at the end of the text; its length if nowhere."""
+    for size in range(min(len(OPEN) - 1, len(text)), 0, -1):
+        if text.endswith(OPEN[:size]):
+            return len(text) - size
+    return len(text)
