@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from ..wire.completions import CompletionChunk, CompletionStreamEvent, CompletionStreamOutput
 from ._operation import parse
-from .errors import InvalidResponseError, StreamError, StreamTruncatedError, decode, mapping, message_of, request_id_of
+from .errors import StreamError, StreamTruncatedError, decode, mapping, message_of, request_id_of
 
 _DONE = b"[DONE]"  # the gateway never sends it, but OpenAI-minded proxies in front of it do
 
@@ -71,14 +71,9 @@ class CompletionReader:
             output.text = output.text.removeprefix("".join(self._texts))
 
     def _no_chunk(self, data: bytes) -> CompletionChunk | None:
-        try:
-            event = parse(CompletionStreamEvent, data)
-        except InvalidResponseError:
-            if (reported := stream_error(data, "".join(self._texts))) is None:
-                raise
-            raise reported from None
-        if event.error is not None:
-            raise stream_error(data, "".join(self._texts)) or StreamError("The stream failed.")
+        if (reported := stream_error(data, "".join(self._texts))) is not None:
+            raise reported
+        parse(CompletionStreamEvent, data)  # an empty event, or none of this route
         return None
 
 

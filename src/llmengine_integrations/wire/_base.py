@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
@@ -24,9 +25,9 @@ class ListReply(Reply, Generic[T]):
     """A reply that is a list under a name; it can be iterated, indexed and measured like that list."""
 
     @property
+    @abstractmethod
     def items(self) -> list[T]:
         """The list."""
-        raise NotImplementedError
 
     def __iter__(self) -> Iterator[T]:  # pyright: ignore[reportIncompatibleMethodOverride] - items say more than field names
         return iter(self.items)

@@ -8,7 +8,6 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from ._base import Reply
-from .completions import StreamErrorBody
 
 
 class TextFormatParam(TypedDict):
@@ -136,9 +135,3 @@ class Usage(Reply):
     total_tokens: int
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
-
-
-class StreamErrorEvent(Reply):
-    """The last event of a stream that failed after it had begun. It names no request id of its own."""
-
-    error: StreamErrorBody
