@@ -57,9 +57,8 @@ class EventStream(StreamingResponse):
                 yield f": ping - {utc_now()}\r\n\r\n".encode()
             except GenerationError as error:
                 finished = True
-                if (
-                    error.status_code != _STOPPING
-                ):  # an engine that stops breaks its streams off, as one that is killed does
+                # An engine that stops breaks its streams off, as one that is killed does.
+                if error.status_code != _STOPPING:
                     yield self._encoder.error(error).encode()
             else:
                 finished = pieces[-1].finished
