@@ -146,6 +146,21 @@ def test_event_loops_in_turn_with_close(server):
     assert server.connections == 3
 
 
+@pytest.mark.parametrize("collected_in", ["loop", "thread"])
+async def test_a_client_collected_while_its_loop_runs(server, collected_in):
+    """Even one in a reference cycle, where the collector may take the session first, whose finalizer would warn."""
+    server.always(COMPLETION)
+    client = AsyncClient(server.url)
+    client.itself = client
+    await client.completions.create("m", "hi")
+    del client
+    if collected_in == "loop":
+        gc.collect()
+    else:
+        await asyncio.to_thread(gc.collect)
+    assert await server.left(0)
+
+
 def test_a_stream_left_open_ends_with_its_loop(server):
     server.always(STREAM, HEL, HANG)
     client = AsyncClient(server.url)

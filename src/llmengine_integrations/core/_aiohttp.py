@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, finalize, ref
 
 import httpx
 
@@ -97,10 +97,13 @@ class _Reply:
 class _Open:
     session: aiohttp.ClientSession
     lifeline: AsyncGenerator[None]
+    abandoned: finalize[..., Any]
 
 
 class AiohttpBackend:
     """One aiohttp session for each event loop that uses the client, closed with the client or with its loop.
+
+    A client that nobody closed closes its sessions when it is collected, each on its own loop.
 
     That takes care of forks too: a child runs a loop of its own.
     """
@@ -147,8 +150,11 @@ class AiohttpBackend:
         opened = self._open.get(loop)
         if opened is None or opened.session.closed:
             session = _open_session(secure=self._secure)
-            opened = self._open[loop] = _Open(session, _lifeline(session, ref(self._open)))
-            await anext(opened.lifeline)
+            lifeline = _lifeline(session, ref(self._open))
+            abandoned = finalize(self, _close_soon, loop, lifeline)
+            abandoned.atexit = False
+            opened = self._open[loop] = _Open(session, lifeline, abandoned)
+            await anext(lifeline)
         return opened.session
 
 
@@ -193,4 +199,15 @@ async def _lifeline(session: aiohttp.ClientSession, sessions: ref[_Sessions]) ->
         known = sessions()
         if known is not None and (opened := known.get(loop)) is not None and opened.session is session:
             del known[loop]
+            opened.abandoned.detach()
         await session.close()
+
+
+def _close_soon(loop: asyncio.AbstractEventLoop, lifeline: AsyncGenerator[None]) -> None:
+    """Close a session on its loop. Called in whatever thread collects the client."""
+    with suppress(RuntimeError):  # the loop is closed, and the session with it
+        loop.call_soon_threadsafe(lambda: loop.create_task(_close(lifeline)))
+
+
+async def _close(lifeline: AsyncGenerator[None]) -> None:
+    await lifeline.aclose()
