@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 WORKERS ?= 2
 
-.PHONY: help demo test lint types layers pytest test-lowest constraints clean
+.PHONY: help demo test lint types layers pytest test-live upstream test-lowest constraints clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -33,9 +33,14 @@ layers: $(VENV)/.dev ## Check who imports whom
 	@echo "== import-linter"
 	@$(BIN)/lint-imports
 
-pytest: $(VENV)/.dev ## Run the tests
+pytest: $(VENV)/.dev upstream ## Run the tests
 	@echo "== pytest"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
+
+test-live: $(VENV)/.dev ## Run the public API against any endpoint: LLM_ENGINE_BASE_PATH, LLM_ENGINE_LIVE_MODEL, SCALE_API_KEY
+	@$(BIN)/python -m pytest -q -rs tests/live --deselect tests/live/test_on_the_engine.py
+
+upstream: $(VENV)-upstream/.ready ## Install upstream's own client, which drives the engine in the tests
 
 test-lowest: $(VENV)/.dev ## Run the tests with the lowest versions that pyproject.toml declares
 	@echo "== The lowest declared versions"
@@ -49,7 +54,13 @@ constraints: $(VENV)/.dev ## Write constraints.txt from the versions installed n
 	@echo "== constraints.txt: $$(wc -l < constraints.txt) packages"
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(VENV)-lowest dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-upstream dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+
+$(VENV)-upstream/.ready:
+	@echo "== Installing upstream's client in $(VENV)-upstream"
+	@$(PYTHON) -m venv $(VENV)-upstream
+	@$(VENV)-upstream/bin/python -m pip install --quiet scale-llm-engine==0.0.0b45
+	@touch $@
 
 $(VENV)/.pip:
 	@echo "== Making a virtual environment in $(VENV)"

@@ -1,0 +1,375 @@
+"""Fine-tuning a model of LLM Engine, with the methods that LlamaIndex's fine-tuning engines have, and more."""
+
+from __future__ import annotations
+
+import os
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from llama_index.core.base.llms.generic_utils import messages_to_prompt as default_messages_to_prompt
+from llama_index.core.base.llms.types import ChatMessage
+from pydantic import SecretStr
+from typing_extensions import override
+
+from .. import AsyncClient, Client
+from ..errors import InvalidArgumentError, LLMEngineError
+from ..training_metrics import TrainingMetrics
+from ..types import FineTune, FineTuneEvent, FineTuneList
+from ._examples import Data, Examples, as_file, examples
+from ._steps import Steps, arun, run
+from .callbacks import LLMEngineFineTuningHandler
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from .llm import LLMEngine
+
+_THEIRS = "llama_index.finetuning.types"
+_ENDED_BADLY = frozenset({"FAILURE", "CANCELLED", "TIMEOUT"})
+
+
+class NotFinetunedError(LLMEngineError, ValueError):
+    """There is no fine-tuned model to have: nothing was started, the job goes on, or it failed."""
+
+
+class BaseLLMFinetuneEngine(ABC):
+    """What LlamaIndex expects of a fine-tuning engine; the name of its own base class, whose package is not needed."""
+
+    @abstractmethod
+    def finetune(self) -> None:
+        """Start training."""
+
+    @abstractmethod
+    def get_finetuned_model(self, **model_kwargs: Any) -> Any:
+        """Return the model that the training made."""
+
+
+class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
+    """Trains a model on examples of your own, and returns it as an LLM of LlamaIndex.
+
+        engine = LLMEngineFinetuneEngine("llama-2-7b", "train.csv", suffix="support")
+        engine.finetune(wait=True)
+        print(engine.metrics())
+        llm = engine.get_finetuned_model(temperature=0)
+
+    Args:
+        base_model: The model to start from.
+        data_path: What to train on: a path (CSV with the columns prompt and response, or JSON lines), which is uploaded; a URL, or the id
+            of an uploaded file, which the server reads itself; or the examples themselves: pairs, mappings with prompt and response,
+            conversations whose last message is the answer, a DataFrame, a `LLMEngineFineTuningHandler`.
+        verbose: Whether to print the job's events while waiting for it.
+        start_job_id: A job that was started before, to go on with.
+        validation_data: What to validate on, in the same forms. Without it the server sets a tenth of the training data aside.
+        suffix: Goes into the new model's name: 1 to 28 letters, digits and dashes.
+        hyperparameters: `lr`, `warmup_ratio`, `epochs`, `weight_decay`, `peft_config`, `report_to`; the server's defaults else.
+        wandb_config: Weights & Biases settings; `api_key` is needed in it.
+        check: Whether to see first that files and examples are fit for training.
+        messages_to_prompt: Makes the prompt of a conversation's messages; LlamaIndex's own by default.
+        base_url: Where the gateway is. Default: `LLM_ENGINE_BASE_PATH`, then the embedded engine on loopback.
+        api_key: Default: `SCALE_API_KEY`. A server on loopback needs none.
+        client: A client to use instead of one made from the settings.
+        async_client: The same for the async methods.
+
+    Raises:
+        InvalidArgumentError: There is nothing to train on, no such file, or both data and `start_job_id`.
+    """
+
+    def __init__(
+        self,
+        base_model: str,
+        data_path: Data | None = None,
+        verbose: bool = False,
+        start_job_id: str | None = None,
+        *,
+        validation_data: Data | None = None,
+        suffix: str | None = None,
+        hyperparameters: Mapping[str, Any] | None = None,
+        wandb_config: Mapping[str, Any] | None = None,
+        check: bool = True,
+        messages_to_prompt: Callable[[Sequence[ChatMessage]], str] = default_messages_to_prompt,
+        base_url: str | None = None,
+        api_key: str | SecretStr | None = None,
+        client: Client | None = None,
+        async_client: AsyncClient | None = None,
+    ) -> None:
+        if (data_path is None) == (start_job_id is None):
+            raise InvalidArgumentError("Give either the data to train on, or start_job_id, a job to go on with.")
+        self.base_model = base_model
+        self._verbose = verbose
+        self._job_id = start_job_id
+        self._training = None if data_path is None else examples(data_path, messages_to_prompt)
+        self._validation = None if validation_data is None else examples(validation_data, messages_to_prompt)
+        self._check = check
+        self._options: dict[str, Any] = {
+            "suffix": suffix,
+            "hyperparameters": hyperparameters,
+            "wandb_config": wandb_config,
+        }
+        self._settings: dict[str, Any] = {"base_url": base_url, "api_key": _revealed(api_key)}
+        self._client = client
+        self._async_client = async_client
+        register_with_llama_index_finetuning()
+
+    @classmethod
+    def from_finetuning_handler(
+        cls, finetuning_handler: LLMEngineFineTuningHandler, base_model: str, data_path: str, **kwargs: Any
+    ) -> Self:
+        """Write what a handler has recorded to a training file, adding to what is there, and make an engine that trains on it."""
+        finetuning_handler.save_finetuning_events(data_path)
+        return cls(base_model, data_path, **kwargs)
+
+    @property
+    def client(self) -> Client:
+        """The blocking client."""
+        if self._client is None:
+            self._client = Client(**self._settings)
+        return self._client
+
+    @property
+    def async_client(self) -> AsyncClient:
+        """The client for asyncio."""
+        if self._async_client is None:
+            self._async_client = AsyncClient(**self._settings)
+        return self._async_client
+
+    @property
+    def job_id(self) -> str:
+        """The job's id.
+
+        Raises:
+            NotFinetunedError: `finetune` has not been called.
+        """
+        if self._job_id is None:
+            raise NotFinetunedError("Must call finetune() first.")
+        return self._job_id
+
+    @override
+    def finetune(
+        self,
+        *,
+        wait: bool = False,
+        timeout: float | None = None,
+        on_event: Callable[[FineTuneEvent], object] | None = None,
+    ) -> None:
+        """Upload the data and start the job.
+
+        Args:
+            wait: Whether to wait until the job has succeeded.
+            timeout: Seconds to wait; for ever by default.
+            on_event: Called with each of the job's events while waiting; an event's `metrics` are the numbers in it.
+
+        Raises:
+            InvalidArgumentError: A job was started already.
+            TrainingDataError: The data is not fit for training; nothing was sent.
+            JobFailedError: The job failed, was cancelled or took too long.
+            JobTimeoutError: Time is up; the job goes on.
+        """
+        run(self._start(), self.client)
+        if wait:
+            self.wait_until_complete(timeout=timeout, on_event=on_event)
+
+    async def afinetune(
+        self,
+        *,
+        wait: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - the wait's own limit, after which the job goes on
+        on_event: Callable[[FineTuneEvent], object] | None = None,
+    ) -> None:
+        """`finetune` for asyncio."""
+        await arun(self._start(), self.async_client)
+        if wait:
+            await self.await_until_complete(timeout=timeout, on_event=on_event)
+
+    def wait_until_complete(
+        self, *, timeout: float | None = None, on_event: Callable[[FineTuneEvent], object] | None = None
+    ) -> FineTune:
+        """Wait until the job has succeeded, and return it. Arguments and errors as `finetune`'s."""
+        report = self._reporter(on_event)
+        for event in self.client.fine_tunes.follow(self.job_id, timeout=timeout):
+            report(event)
+        return self.get_current_job()
+
+    async def await_until_complete(
+        self,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+        on_event: Callable[[FineTuneEvent], object] | None = None,
+    ) -> FineTune:
+        """`wait_until_complete` for asyncio."""
+        report = self._reporter(on_event)
+        async for event in self.async_client.fine_tunes.follow(self.job_id, timeout=timeout):
+            report(event)
+        return await self.aget_current_job()
+
+    def get_current_job(self) -> FineTune:
+        """Return the job as it stands.
+
+        Raises:
+            NotFinetunedError: `finetune` has not been called.
+            NotFoundError: The job is gone: it was cancelled.
+        """
+        return self.client.fine_tunes.get(self.job_id)
+
+    async def aget_current_job(self) -> FineTune:
+        """`get_current_job` for asyncio."""
+        return await self.async_client.fine_tunes.get(self.job_id)
+
+    @override
+    def get_finetuned_model(self, *, wait_until_ready: bool = False, **model_kwargs: Any) -> LLMEngine:
+        """Return the model that the job made, reached through the same clients.
+
+        Args:
+            wait_until_ready: Whether to wait until it can be asked: its endpoint starts when the job has succeeded.
+            model_kwargs: Fields of `LLMEngine`, such as `temperature`.
+
+        Raises:
+            NotFinetunedError: `finetune` has not been called, or the job has not succeeded.
+        """
+        return self._llm(run(self._model(wait_until_ready=wait_until_ready), self.client), model_kwargs)
+
+    async def aget_finetuned_model(self, *, wait_until_ready: bool = False, **model_kwargs: Any) -> LLMEngine:
+        """`get_finetuned_model` for asyncio."""
+        return self._llm(await arun(self._model(wait_until_ready=wait_until_ready), self.async_client), model_kwargs)
+
+    def events(self) -> list[FineTuneEvent]:
+        """What happened in the job so far, oldest first."""
+        return list(self.client.fine_tunes.events(self.job_id))
+
+    async def aevents(self) -> list[FineTuneEvent]:
+        """`events` for asyncio."""
+        return list(await self.async_client.fine_tunes.events(self.job_id))
+
+    def stream_events(self, *, timeout: float | None = None) -> Iterator[FineTuneEvent]:
+        """Iterate over the job's events, each once, as they come, until it has succeeded. Errors as `finetune`'s."""
+        return iter(self.client.fine_tunes.follow(self.job_id, timeout=timeout))
+
+    def astream_events(self, *, timeout: float | None = None) -> AsyncIterator[FineTuneEvent]:
+        """`stream_events` for asyncio."""
+        return aiter(self.async_client.fine_tunes.follow(self.job_id, timeout=timeout))
+
+    def metrics(self) -> TrainingMetrics:
+        """The numbers of the job's events as a table: loss, validation loss, learning rate, epoch."""
+        return TrainingMetrics.from_events(self.events())
+
+    async def ametrics(self) -> TrainingMetrics:
+        """`metrics` for asyncio."""
+        return TrainingMetrics.from_events(await self.aevents())
+
+    def plot_loss(self, path: str | os.PathLike[str] | None = None, *, ax: Axes | None = None) -> Axes:
+        """Draw the losses over the epochs; into a file, if a path is given. Needs the extra `plots`."""
+        return self.metrics().plot_loss(path, ax=ax, title=f"Fine-tune of {self.base_model}")
+
+    def cancel(self) -> None:
+        """Cancel the job.
+
+        Raises:
+            NotFoundError: It is gone already.
+        """
+        self.client.fine_tunes.cancel(self.job_id)
+
+    async def acancel(self) -> None:
+        """`cancel` for asyncio."""
+        await self.async_client.fine_tunes.cancel(self.job_id)
+
+    def list_jobs(self) -> FineTuneList:
+        """All fine-tunes of this user, of other engines too."""
+        return self.client.fine_tunes.list()
+
+    async def alist_jobs(self) -> FineTuneList:
+        """`list_jobs` for asyncio."""
+        return await self.async_client.fine_tunes.list()
+
+    def delete_finetuned_model(self) -> None:
+        """Delete the model that the job made.
+
+        Raises:
+            NotFinetunedError: There is none.
+        """
+        self.client.models.delete(run(self._model(), self.client))
+
+    async def adelete_finetuned_model(self) -> None:
+        """`delete_finetuned_model` for asyncio."""
+        await self.async_client.models.delete(await arun(self._model(), self.async_client))
+
+    def download(self, to: str | os.PathLike[str]) -> dict[str, Path]:
+        """Download the files of the model that the job made into a folder, and return where each is.
+
+        Raises:
+            NotFinetunedError: There is no model.
+            OSError: A file cannot be written.
+        """
+        return self.client.models.download(run(self._model(), self.client), to)
+
+    async def adownload(self, to: str | os.PathLike[str]) -> dict[str, Path]:
+        """`download` for asyncio."""
+        return await self.async_client.models.download(await arun(self._model(), self.async_client), to)
+
+    def _start(self) -> Steps[None]:
+        if self._training is None or self._job_id is not None:
+            raise InvalidArgumentError(f"Job {self._job_id} was started already; for another one make another engine.")
+        training: str = yield from self._sent(self._training, "training.csv")
+        validation: str | None = None
+        if self._validation is not None:
+            validation = yield from self._sent(self._validation, "validation.csv")
+        created = yield lambda client: client.fine_tunes.create(
+            self.base_model, training, validation_file=validation, **self._options
+        )
+        self._job_id = created.id
+
+    def _sent(self, data: Examples, name: str) -> Steps[str]:
+        """What the server knows the data by."""
+        if isinstance(data, str):
+            return data
+        with as_file(data, name) as path:
+            uploaded = yield lambda client: client.files.upload(path, check=self._check)
+        return uploaded.id
+
+    def _model(self, *, wait_until_ready: bool = False) -> Steps[str]:
+        """The name of the model that the job made."""
+        job: FineTune = yield lambda client: client.fine_tunes.get(self.job_id)
+        if job.status in _ENDED_BADLY:
+            raise NotFinetunedError(f"Job {job.id} has status {job.status}: it made no model. Look at its events().")
+        if not job.succeeded:
+            raise NotFinetunedError(
+                f"Job {job.id} has status {job.status} and no model yet: wait_until_complete() waits."
+            )
+        name = job.fine_tuned_model
+        if name is None:
+            raise NotFinetunedError(f"Job {job.id} does not have a finetuned model id.")
+        if wait_until_ready:
+            yield lambda client: client.models.wait_until_ready(name)
+        return name
+
+    def _llm(self, name: str, fields: dict[str, Any]) -> LLMEngine:
+        from .llm import LLMEngine  # noqa: PLC0415 - who only trains does not pay for it
+
+        own: dict[str, Any] = {"model": name, "client": self._client, "async_client": self._async_client}
+        return LLMEngine(**{**own, **self._settings, **fields})
+
+    def _reporter(self, on_event: Callable[[FineTuneEvent], object] | None) -> Callable[[FineTuneEvent], object]:
+        if on_event is not None:
+            return on_event
+        return _print if self._verbose else lambda _: None
+
+
+def register_with_llama_index_finetuning() -> bool:
+    """Make `isinstance` true for the base class of the package llama-index-finetuning, if the user has imported that.
+
+    It is never imported here: it is deprecated, and cannot be installed beside current packages.
+    """
+    theirs = getattr(sys.modules.get(_THEIRS), "BaseLLMFinetuneEngine", None)
+    if theirs is None:
+        return False
+    theirs.register(LLMEngineFinetuneEngine)
+    return True
+
+
+def _print(event: FineTuneEvent) -> None:
+    print(f"{event.level}: {event.message}")  # noqa: T201 - what verbose asks for
+
+
+def _revealed(key: str | SecretStr | None) -> str | None:
+    return key.get_secret_value() if isinstance(key, SecretStr) else key

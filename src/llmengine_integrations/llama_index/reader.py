@@ -1,0 +1,210 @@
+"""Documents from the files that LLM Engine keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from llama_index.core.readers.base import BasePydanticReader, BaseReader, ResourcesReaderMixin
+from llama_index.core.schema import Document
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+from typing_extensions import override
+
+from ..datasets import cell_text, table_rows
+from ..types import File
+from ._connection import Connected
+from ._steps import Steps, arun, run
+
+_log = logging.getLogger(__name__)
+
+_NOT_SHOWN = ["file_id", "file_size", "source"]
+"""Metadata that says where a document is from and nothing about its content: kept from embeddings and prompts."""
+
+
+class LLMEngineFileReader(Connected, BasePydanticReader, ResourcesReaderMixin):
+    """Reads files of LLM Engine's Files API as documents. A resource's id is the file's.
+
+        documents = LLMEngineFileReader(file_ids=["file-abc"], mode="rows").load_data()
+
+    A document's id is the file's, with the place in it ("file-abc:7"), so that the same files give the same documents. Its metadata has
+    `file_id`, `file_name`, `file_size`, `source`, and for a row `row`, counted from 1 without the header.
+
+    Raises:
+        ConfigurationError: No key is set for a server beyond loopback, or the base URL is none.
+    """
+
+    is_remote: bool = True
+    file_ids: list[str] | None = Field(
+        default=None, description="The files to read; by default every file there is, in the order of their ids."
+    )
+    mode: Literal["file", "rows"] = Field(
+        default="file",
+        description="A document per file, or one per row of CSV and JSON lines files; others come whole.",
+    )
+    file_extractor: SkipJsonSchema[dict[str, BaseReader]] = Field(
+        default_factory=dict[str, BaseReader],
+        exclude=True,
+        description="Readers by the end of a file's name (`.md`), as SimpleDirectoryReader takes them. Not serialized.",
+    )
+    on_error: Literal["raise", "warn", "skip"] = Field(
+        default="raise",
+        description="What a file that cannot be read does: fail, be logged and left out, or be left out.",
+    )
+    num_workers: int = Field(default=4, ge=1, description="Files fetched at a time by the async methods.")
+
+    @classmethod
+    @override
+    def class_name(cls) -> str:
+        """The name that a serialized reader is known by."""
+        return "LLMEngineFileReader"
+
+    @override
+    def lazy_load_data(self, *args: Any, **load_kwargs: Any) -> Iterator[Document]:
+        """The documents, each file fetched when the one before it is through.
+
+        Raises:
+            NotFoundError: There is no such file.
+            ValueError: A row cannot be read.
+        """
+        for file_id in self.file_ids if self.file_ids is not None else self.list_resources():
+            yield from self._load(file_id)
+
+    @override
+    async def alazy_load_data(self, *args: Any, **load_kwargs: Any) -> Iterable[Document]:
+        """The documents of all files, fetched several at a time. Errors as `lazy_load_data`'s."""
+        return await self.aload_data(*args, **load_kwargs)
+
+    @override
+    async def aload_data(self, *args: Any, **load_kwargs: Any) -> list[Document]:
+        """The documents of all files, fetched several at a time. Errors as `lazy_load_data`'s."""
+        ids = self.file_ids if self.file_ids is not None else await self.alist_resources()
+        return [document for found in await self._aload_all(ids) for document in found]
+
+    @override
+    def list_resources(self, *args: Any, **kwargs: Any) -> list[str]:
+        """The ids of all files there are, sorted."""
+        return sorted(file.id for file in self._blocking().files.list())
+
+    @override
+    async def alist_resources(self, *args: Any, **kwargs: Any) -> list[str]:
+        """The ids of all files there are, sorted."""
+        return sorted(file.id for file in await self._awaiting().files.list())
+
+    @override
+    def get_resource_info(self, resource_id: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """A file's `file_id`, `file_name`, `file_size` in bytes, and `source`, its URL."""
+        return self._info(self._blocking().files.get(resource_id))
+
+    @override
+    async def aget_resource_info(self, resource_id: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """A file's `file_id`, `file_name`, `file_size` in bytes, and `source`, its URL."""
+        return self._info(await self._awaiting().files.get(resource_id))
+
+    @override
+    def load_resource(self, resource_id: str, *args: Any, **kwargs: Any) -> list[Document]:
+        """The documents of one file."""
+        return self._load(resource_id)
+
+    @override
+    async def aload_resource(self, resource_id: str, *args: Any, **kwargs: Any) -> list[Document]:
+        """The documents of one file."""
+        return await self._aload(resource_id)
+
+    @override
+    async def aload_resources(self, resource_ids: list[str], *args: Any, **kwargs: Any) -> dict[str, list[Document]]:
+        """The documents of some files, by their ids; fetched several at a time."""
+        return dict(zip(resource_ids, await self._aload_all(resource_ids), strict=True))
+
+    async def _aload_all(self, ids: Sequence[str]) -> list[list[Document]]:
+        places = asyncio.Semaphore(self.num_workers)
+
+        async def load(file_id: str) -> list[Document]:
+            async with places:
+                return await self._aload(file_id)
+
+        tasks = [asyncio.create_task(load(file_id)) for file_id in ids]
+        try:  # no TaskGroup: it would wrap a file's error in a group
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _load(self, file_id: str) -> list[Document]:
+        try:
+            return self._documents(*run(_fetch(file_id), self._blocking()))
+        except Exception as error:  # noqa: BLE001 - whatever an extractor raises; `on_error` says what becomes of it
+            return self._failed(file_id, error)
+
+    async def _aload(self, file_id: str) -> list[Document]:
+        try:
+            file, text = await arun(_fetch(file_id), self._awaiting())
+            return await asyncio.to_thread(self._documents, file, text)  # an extractor may take its time
+        except Exception as error:  # noqa: BLE001 - whatever an extractor raises; `on_error` says what becomes of it
+            return self._failed(file_id, error)
+
+    def _failed(self, file_id: str, error: Exception) -> list[Document]:
+        if self.on_error == "raise":
+            raise error
+        if self.on_error == "warn":
+            _log.warning("file %s is left out: %s", file_id, error)
+        return []
+
+    def _documents(self, file: File, text: str) -> list[Document]:
+        info = self._info(file)
+        if extractor := self.file_extractor.get(Path(file.filename).suffix.lower()):
+            return _extracted(extractor, file, text, info)
+        rows = table_rows(file.filename, text) if self.mode == "rows" else None
+        if rows is None:
+            return [_document(text, file.id, info)]
+        return [
+            _document(_row_text(row), f"{file.id}:{number}", info | {"row": number})
+            for number, row in enumerate(rows, start=1)
+        ]
+
+    def _info(self, file: File) -> dict[str, Any]:
+        return {
+            "file_id": file.id,
+            "file_name": file.filename,
+            "file_size": file.size,
+            "source": f"{self.base_url}/v1/files/{file.id}/content",
+        }
+
+
+def _fetch(file_id: str) -> Steps[tuple[File, str]]:
+    file: File = yield lambda client: client.files.get(file_id)
+    content = yield lambda client: client.files.content(file_id)
+    return file, content.content
+
+
+def _row_text(row: Mapping[str, Any]) -> str:
+    return "\n".join(f"{name}: {cell_text(value)}" for name, value in row.items())
+
+
+def _document(text: str, identity: str, metadata: dict[str, Any]) -> Document:
+    return Document(
+        text=text,
+        id_=identity,
+        metadata=metadata,
+        excluded_embed_metadata_keys=list(_NOT_SHOWN),
+        excluded_llm_metadata_keys=list(_NOT_SHOWN),
+    )
+
+
+def _extracted(reader: BaseReader, file: File, text: str, info: dict[str, Any]) -> list[Document]:
+    """What another reader makes of the file, with ids of ours."""
+    with TemporaryDirectory(prefix="llmengine-") as folder:
+        # Not under its own name, which the server chose.
+        path = Path(folder) / f"file{Path(file.filename).suffix.lower()}"
+        path.write_text(text, encoding="utf-8", newline="")
+        documents = reader.load_data(path, extra_info=info)
+    for number, document in enumerate(documents, start=1):
+        document.id_ = f"{file.id}:{number}"
+        document.metadata = {**document.metadata, **info}
+        document.excluded_embed_metadata_keys = list({*document.excluded_embed_metadata_keys, *_NOT_SHOWN})
+        document.excluded_llm_metadata_keys = list({*document.excluded_llm_metadata_keys, *_NOT_SHOWN})
+    return documents
