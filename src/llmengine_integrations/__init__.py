@@ -6,6 +6,7 @@ This package itself holds the client; the adapters and the embedded engine are i
 
 from . import errors
 from ._version import __version__
+from .core._timeouts import Timeout
 from .core.client import AsyncClient, Client
 
-__all__ = ["AsyncClient", "Client", "__version__", "errors"]
+__all__ = ["AsyncClient", "Client", "Timeout", "__version__", "errors"]

@@ -7,7 +7,7 @@ import json
 import socket
 import struct
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Self
@@ -64,7 +64,7 @@ class Server:
         self._scripts: deque[tuple] = deque()
         self._always: tuple = (reply(418, {"detail": "The test scripted no reply to this request."}),)
         self._arrival = threading.Condition()
-        self._left: defaultdict[int, threading.Event] = defaultdict(threading.Event)
+        self._left: dict[int, threading.Event] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -92,7 +92,10 @@ class Server:
 
     async def left(self, connection: int = 0) -> bool:
         """Wait until the client has closed a connection."""
-        return await asyncio.to_thread(self._left[connection].wait, PATIENCE)
+        return await asyncio.to_thread(self._gone(connection).wait, PATIENCE)
+
+    def _gone(self, connection: int) -> threading.Event:
+        return self._left.setdefault(connection, threading.Event())  # atomic: the server and the test may both be first
 
     @property
     def targets(self) -> list[str]:
@@ -129,9 +132,9 @@ class Server:
                 for step in self._scripts.popleft() if self._scripts else self._always:
                     if not await self._do(step, reader, writer):
                         return
-            self._left[number].set()
+            self._gone(number).set()
         except ConnectionError:
-            self._left[number].set()
+            self._gone(number).set()
         except asyncio.CancelledError:  # the test is over
             pass
         finally:

@@ -453,10 +453,12 @@ def test_a_reply_longer_than_it_says_is_thrown_away():
     assert [wanted for _, wanted in stage.asked] == [None, None]
 
 
-def test_a_compressed_reply_has_no_size_to_check():
+def test_a_compressed_file_is_refused():
+    """Nothing would tell a cut in it, nor limit what it unpacks to."""
     stage = Stage(whole(length=3, coming=50, content_encoding="gzip"))
-    stage.run()
-    assert stage.part.total is None
+    with pytest.raises(InvalidResponseError, match="compressed the file"):
+        stage.run()
+    assert stage.part.size == 0
 
 
 def test_new_bytes_renew_the_patience():

@@ -174,6 +174,23 @@ async def test_a_file_comes_back_byte_for_byte(api, server, tmp_path, text):
     assert [other.name for other in path.parent.iterdir()] == ["t.csv"]
 
 
+async def test_a_download_tells_how_far_it_is(api, server, tmp_path, naps):
+    text, told = TEXT * 20_000, []
+    size = len(text.encode())
+    stored = reply(200, {"id": "file-1", "filename": "t.csv", "size": size})
+    server.then(stored).then(content(text)[:-1000], CLOSE).then(content(text))
+    path = tmp_path / "t.csv"
+    await api.call("files.download", "file-1", path, on_progress=lambda done, total: told.append((done, total)))
+    assert path.read_bytes() == text.encode()
+    assert {total for _, total in told} == {size}
+    done = [count for count, _ in told]
+    again = next(n for n in range(1, len(done)) if done[n] < done[n - 1])  # after the cut
+    assert done[:again] == sorted(done[:again])
+    assert done[again:] == sorted(done[again:])
+    assert done[-1] == size
+    assert len(told) > 4
+
+
 @pytest.mark.parametrize("to", [str, Path, lambda path: f"{path}/new/"])
 async def test_into_a_folder_under_its_own_name(api, server, tmp_path, to):
     server.then(reply(200, {"id": "file-1", "filename": "../../evil\n.csv", "size": 3})).then(content("x"))

@@ -17,7 +17,7 @@ from llmengine_integrations import AsyncClient
 from llmengine_integrations.core._flow import Done, Emit, Local, Now, Sleep, advance
 from llmengine_integrations.core._operation import Operation, Request
 from llmengine_integrations.core._polling import Watch
-from llmengine_integrations.core._timeouts import Timeouts
+from llmengine_integrations.core._timeouts import Timeout
 from llmengine_integrations.core.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -256,9 +256,10 @@ def test_without_a_deadline_the_clients_timeout_holds():
 
 
 def test_at_most_caps_every_part_of_the_timeout():
-    assert Timeouts().capped(3) == Timeouts(connect=3, read=3, write=3, pool=3)
-    assert Timeouts(connect=1, read=None, write=2, pool=9).capped(3) == Timeouts(connect=1, read=3, write=2, pool=3)
-    assert Timeouts().capped(None) == Timeouts()
+    assert Timeout().capped(3) == Timeout(connect=3, read=3, write=3, pool=3, total=3)
+    capped = Timeout(connect=1, read=None, write=2, pool=9, total=1).capped(3)
+    assert capped == Timeout(connect=1, read=3, write=2, pool=3, total=1)
+    assert Timeout().capped(None) == Timeout()
 
 
 async def test_a_server_that_hangs_does_not_hold_up_a_deadline(connect, server):

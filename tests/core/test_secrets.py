@@ -13,7 +13,7 @@ import pytest
 from core._api import EVERY
 from core._server import CLOSE, COMPLETION, RESET, STREAM, WHOLE_STREAM, chunk, event, failure, output, reply, stream
 from llmengine_integrations.core._io import Outgoing
-from llmengine_integrations.core._timeouts import Timeouts
+from llmengine_integrations.core._timeouts import Timeout
 from llmengine_integrations.errors import LLMEngineError
 
 KEY = "sk-very-secret"
@@ -71,7 +71,7 @@ async def test_errors_their_tracebacks_and_the_logs(call, steps, api, server, na
 
 
 def test_a_request_in_a_traceback_with_local_variables(kind):
-    outgoing = Outgoing("POST", "http://h/", {"authorization": KEY}, PROMPT.encode(), Timeouts())
+    outgoing = Outgoing("POST", "http://h/", {"authorization": KEY}, PROMPT.encode(), Timeout())
     assert not holds_secrets(repr(outgoing))
 
 

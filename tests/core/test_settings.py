@@ -10,7 +10,7 @@ import pytest
 from core._server import COMPLETION
 from llmengine_integrations import AsyncClient, Client
 from llmengine_integrations.core._settings import Settings, normalise_base_url
-from llmengine_integrations.core._timeouts import Timeouts
+from llmengine_integrations.core._timeouts import Timeout
 from llmengine_integrations.errors import ConfigurationError
 
 FAR = "https://llm-engine.example.com"
@@ -142,15 +142,15 @@ class TestHeaders:
 
 class TestTimeouts:
     def test_default_connects_fast_and_reads_slowly(self):
-        assert resolve().timeouts == Timeouts(connect=5, read=600, write=600, pool=600)
+        assert resolve().timeouts == Timeout(connect=5, read=600, write=600, pool=600)
 
     def test_seconds(self):
-        assert Timeouts.of(30) == Timeouts(connect=5, read=30, write=30, pool=30)
-        assert Timeouts.of(0.5) == Timeouts(connect=0.5, read=0.5, write=0.5, pool=0.5)
+        assert Timeout.of(30) == Timeout(connect=5, read=30, write=30, pool=30)
+        assert Timeout.of(0.5) == Timeout(connect=0.5, read=0.5, write=0.5, pool=0.5)
 
     def test_an_httpx_timeout_is_taken_as_it_is(self):
-        assert Timeouts.of(httpx.Timeout(9, connect=7, read=None)) == Timeouts(connect=7, read=None, write=9, pool=9)
-        assert Timeouts.of(httpx.Timeout(None)) == Timeouts(None, None, None, None)
+        assert Timeout.of(httpx.Timeout(9, connect=7, read=None)) == Timeout(connect=7, read=None, write=9, pool=9)
+        assert Timeout.of(httpx.Timeout(None)) == Timeout(None, None, None, None)
 
     @pytest.mark.parametrize("value", [0, -1, float("nan"), httpx.Timeout(5, read=0)])
     def test_that_make_no_sense_are_refused(self, value):
@@ -183,12 +183,12 @@ class TestProxy:
         ],
     )
     def test_comes_from_the_environment_but_never_for_this_machine(self, url, expected):
-        assert resolve(base_url=url, api_key="k").proxy() == expected
+        assert resolve(base_url=url, api_key="k", allow_http=True).proxy() == expected
 
     def test_for_everything(self, monkeypatch):
         monkeypatch.delenv("HTTP_PROXY")
         monkeypatch.setenv("ALL_PROXY", "http://all:1")
-        assert resolve(base_url="http://h", api_key="k").proxy() == "http://all:1"
+        assert resolve(base_url="http://h", api_key="k", allow_http=True).proxy() == "http://all:1"
 
     def test_of_another_kind_is_refused_unless_the_user_brings_a_client(self, monkeypatch):
         monkeypatch.setenv("HTTPS_PROXY", "socks5://user:pw@h:1")
@@ -201,7 +201,9 @@ class TestProxy:
     async def test_is_used(self, monkeypatch, connect, server):
         monkeypatch.setenv("HTTP_PROXY", server.url.replace("http://", "http://user:pw@"))
         server.then(COMPLETION)
-        assert (await connect("http://llm-engine.invalid/path", api_key="k").create()).output.text == "Hello"
+        assert (
+            await connect("http://llm-engine.invalid/path", api_key="k", allow_http=True).create()
+        ).output.text == "Hello"
         target = "http://llm-engine.invalid/path/v1/llm/completions-sync?model_endpoint_name=m"
         assert server.targets == [target]
         assert server.received[0].headers["proxy-authorization"] == "Basic " + base64.b64encode(b"user:pw").decode()

@@ -6,16 +6,15 @@ aiohttp is imported with the first request: importing it costs as much as httpx 
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
-from weakref import WeakKeyDictionary, finalize, ref
+from weakref import WeakKeyDictionary, ref
 
-import httpx
-
-from ._io import CUT_OFF, IDLE, KEEPALIVE, NO_REPLY, reason, timeout_reason
+from ._aiohttp_session import LoopSession
+from ._io import CUT_OFF, NO_REPLY, reason, timeout_reason
+from ._source import CHUNK
 from ._upload import Multipart
 from .errors import APIConnectionError, APITimeoutError, InvalidResponseError, LLMEngineError
 
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     import aiohttp
 
     from ._io import AsyncIncoming, Outgoing
-
-_MAX_CONNECTIONS = 1000  # below the usual limit of 1024 open files; what is above waits
 
 
 @contextmanager
@@ -35,7 +32,9 @@ def own_errors() -> Generator[None]:
     try:
         yield
     except (aiohttp.ClientError, OSError) as error:  # its timeouts are the builtin one, thus OSErrors
-        raise _own(error) from error
+        # The text of some of aiohttp's errors is the whole URL, which may be presigned: there its cause is ours.
+        told = isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL)
+        raise _own(error) from (error.__cause__ if told else error)
 
 
 def _own(error: Exception) -> LLMEngineError:  # noqa: PLR0911 - one row an error
@@ -46,7 +45,9 @@ def _own(error: Exception) -> LLMEngineError:  # noqa: PLR0911 - one row an erro
         case TimeoutError():
             sent = not isinstance(error, aiohttp.ConnectionTimeoutError)
             return APITimeoutError(timeout_reason(sent=sent), sent=sent)
-        case aiohttp.ClientConnectorError() | aiohttp.InvalidURL():
+        case aiohttp.InvalidURL():  # its text is the URL, which may be presigned
+            return APIConnectionError("The URL is none.", sent=False)
+        case aiohttp.ClientConnectorError():
             return APIConnectionError(reason(error), sent=False)
         case aiohttp.ClientHttpProxyError():  # its text has the proxy's URL, password included
             return APIConnectionError(f"The proxy refused: {error.status} {error.message}", sent=False)
@@ -79,10 +80,6 @@ class _Reply:
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
 
-    async def read(self) -> bytes:
-        with own_errors():
-            return await self._response.read()
-
     async def chunks(self) -> AsyncGenerator[bytes]:
         with own_errors():
             async for chunk in self._response.content.iter_any():
@@ -93,11 +90,55 @@ class _Reply:
         self._response.close()
 
 
-@dataclass(slots=True)
-class _Open:
-    session: aiohttp.ClientSession
-    lifeline: AsyncGenerator[None]
-    abandoned: finalize[..., Any]
+async def _pieces(content: bytes) -> AsyncGenerator[bytes]:
+    for start in range(0, len(content), CHUNK):
+        yield content[start : start + CHUNK]
+
+
+class _Body:
+    """A body in pieces, given up when the server does not take the next one in time: aiohttp itself would wait for ever."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], seconds: float | None) -> None:
+        self._pieces = pieces
+        self._seconds = seconds
+        self._guard = asyncio.timeout(None)
+        self._transport: asyncio.Transport | None = None
+
+    def payload(self) -> aiohttp.Payload:
+        """What aiohttp sends."""
+        from aiohttp.payload import AsyncIterablePayload  # noqa: PLC0415 - see the module's docstring
+
+        body = self
+
+        class Payload(AsyncIterablePayload):
+            async def write_with_length(self, writer: Any, content_length: int | None) -> None:
+                body._transport = writer.transport
+                await super().write_with_length(writer, content_length)
+
+        return Payload(self._each())
+
+    async def sent(self, request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
+        """The reply to a request with this body."""
+        try:
+            async with self._guard:
+                return await request
+        except BaseException:
+            if self._transport is not None:
+                self._transport.abort()  # closed in order, it would wait until the server has taken the rest
+            raise
+
+    async def _each(self) -> AsyncGenerator[bytes]:
+        async for piece in self._pieces:
+            self._give(self._seconds)
+            yield piece
+            self._give(None)
+
+    def _give(self, seconds: float | None) -> None:
+        with suppress(RuntimeError):  # the server has answered before the end, so that nobody waits any more
+            self._guard.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
+
+
+_Sessions: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSession]
 
 
 class AiohttpBackend:
@@ -111,7 +152,7 @@ class AiohttpBackend:
     def __init__(self, *, secure: bool, proxy: str | None = None) -> None:
         self._secure = secure
         self._proxy = proxy
-        self._open: WeakKeyDictionary[asyncio.AbstractEventLoop, _Open] = WeakKeyDictionary()
+        self._open: _Sessions = WeakKeyDictionary()
 
     async def send(self, outgoing: Outgoing) -> AsyncIncoming:
         """Send it and wait for the reply's headers."""
@@ -122,18 +163,24 @@ class AiohttpBackend:
         timeouts = outgoing.timeouts
         total = None if timeouts.connect is None or timeouts.pool is None else timeouts.connect + timeouts.pool
         content = outgoing.whole()
+        body, headers = None, outgoing.headers
+        if isinstance(content, Multipart):
+            body = _Body(content.achunks(), timeouts.write)
+        elif content is not None and len(content) > CHUNK:
+            body, headers = _Body(_pieces(content), timeouts.write), {**headers, "content-length": str(len(content))}
         with _failing(content), own_errors():
-            response = await session.request(
+            request = session.request(
                 outgoing.method,
                 URL(outgoing.url, encoded=True),
-                data=content.achunks() if isinstance(content, Multipart) else content,
-                headers=outgoing.headers,
+                data=content if body is None else body.payload(),
+                headers=headers,
                 allow_redirects=False,
                 proxy=self._proxy,
                 timeout=aiohttp.ClientTimeout(
                     total=None, connect=total, sock_connect=timeouts.connect, sock_read=timeouts.read
                 ),
             )
+            response = await (request if body is None else body.sent(request))
         return _Reply(response)
 
     def elsewhere(self, proxy: str | None) -> AiohttpBackend:
@@ -143,71 +190,18 @@ class AiohttpBackend:
     async def close(self) -> None:
         """Close this loop's connections; a later call opens new ones."""
         if opened := self._open.pop(asyncio.get_running_loop(), None):
-            await opened.lifeline.aclose()
+            await opened.close()
 
     async def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
         opened = self._open.get(loop)
         if opened is None or opened.session.closed:
-            session = _open_session(secure=self._secure)
-            lifeline = _lifeline(session, ref(self._open))
-            abandoned = finalize(self, _close_soon, loop, lifeline)
-            abandoned.atexit = False
-            opened = self._open[loop] = _Open(session, lifeline, abandoned)
-            await anext(lifeline)
+            opened = LoopSession(self, partial(_forget, ref(self._open), loop), secure=self._secure)
+            self._open[loop] = opened
+            await opened.start()
         return opened.session
 
 
-def _open_session(*, secure: bool) -> aiohttp.ClientSession:
-    import aiohttp  # noqa: PLC0415 - see the module's docstring
-
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=_MAX_CONNECTIONS,
-            keepalive_timeout=IDLE,
-            ssl=httpx.create_ssl_context() if secure else True,
-            socket_factory=_socket,
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
-    )
-    # aiohttp would send GET, PUT and DELETE again by itself: nobody else's retries hide under ours. There is no public switch.
-    session._retry_connection = False  # noqa: SLF001
-    return session
-
-
-def _socket(address: tuple[Any, ...]) -> socket.socket:
-    family, kind, protocol, *_ = address
-    opened = socket.socket(family, kind, protocol)
-    for option in KEEPALIVE:
-        opened.setsockopt(*option)
-    return opened
-
-
-_Sessions: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, _Open]
-
-
-async def _lifeline(session: aiohttp.ClientSession, sessions: ref[_Sessions]) -> AsyncGenerator[None]:
-    """Closes the session when it is closed itself, which the event loop does with every async generator when it shuts down.
-
-    So a client that nobody closed leaves no open connection behind when `asyncio.run` ends, and holds no ended loop.
-    """
-    loop = asyncio.get_running_loop()
-    try:
-        yield
-    finally:
-        known = sessions()
-        if known is not None and (opened := known.get(loop)) is not None and opened.session is session:
-            del known[loop]
-            opened.abandoned.detach()
-        await session.close()
-
-
-def _close_soon(loop: asyncio.AbstractEventLoop, lifeline: AsyncGenerator[None]) -> None:
-    """Close a session on its loop. Called in whatever thread collects the client."""
-    with suppress(RuntimeError):  # the loop is closed, and the session with it
-        loop.call_soon_threadsafe(lambda: loop.create_task(_close(lifeline)))
-
-
-async def _close(lifeline: AsyncGenerator[None]) -> None:
-    await lifeline.aclose()
+def _forget(sessions: ref[_Sessions], loop: asyncio.AbstractEventLoop) -> None:
+    if (known := sessions()) is not None:
+        known.pop(loop, None)

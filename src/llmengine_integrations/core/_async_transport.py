@@ -6,13 +6,15 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, closing
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from tenacity import AsyncRetrying
 
+from ._bodies import MAX_ERROR, abegin, aread
+from ._deadline import in_time
 from ._driver import Decoding, Driver, again, check_stream, is_success, note, parsed
 from ._flow import Done, Emit, Local, Now, Sleep, Transfer, advance
-from .errors import APIConnectionError, LLMEngineError, from_reply
+from .errors import APIConnectionError, APITimeoutError, LLMEngineError, from_reply
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -35,11 +37,13 @@ class AsyncTransport(Driver):
 
     async def run(self, operation: Operation[ReplyT]) -> ReplyT:
         """Send one request and return its typed reply, trying again where that is allowed."""
+        operation = self.dated(operation)
         return await self._retrying(operation.request, lambda: self._once(operation))
 
     @asynccontextmanager
     async def stream(self, operation: StreamOperation[T]) -> AsyncGenerator[AsyncIterator[T]]:
         """Open a stream; entering waits for its first event, and tries again until then where that is allowed."""
+        operation = self.dated(operation)
         reply, events = await self._retrying(operation.request, lambda: self._open(operation))
         try:
             async with aclosing(events):
@@ -49,6 +53,7 @@ class AsyncTransport(Driver):
 
     async def fetch(self, request: Request, take: Callable[[AsyncIncoming], Awaitable[T]]) -> T:
         """Send one request and return what `take` makes of its reply, trying both again where that is allowed."""
+        request = self.timed(request)
 
         async def attempt() -> T:
             reply = await self._send(request)
@@ -107,6 +112,15 @@ class AsyncTransport(Driver):
                 return await self.run(step)
 
     async def _retrying(self, request: Request, attempt: Callable[[], Awaitable[T]]) -> T:
+        if request.deadline is None:
+            return await self._tries(request, attempt)
+        try:
+            return await in_time(self._tries(request, attempt), request.deadline)
+        except APITimeoutError as error:
+            self.explain(error)
+            raise
+
+    async def _tries(self, request: Request, attempt: Callable[[], Awaitable[T]]) -> T:
         try:
             return await attempt()
         except LLMEngineError as error:
@@ -127,7 +141,7 @@ class AsyncTransport(Driver):
     async def _once(self, operation: Operation[ReplyT]) -> ReplyT:
         reply = await self._send(operation.request)
         try:
-            return parsed(operation, reply.status, await reply.read())
+            return parsed(operation, reply.status, await aread(reply))
         finally:
             await reply.close()
 
@@ -138,7 +152,7 @@ class AsyncTransport(Driver):
         if is_success(reply.status):
             return reply
         try:
-            raise from_reply(reply.status, reply.headers, await reply.read())
+            raise from_reply(reply.status, reply.headers, await abegin(reply, MAX_ERROR))
         finally:
             await reply.close()
 
@@ -147,6 +161,8 @@ class AsyncTransport(Driver):
         try:
             check_stream(reply)
             decoding, chunks = Decoding(operation, reply.status), reply.chunks()
+            if operation.request.deadline is not None:
+                chunks = _timely(cast("AsyncGenerator[bytes]", chunks), operation.request.deadline)
             async for chunk in chunks:
                 if (first := decoding.first(chunk)) is not None:
                     return reply, self._events(first, chunks, decoding)
@@ -156,15 +172,28 @@ class AsyncTransport(Driver):
             raise
         return reply, self._events(iter(()), chunks, decoding)
 
-    @staticmethod
-    async def _events(first: Iterator[T], chunks: AsyncIterator[bytes], decoding: Decoding[T]) -> AsyncGenerator[T]:
+    async def _events(
+        self, first: Iterator[T], chunks: AsyncIterator[bytes], decoding: Decoding[T]
+    ) -> AsyncGenerator[T]:
         for event in first:
             yield event
         try:
             async for chunk in chunks:
                 for event in decoding.events(chunk):
                     yield event
-        except APIConnectionError:
+        except APIConnectionError as error:
             if not decoding.reader.finished:
+                self.broken_off(error, decoding)
                 raise
         decoding.reader.end()
+
+
+async def _timely(chunks: AsyncGenerator[bytes], deadline: float) -> AsyncGenerator[bytes]:
+    """A body until the deadline."""
+
+    async def following() -> bytes | None:
+        return await anext(chunks, None)
+
+    async with aclosing(chunks):
+        while (chunk := await in_time(following(), deadline)) is not None:
+            yield chunk

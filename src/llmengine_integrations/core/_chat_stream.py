@@ -34,6 +34,11 @@ class _ChunkReader(Generic[ChunkT]):
         """Whether nothing more comes, except perhaps the usage."""
         return self._done or (bool(self._begun) and self._begun == self._ended)
 
+    @property
+    def text(self) -> str:
+        """The first choice's text so far."""
+        return "".join(self._texts)
+
     def feed(self, data: bytes) -> ChunkT | None:
         """Read one event's data.
 
@@ -61,14 +66,14 @@ class _ChunkReader(Generic[ChunkT]):
         if not self.finished:
             raise StreamTruncatedError(
                 f"The stream ended before the reply was finished, after {len(self._texts)} events.",
-                text="".join(self._texts),
+                text=self.text,
             )
 
     def _chunk(self, data: bytes) -> ChunkT:
         try:
             return parse(self._kind, data)
         except InvalidResponseError:
-            reported = stream_error(data, "".join(self._texts))
+            reported = stream_error(data, self.text)
             if reported is None:
                 raise
         raise reported

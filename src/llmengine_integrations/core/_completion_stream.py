@@ -27,6 +27,13 @@ class CompletionReader:
         self._may_just_end = False
         self._uncounted = True
         self._request_id: str | None = None
+        # Pydantic's method around it looks at options that nobody gives, for each token.
+        self._validate = CompletionChunk.__pydantic_validator__.validate_json
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self._texts)
 
     def feed(self, data: bytes) -> CompletionChunk | None:
         """Read one event's data.
@@ -39,7 +46,7 @@ class CompletionReader:
             self.finished = True
             return None
         try:
-            chunk = CompletionChunk.model_validate_json(data)
+            chunk: CompletionChunk = self._validate(data)
         except ValidationError:
             return self._no_chunk(data)
         output = chunk.output
@@ -62,16 +69,16 @@ class CompletionReader:
             raise StreamTruncatedError(
                 f"The stream ended before the completion was finished, after {len(self._texts)} events.",
                 request_id=self._request_id,
-                text="".join(self._texts),
+                text=self.text,
             )
 
     def _finish(self, output: CompletionStreamOutput) -> None:
         self.finished = True
         if self._uncounted and self._texts:
-            output.text = output.text.removeprefix("".join(self._texts))
+            output.text = output.text.removeprefix(self.text)
 
     def _no_chunk(self, data: bytes) -> CompletionChunk | None:
-        if (reported := stream_error(data, "".join(self._texts))) is not None:
+        if (reported := stream_error(data, self.text)) is not None:
             raise reported
         parse(CompletionStreamEvent, data)  # an empty event, or none of this route
         return None

@@ -26,6 +26,7 @@ _REFUSED = frozenset({400, 401, 403})  # what S3, Azure and GCS say of a URL tha
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _MAX_BACKOFF = 8.0
+_PLACE = re.compile(r"[^\x00-\x20\x7f\\%@]+")
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": f"llmengine-integrations/{__version__}"}
 
@@ -163,14 +164,24 @@ def _get(url: str, part: Part, *, allow_http: bool) -> Generator[Step, Any, Head
         head: Head = yield Get(url, part.headers())
         location = head.headers.get("location")
         if head.status in _REDIRECTS and location:
-            url = urljoin(url, location)
+            url = _joined(url, location)
         elif head.status in {200, 206, 416}:
+            if (coding := head.headers.get("content-encoding", "identity")) != "identity":
+                # Nothing would tell a cut then, nor limit what a few bytes unpack to.
+                raise InvalidResponseError(f"The storage compressed the file ({coding}), which it was asked not to do.")
             return head
         elif head.status >= 400:  # noqa: PLR2004 - HTTP's own classes
             raise _error(head)
         else:
             raise InvalidResponseError(f"The server answered with status {head.status}.", status_code=head.status)
     raise InvalidResponseError(f"The server redirects more than {_MAX_REDIRECTS} times.")
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise InvalidResponseError("The storage redirects to what is no URL.") from None
 
 
 def check_url(url: str, *, allow_http: bool) -> None:
@@ -181,10 +192,10 @@ def check_url(url: str, *, allow_http: bool) -> None:
     """
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port
     except ValueError:
         raise InvalidResponseError("The URL of the file is none.") from None
-    if not host or parts.scheme not in {"http", "https"}:
+    if not host or not _PLACE.fullmatch(parts.netloc) or parts.scheme not in {"http", "https"}:
         raise InvalidResponseError(f"The URL of the file is no https URL, but {parts.scheme or 'no URL'}.")
     if parts.scheme == "http" and not (allow_http or is_loopback(host)):
         raise InvalidResponseError(
@@ -214,13 +225,10 @@ def _error(head: Head) -> APIStatusError:
 
 def _length(head: Head) -> int | None:
     length = head.headers.get("content-length", "")
-    encoded = head.headers.get("content-encoding", "identity") != "identity"  # then it counts other bytes
-    return int(length) if length.isdecimal() and not encoded else None
+    return int(length) if length.isdecimal() else None
 
 
 def _validator(head: Head) -> str | None:
-    if head.headers.get("content-encoding", "identity") != "identity":
-        return None
     etag = head.headers.get("etag", "")
     return etag if etag.startswith('"') else head.headers.get("last-modified")
 

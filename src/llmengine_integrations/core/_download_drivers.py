@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from ._bodies import abegin, begin
+from ._deadline import in_time
 from ._download import Get, Head, Receive, Renew, Step
 from ._flow import Done, Sleep, advance
+from ._io import timeout_reason
 from ._transfer import batches
-from .errors import InvalidResponseError
+from .errors import APITimeoutError, InvalidResponseError
 
 if TYPE_CHECKING:
     from ._async_transport import AsyncTransport
@@ -31,6 +35,7 @@ class Threads:
         self._transport = transport
         self._urls = job.urls
         self._backends: dict[str | None, Backend] = {}
+        self._deadline = job.deadline()
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
         self.stop = threading.Event()
@@ -78,7 +83,13 @@ class Threads:
             if proxy not in self._backends:
                 self._backends[proxy] = self._transport.elsewhere(proxy)
             backend = self._backends[proxy]
-        return backend.send(self._job.outgoing(step))
+        return backend.send(self._job.outgoing(step, self._deadline))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait before the next try, unless that would come too late."""
+        if self._deadline is not None and time.monotonic() + seconds >= self._deadline:
+            raise APITimeoutError(timeout_reason(sent=True))
+        self.stop.wait(seconds)
 
     def renew(self, file: File, stale: str) -> str:
         """The URL in place of one that has expired; the gateway is asked once for all files."""
@@ -125,12 +136,12 @@ class _ThreadFile:
             case Renew():
                 return self._run.renew(self._file, step.url)
             case Sleep():
-                return self._run.stop.wait(step.seconds)
+                return self._run.sleep(step.seconds)
 
     def _get(self, step: Get) -> Head:
         self._close()
         self._reply = reply = self._run.send(step)
-        return Head(reply.status, reply.headers, b"" if _is_wanted(reply.status) else _limited(reply))
+        return Head(reply.status, reply.headers, b"" if _is_wanted(reply.status) else begin(reply, _ERROR_BODY))
 
     def _receive(self) -> None:
         if (reply := self._reply) is None:
@@ -157,6 +168,7 @@ class Tasks:
         self._transport = transport
         self._urls = job.urls
         self._backends: dict[str | None, AsyncBackend] = {}
+        self._deadline = job.deadline()
         self._lock = asyncio.Lock()
         self._room = asyncio.Semaphore(job.max_concurrency)
 
@@ -165,7 +177,8 @@ class Tasks:
         files = await asyncio.to_thread(self._job.prepare)
         tasks = [asyncio.create_task(self._one(file)) for file in files]
         try:
-            await asyncio.gather(*tasks)
+            gathered = asyncio.gather(*tasks)
+            await (gathered if self._deadline is None else in_time(gathered, self._deadline))
         finally:
             for task in tasks:
                 task.cancel()
@@ -183,7 +196,7 @@ class Tasks:
         proxy = self._transport.proxy(step.url)
         if proxy not in self._backends:
             self._backends[proxy] = self._transport.elsewhere(proxy)
-        return await self._backends[proxy].send(self._job.outgoing(step))
+        return await self._backends[proxy].send(self._job.outgoing(step, self._deadline))
 
     async def renew(self, file: File, stale: str) -> str:
         """The URL in place of one that has expired; the gateway is asked once for all files."""
@@ -228,7 +241,7 @@ class _TaskFile:
     async def _get(self, step: Get) -> Head:
         await self._close()
         self._reply = reply = await self._run.send(step)
-        return Head(reply.status, reply.headers, b"" if _is_wanted(reply.status) else await _alimited(reply))
+        return Head(reply.status, reply.headers, b"" if _is_wanted(reply.status) else await abegin(reply, _ERROR_BODY))
 
     async def _receive(self) -> None:
         if (reply := self._reply) is None:
@@ -249,24 +262,6 @@ class _TaskFile:
 
 def _is_wanted(status: int) -> bool:
     return status in {200, 206}
-
-
-def _limited(reply: Incoming) -> bytes:
-    body = b""
-    for chunk in reply.chunks():
-        body += chunk
-        if len(body) > _ERROR_BODY:
-            break
-    return body
-
-
-async def _alimited(reply: AsyncIncoming) -> bytes:
-    body = b""
-    async for chunk in reply.chunks():
-        body += chunk
-        if len(body) > _ERROR_BODY:
-            break
-    return body
 
 
 def _named(file: File, urls: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from ._download import Get, Part, Step, fetch, safe_names
 from ._download_drivers import Tasks, Threads
 from ._flow import Transfer
 from ._io import Outgoing
-from ._timeouts import TimeoutLike, Timeouts
+from ._timeouts import Timeout, TimeoutLike
 from ._transfer import Writer, part_path
 from .errors import InvalidArgumentError, InvalidResponseError
 
@@ -130,10 +131,25 @@ class Downloads(Transfer):
             files.append(file)
         return files
 
-    def outgoing(self, step: Get) -> Outgoing:
+    def deadline(self) -> float | None:
+        """When all files must be there, if the download begins now."""
+        total = self._timeouts.total
+        return None if total is None else time.monotonic() + total
+
+    def outgoing(self, step: Get, deadline: float | None) -> Outgoing:
         """The request of a step: with nothing in it that identifies the user."""
-        timeouts = Timeouts(read=READ, write=READ) if self.timeout is None else Timeouts.of(self.timeout)
-        return Outgoing(method="GET", url=step.url, headers=step.headers, content=None, timeouts=timeouts)
+        return Outgoing(
+            method="GET",
+            url=step.url,
+            headers=step.headers,
+            content=None,
+            timeouts=self._timeouts.until(deadline),
+            deadline=deadline,
+        )
+
+    @property
+    def _timeouts(self) -> Timeout:
+        return Timeout(read=READ, write=READ) if self.timeout is None else Timeout.of(self.timeout)
 
     @staticmethod
     def keep(files: list[File]) -> dict[str, Path]:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import _retry
 from ._io import Outgoing
 from ._sse import SSEDecoder
-from ._timeouts import Timeouts
+from ._timeouts import Timeout
 from .errors import APIConnectionError, InvalidResponseError, LLMEngineError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ._settings import Settings
 
 T = TypeVar("T")
+OperationT = TypeVar("OperationT", bound="Operation[Any] | StreamOperation[Any]")
 ReplyT = TypeVar("ReplyT", bound="BaseModel")
 
 _log = logging.getLogger("llmengine_integrations")
@@ -35,15 +36,32 @@ class Driver:
         self.settings = settings
 
     def outgoing(self, request: Request) -> Outgoing:
-        """What a backend is to send."""
-        timeouts = self.settings.timeouts if request.timeout is None else Timeouts.of(request.timeout)
+        """What a backend is to send.
+
+        Raises:
+            ConfigurationError: The key would go out in the clear.
+        """
+        self.settings.check_encrypted()
+        timeouts = self.settings.timeouts if request.timeout is None else Timeout.of(request.timeout)
         return Outgoing(
             method=request.method,
             url=self.settings.base_url + request.target,
             headers={**self.settings.headers, **request.content_headers},
             content=request.content,
-            timeouts=timeouts.capped(request.at_most),
+            timeouts=timeouts.capped(request.at_most).until(request.deadline),
+            deadline=request.deadline,
         )
+
+    def timed(self, request: Request) -> Request:
+        """The request with the moment by which its reply must be there, if it has one."""
+        timeouts = self.settings.timeouts if request.timeout is None else Timeout.of(request.timeout)
+        total = timeouts.capped(request.at_most).total
+        return request if total is None else replace(request, deadline=time.monotonic() + total)
+
+    def dated(self, operation: OperationT) -> OperationT:
+        """The operation with its request `timed`."""
+        request = self.timed(operation.request)
+        return operation if request is operation.request else replace(operation, request=request)
 
     def proxy(self, url: str) -> str | None:
         """The proxy that the environment names for another host's URL, if any."""
@@ -59,6 +77,11 @@ class Driver:
     def policy(self, request: Request) -> _retry.Policy:
         """How tenacity tries a request again."""
         return _retry.policy(request, self.settings.max_retries)
+
+    def broken_off(self, error: APIConnectionError, decoding: Decoding[Any]) -> None:
+        """Add to a connection error inside a stream what had arrived."""
+        error.text = decoding.reader.text
+        self.explain(error)
 
     def explain(self, error: LLMEngineError) -> None:
         """Add to a connection error which address was tried and what to do about it."""

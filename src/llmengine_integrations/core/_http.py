@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import ssl
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import httpx
 
 from ._io import CUT_OFF, IDLE, KEEPALIVE, NO_REPLY, reason, timeout_reason
+from ._network import Network, Until
 from ._upload import Multipart
 from .errors import APIConnectionError, APITimeoutError, InvalidResponseError
 
 if TYPE_CHECKING:
     from ._io import AsyncBackend, AsyncIncoming, Backend, Incoming, Outgoing
+
+_URLS = 64  # a program asks few models; parsing costs a tenth of a call
 
 _NOTHING_SENT = (
     httpx.ConnectError,
@@ -61,49 +66,64 @@ def _async_content(outgoing: Outgoing) -> bytes | AsyncIterator[bytes] | None:
     return content.achunks() if isinstance(content, Multipart) else content
 
 
-def _request(outgoing: Outgoing, content: _Content) -> httpx.Request:
-    timeouts = outgoing.timeouts
+def _request(outgoing: Outgoing, content: _Content, url: httpx.URL | None = None) -> httpx.Request:
     return httpx.Request(
         outgoing.method,
-        outgoing.url,
+        url or outgoing.url,
         headers=outgoing.headers,
         content=content,
-        extensions={
-            "timeout": {
-                "connect": timeouts.connect,
-                "read": timeouts.read,
-                "write": timeouts.write,
-                "pool": timeouts.pool,
-            }
-        },
+        extensions=_extensions(outgoing),
     )
 
 
+def _extensions(outgoing: Outgoing) -> dict[str, Any]:
+    timeouts, deadline = outgoing.timeouts, outgoing.deadline
+    return {
+        "timeout": {
+            "connect": Until.of(timeouts.connect, deadline),
+            "read": Until.of(timeouts.read, deadline),
+            "write": Until.of(timeouts.write, deadline),
+            "pool": timeouts.pool,
+        }
+    }
+
+
 class _Reply:
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, deadline: float | None) -> None:
         self._response = response
+        self._deadline = deadline
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
 
 
 class _SyncReply(_Reply):
-    def read(self) -> bytes:
-        with own_errors():
-            return self._response.read()
-
     def chunks(self) -> Generator[bytes]:
         with own_errors():
-            yield from self._response.iter_bytes()
+            for chunk in self._response.iter_bytes():
+                yield chunk
+                # The sockets of a client that the user gave know no deadline.
+                if self._deadline is not None and time.monotonic() >= self._deadline:
+                    raise httpx.ReadTimeout("")
 
     def close(self) -> None:
         self._response.close()
 
 
-class _AsyncReply(_Reply):
-    async def read(self) -> bytes:
-        with own_errors():
-            return await self._response.aread()
+class _OwnReply(_SyncReply):
+    """A reply on our own connections: nobody's hooks wait for it, so that httpx decodes what is encoded and nothing else."""
 
+    def chunks(self) -> Generator[bytes]:
+        if "content-encoding" in self.headers:
+            yield from super().chunks()
+            return
+        with own_errors():
+            for chunk in cast("httpx.SyncByteStream", self._response.stream):
+                yield chunk
+                if self._deadline is not None and time.monotonic() >= self._deadline:
+                    raise httpx.ReadTimeout("")
+
+
+class _AsyncReply(_Reply):
     async def chunks(self) -> AsyncGenerator[bytes]:
         with own_errors():
             async for chunk in self._response.aiter_bytes():
@@ -111,6 +131,11 @@ class _AsyncReply(_Reply):
 
     async def close(self) -> None:
         await self._response.aclose()
+
+
+class _Pool(NamedTuple):
+    transport: httpx.HTTPTransport
+    network: Network
 
 
 class HttpxBackend:
@@ -123,33 +148,41 @@ class HttpxBackend:
         self._secure = secure
         self._proxy = proxy
         # By process. A parent's is never closed here: that would take locks which the fork may have copied while they were held.
-        self._pools: dict[int, httpx.HTTPTransport] = {}
+        self._pools: dict[int, _Pool] = {}
+        self._url = lru_cache(_URLS)(httpx.URL)
 
     def send(self, outgoing: Outgoing) -> Incoming:
         """Send it and wait for the reply's headers."""
         pool = self._pools.get(os.getpid()) or self._open()
+        # A whole request of httpx's: what traces, records or mocks its transport reads it.
+        request = _request(outgoing, _content(outgoing), self._url(outgoing.url))
         with own_errors():
-            return _SyncReply(pool.handle_request(_request(outgoing, _content(outgoing))))
+            response = pool.transport.handle_request(request)
+        return _OwnReply(response, outgoing.deadline)
 
     def elsewhere(self, proxy: str | None) -> HttpxBackend:
         """Connections of their own, with certificates checked whatever the base URL is."""
         return HttpxBackend(secure=True, proxy=proxy)
 
     def close(self) -> None:
-        """Close the connections; a later call opens new ones."""
+        """Close the connections, and end the calls that still wait for them; a later call opens new ones."""
         if pool := self._pools.pop(os.getpid(), None):
-            pool.close()
+            pool.network.interrupt()
+            pool.transport.close()
 
-    def _open(self) -> httpx.HTTPTransport:
+    def _open(self) -> _Pool:
         # Certificates take 10-20 ms to load, so a plain connection goes without.
         verify: ssl.SSLContext | bool = httpx.create_ssl_context() if self._secure or self._proxy else False
-        pool = httpx.HTTPTransport(
+        transport = httpx.HTTPTransport(
             verify=verify,
             proxy=self._proxy,
             limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=IDLE),
             socket_options=KEEPALIVE,
         )
-        return self._pools.setdefault(os.getpid(), pool)  # atomic: threads that race here share the first one
+        network = Network()
+        transport._pool._network_backend = network  # noqa: SLF001 - httpcore's pool takes one, but httpx's transport does not pass it on
+        # Atomic: threads that race here share the first one.
+        return self._pools.setdefault(os.getpid(), _Pool(transport, network))
 
 
 class HttpxClientBackend:
@@ -162,10 +195,10 @@ class HttpxClientBackend:
         """Send it and wait for the reply's headers."""
         with own_errors():
             request = _client_request(self._client, outgoing, _content(outgoing))
-            return _SyncReply(self._client.send(request, stream=True))
+            return _SyncReply(self._client.send(request, stream=True), outgoing.deadline)
 
     def elsewhere(self, proxy: str | None) -> Backend:  # noqa: ARG002 - the client has its own
-        """The same client without its headers, cookies, parameters and authentication."""
+        """The same client's connections, without its headers, cookies, parameters, authentication and hooks."""
         return _Elsewhere(self._client)
 
     def close(self) -> None:
@@ -182,28 +215,31 @@ class HttpxAsyncClientBackend:
         """Send it and wait for the reply's headers."""
         with own_errors():
             request = _client_request(self._client, outgoing, _async_content(outgoing))
-            return _AsyncReply(await self._client.send(request, stream=True))
+            return _AsyncReply(await self._client.send(request, stream=True), outgoing.deadline)
 
     def elsewhere(self, proxy: str | None) -> AsyncBackend:  # noqa: ARG002 - the client has its own
-        """The same client without its headers, cookies, parameters and authentication."""
+        """The same client's connections, without its headers, cookies, parameters, authentication and hooks."""
         return _AsyncElsewhere(self._client)
 
     async def close(self) -> None:
         """Leave the client open: who made it closes it."""
 
 
+# Not through the client itself: it logs whole URLs, and a presigned one is a secret; its hooks may add the user's credentials.
 class _Elsewhere(HttpxClientBackend):
     def send(self, outgoing: Outgoing) -> Incoming:
         with own_errors():
             request = _request(outgoing, _content(outgoing))
-            return _SyncReply(self._client.send(request, stream=True, auth=None, follow_redirects=False))
+            transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
+            return _SyncReply(transport.handle_request(request), outgoing.deadline)
 
 
 class _AsyncElsewhere(HttpxAsyncClientBackend):
     async def send(self, outgoing: Outgoing) -> AsyncIncoming:
         with own_errors():
             request = _request(outgoing, _async_content(outgoing))
-            return _AsyncReply(await self._client.send(request, stream=True, auth=None, follow_redirects=False))
+            transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
+            return _AsyncReply(await transport.handle_async_request(request), outgoing.deadline)
 
 
 def _client_request(client: httpx.Client | httpx.AsyncClient, outgoing: Outgoing, content: _Content) -> httpx.Request:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ._timeouts import Timeouts
+from ._timeouts import Timeout
 from ._upload import Multipart
 
 
@@ -26,7 +26,9 @@ class Outgoing:
     """Absolute and encoded; sent as it is."""
     headers: Mapping[str, str] = field(repr=False)
     content: bytes | Multipart | None = field(repr=False)
-    timeouts: Timeouts
+    timeouts: Timeout
+    deadline: float | None = None
+    """When the whole reply must be there, on `time.monotonic`'s clock."""
 
     def whole(self) -> bytes | Multipart | None:
         """The body, in one piece if it is a small form."""
@@ -39,10 +41,6 @@ class Incoming(Protocol):
 
     status: int
     headers: Mapping[str, str]
-
-    def read(self) -> bytes:
-        """The whole body."""
-        ...
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it arrives."""
@@ -58,10 +56,6 @@ class AsyncIncoming(Protocol):
 
     status: int
     headers: Mapping[str, str]
-
-    async def read(self) -> bytes:
-        """The whole body."""
-        ...
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives."""

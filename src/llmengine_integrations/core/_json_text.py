@@ -48,7 +48,7 @@ class JsonText:
         try:
             self._decoder.decode(b"", final=True)
             json.loads(f'{self._head}"{self._tail}' if self._after else self._head)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter for brackets nested by the thousand
             raise InvalidResponseError(f"The reply is no JSON: {error}.") from error
         if not self._after:
             raise InvalidResponseError(f"The reply has no text {self._name}.")

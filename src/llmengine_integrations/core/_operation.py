@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,6 +22,8 @@ T = TypeVar("T")
 EventT_co = TypeVar("EventT_co", covariant=True)
 
 _SNIPPET = 200
+_QUERY = re.compile(r"(https?:[^\s\"'?]{1,2000})\?[^\s\"']*")
+"""The query of a URL, which may be a signature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,8 @@ class Request:
 
     `repeatable` says whether it may be sent again after it may have reached the server: true of reads and of inference, false
     of whatever creates something (the gateway starts batch jobs before it fails to answer). `at_most` caps the timeout, in seconds,
-    whoever set it: who waits for something until a deadline waits no longer for a reply.
+    whoever set it: who waits for something until a deadline waits no longer for a reply. `deadline` is set by the driver when it begins:
+    the moment on its clock by which the reply, after all retries, must be there.
     """
 
     method: str
@@ -40,13 +44,14 @@ class Request:
     repeatable: bool = True
     timeout: TimeoutLike | None = None
     at_most: float | None = None
+    deadline: float | None = None
 
     @property
     def target(self) -> str:
         """The path with its query, encoded."""
         if not self.query:
             return self.path
-        return f"{self.path}?" + "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in self.query.items())
+        return f"{self.path}?" + "&".join(f"{quote(k, safe='')}={encoded(v, k)}" for k, v in self.query.items())
 
     @property
     def content(self) -> bytes | Multipart | None:
@@ -95,6 +100,11 @@ class StreamReader(Protocol[EventT_co]):
         """Whether the server has said that nothing more comes."""
         ...
 
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class StreamOperation(Generic[T]):
@@ -118,9 +128,10 @@ def parse(kind: type[ReplyT], content: bytes) -> ReplyT:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        snippet = content[:_SNIPPET].decode("utf-8", "replace")
+        text = _QUERY.sub(r"\1?...", content.decode("utf-8", "replace"))
+        snippet = text[:_SNIPPET]
         message = f"The reply is no valid {kind.__name__} ({f'{where}: ' if where else ''}{first['msg']}): {snippet!r}"
-        raise InvalidResponseError(message, body=content.decode("utf-8", "replace")) from error
+        raise InvalidResponseError(message, body=text) from error
 
 
 def path_segment(value: str, what: str) -> str:
@@ -137,7 +148,19 @@ def path_segment(value: str, what: str) -> str:
         )
     if value in {".", ".."}:
         raise InvalidArgumentError(f"The {what} {value!r} would name another route.")
-    return quote(value, safe="")
+    return encoded(value, what)
+
+
+def encoded(value: str, what: str) -> str:
+    """Encode a text for a URL, every character that could end its part of it included.
+
+    Raises:
+        InvalidArgumentError: It holds half of a surrogate pair, which is no character.
+    """
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(f"The {what} {value!r} is no text: it cannot be sent.") from error
 
 
 def given(options: Mapping[str, Any], known: type[Any], *also: str) -> dict[str, Any]:

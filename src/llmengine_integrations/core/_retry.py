@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypedDict
 
-from tenacity import RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState, retry_if_exception, wait_random_exponential
 from tenacity.retry import retry_base
-from tenacity.stop import stop_base
 
 from ._operation import Request
 from .errors import APIConnectionError, APIStatusError, StreamError, StreamTruncatedError
@@ -29,7 +29,7 @@ _BACKOFF = wait_random_exponential(multiplier=0.5, max=8)  # full jitter: a rand
 class Policy(TypedDict):
     """The arguments of `tenacity.Retrying` and `tenacity.AsyncRetrying`."""
 
-    stop: stop_base
+    stop: Callable[[RetryCallState], bool]
     wait: Callable[[RetryCallState], float]
     retry: retry_base
     before_sleep: Callable[[RetryCallState], None]
@@ -39,7 +39,7 @@ class Policy(TypedDict):
 def policy(request: Request, max_retries: int) -> Policy:
     """How to try a request again: at most `max_retries` times after the first."""
     return Policy(
-        stop=stop_after_attempt(1 + max_retries),
+        stop=lambda state: state.attempt_number > max_retries or _is_late(request, state),
         wait=wait,
         retry=retry_if_exception(lambda error: is_retryable(error, request)),
         before_sleep=lambda state: _note(request, state),
@@ -85,6 +85,11 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
         return None
     moment = date if date.tzinfo else date.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def _is_late(request: Request, state: RetryCallState) -> bool:
+    """Whether the next try would come after the request's deadline."""
+    return request.deadline is not None and time.monotonic() + state.upcoming_sleep >= request.deadline
 
 
 def _is_upstream_failure(error: APIStatusError | StreamError) -> bool:

@@ -13,16 +13,17 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from .._version import __version__
-from ._timeouts import TimeoutLike, Timeouts
+from ._timeouts import Timeout, TimeoutLike
 from .errors import ConfigurationError
 
 DEFAULT_BASE_URL = "http://127.0.0.1:5005"
 """Where the embedded engine listens unless told otherwise."""
 BASE_URL_VARIABLES = ("LLM_ENGINE_BASE_PATH", "LLM_ENGINE_SERVE_BASE_PATH")
 API_KEY_VARIABLE = "SCALE_API_KEY"
+ALLOW_HTTP_VARIABLE = "LLM_ENGINE_ALLOW_HTTP"
 LOCAL_PLACEHOLDER = "local"
 """Sent to a server on loopback when there is no key: an engine without a key accepts any, but not none."""
-_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+_SECRET_HEADER = re.compile(r"auth|cookie|key|token|secret|pass|credential|session|signature", re.IGNORECASE)
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")
 
 
@@ -32,9 +33,11 @@ class Settings:
 
     base_url: str
     api_key: str = field(repr=False)
-    timeouts: Timeouts
+    timeouts: Timeout
     max_retries: int
     headers: Mapping[str, str] = field(repr=False)
+    permitted: bool = True
+    """Whether the key may be sent there: over https, to this machine, or in the clear because that was said to be fine."""
 
     @classmethod
     def resolve(
@@ -45,6 +48,7 @@ class Settings:
         timeout: TimeoutLike | None = None,
         max_retries: int = 2,
         default_headers: Mapping[str, str] | None = None,
+        allow_http: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> Settings:
         """Resolve every setting.
@@ -56,6 +60,7 @@ class Settings:
         from_env = next((env[name] for name in BASE_URL_VARIABLES if env.get(name)), None)
         url = normalise_base_url(base_url or from_env or DEFAULT_BASE_URL)
         key = _api_key(api_key or env.get(API_KEY_VARIABLE), url)
+        allowed = allow_http or env.get(ALLOW_HTTP_VARIABLE, "").strip().lower() in {"1", "true", "yes", "on"}
         if max_retries < 0:
             raise ConfigurationError(
                 f"max_retries is {max_retries}; it counts the tries after the first, so 0 or more."
@@ -63,9 +68,10 @@ class Settings:
         return cls(
             base_url=url,
             api_key=key,
-            timeouts=Timeouts.of(timeout),
+            timeouts=Timeout.of(timeout),
             max_retries=max_retries,
             headers={**_headers(key), **_given_headers(default_headers)},
+            permitted=allowed or url.startswith("https:") or _reveals_nothing(urlsplit(url).hostname or ""),
         )
 
     @property
@@ -77,6 +83,18 @@ class Settings:
     def secure(self) -> bool:
         """Whether the connection is encrypted."""
         return self.base_url.startswith("https:")
+
+    def check_encrypted(self) -> None:
+        """Make sure that nobody on the way can read the key, unless that was said to be fine. Called before anything is sent.
+
+        Raises:
+            ConfigurationError: The server is beyond this machine, and the connection is not encrypted.
+        """
+        if not self.permitted:
+            raise ConfigurationError(
+                f"{self.base_url} is not encrypted: everyone on the way could read the API key. Use https, or permit it with "
+                f"allow_http=True or {ALLOW_HTTP_VARIABLE}=1, as inside a cluster's own network."
+            )
 
     def proxy(self) -> str | None:
         """The proxy that the environment names for the base URL, if any; never for this machine itself.
@@ -95,15 +113,21 @@ class Settings:
 
 
 def portable(
-    base_url: str | None, timeout: TimeoutLike | None, max_retries: int, default_headers: Mapping[str, str] | None
+    base_url: str | None,
+    timeout: TimeoutLike | None,
+    max_retries: int,
+    default_headers: Mapping[str, str] | None,
+    *,
+    allow_http: bool = False,
 ) -> dict[str, Any]:
     """A client's arguments as a pickle may carry them: without credentials, which must not lie in files and queues."""
-    headers = {k: v for k, v in (default_headers or {}).items() if k.lower() not in _SECRET_HEADERS}
+    headers = {k: v for k, v in (default_headers or {}).items() if not _SECRET_HEADER.search(k)}
     return {
         "base_url": normalise_base_url(base_url) if base_url else None,
         "timeout": timeout,
         "max_retries": max_retries,
         "default_headers": headers or None,
+        "allow_http": allow_http,
     }
 
 
@@ -136,6 +160,11 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _reveals_nothing(host: str) -> bool:
+    """Whether nobody beyond this machine can listen: loopback, and names that resolve nowhere (RFC 6761, 6.2 and 6.4), as in tests."""
+    return is_loopback(host) or host.endswith((".test", ".invalid"))
 
 
 def _api_key(key: str | None, url: str) -> str:

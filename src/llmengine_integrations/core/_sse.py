@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .errors import InvalidResponseError
+
 _BOM = b"\xef\xbb\xbf"
+MAX_EVENT = 64 * 1024 * 1024
+"""Bytes of one event; a server that never ends one would fill the memory."""
 
 
 class SSEDecoder:
@@ -20,15 +24,21 @@ class SSEDecoder:
         self._after_cr = False  # the last chunk ended with CR, which ended a line: an LF right after it belongs to it
         self._data: list[bytes] = []
         self._first = True
+        self._held = 0
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Take the next bytes and yield the data of every event that they complete.
 
         An event that the stream ends inside of is never yielded, as the standard demands.
+
+        Raises:
+            InvalidResponseError: An event is longer than `MAX_EVENT`.
         """
         data = self._data
+        self._held += len(chunk)
         for line in self._lines(chunk):
             if not line:
+                self._held = 0
                 if data:
                     event = data[0] if len(data) == 1 else b"\n".join(data)
                     data.clear()
@@ -38,6 +48,8 @@ class SSEDecoder:
                 data.append(line[6:] if line[5:6] == b" " else line[5:])
             elif line == b"data":
                 data.append(b"")
+        if self._held > MAX_EVENT:
+            raise InvalidResponseError(f"An event of the stream is longer than {MAX_EVENT // 1024**2} MiB.")
 
     def _lines(self, chunk: bytes) -> list[bytes]:
         """The lines that a chunk completes, without their endings."""

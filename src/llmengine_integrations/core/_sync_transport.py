@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import Retrying
 
+from ._bodies import MAX_ERROR, begin, read
 from ._driver import Decoding, Driver, again, check_stream, is_success, note, parsed
 from ._flow import Done, Emit, Local, Now, Sleep, Transfer, advance
 from .errors import APIConnectionError, LLMEngineError, from_reply
@@ -34,11 +35,13 @@ class SyncTransport(Driver):
 
     def run(self, operation: Operation[ReplyT]) -> ReplyT:
         """Send one request and return its typed reply, trying again where that is allowed."""
+        operation = self.dated(operation)
         return self._retrying(operation.request, lambda: self._once(operation))
 
     @contextmanager
     def stream(self, operation: StreamOperation[T]) -> Generator[Iterator[T]]:
         """Open a stream; entering waits for its first event, and tries again until then where that is allowed."""
+        operation = self.dated(operation)
         reply, events = self._retrying(operation.request, lambda: self._open(operation))
         try:
             with closing(events):
@@ -48,6 +51,7 @@ class SyncTransport(Driver):
 
     def fetch(self, request: Request, take: Callable[[Incoming], T]) -> T:
         """Send one request and return what `take` makes of its reply, trying both again where that is allowed."""
+        request = self.timed(request)
 
         def attempt() -> T:
             with closing(self._send(request)) as reply:
@@ -118,7 +122,7 @@ class SyncTransport(Driver):
     def _once(self, operation: Operation[ReplyT]) -> ReplyT:
         reply = self._send(operation.request)
         try:
-            return parsed(operation, reply.status, reply.read())
+            return parsed(operation, reply.status, read(reply))
         finally:
             reply.close()
 
@@ -129,7 +133,7 @@ class SyncTransport(Driver):
         if is_success(reply.status):
             return reply
         try:
-            raise from_reply(reply.status, reply.headers, reply.read())
+            raise from_reply(reply.status, reply.headers, begin(reply, MAX_ERROR))
         finally:
             reply.close()
 
@@ -147,13 +151,13 @@ class SyncTransport(Driver):
             raise
         return reply, self._events(iter(()), chunks, decoding)
 
-    @staticmethod
-    def _events(first: Iterator[T], chunks: Iterator[bytes], decoding: Decoding[T]) -> Generator[T]:
+    def _events(self, first: Iterator[T], chunks: Iterator[bytes], decoding: Decoding[T]) -> Generator[T]:
         yield from first
         try:
             for chunk in chunks:
                 yield from decoding.events(chunk)
-        except APIConnectionError:
+        except APIConnectionError as error:
             if not decoding.reader.finished:
+                self.broken_off(error, decoding)
                 raise
         decoding.reader.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -9,6 +10,7 @@ from .errors import ConfigurationError
 
 CONNECT = 5.0
 """Seconds to wait for a connection, unless the caller asks for less."""
+_LEAST = 0.001
 READ = 600.0
 """Seconds to wait for the next bytes: the gateway itself waits up to five minutes for a cold model before it answers."""
 
@@ -23,20 +25,29 @@ class TimeoutParts(Protocol):
 
 
 TimeoutLike: TypeAlias = float | TimeoutParts
-"""Seconds without a byte, or an `httpx.Timeout`."""
+"""Seconds without a byte, or an `httpx.Timeout`, or a `Timeout`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds to wait for each part of a request; None waits for ever."""
+class Timeout:
+    """Seconds to wait for each part of a request; None waits for ever.
+
+    Attributes:
+        connect: For a connection.
+        read: For the next bytes.
+        write: For the server to take the next bytes.
+        pool: For a free connection, where the client has no more.
+        total: For the whole request: its retries, and its reply (or stream) to the end.
+    """
 
     connect: float | None = CONNECT
     read: float | None = READ
     write: float | None = READ
     pool: float | None = READ
+    total: float | None = None
 
     @classmethod
-    def of(cls, value: TimeoutLike | None) -> Timeouts:
+    def of(cls, value: TimeoutLike | None) -> Timeout:
         """Seconds apply to every part, but a connection is not waited for longer than `CONNECT`.
 
         Raises:
@@ -47,15 +58,20 @@ class Timeouts:
         if isinstance(value, int | float):
             made = cls(connect=min(CONNECT, value), read=value, write=value, pool=value)
         else:
-            made = cls(connect=value.connect, read=value.read, write=value.write, pool=value.pool)
-        for part in (made.connect, made.read, made.write, made.pool):
+            total: float | None = getattr(value, "total", None)
+            made = cls(connect=value.connect, read=value.read, write=value.write, pool=value.pool, total=total)
+        for part in (made.connect, made.read, made.write, made.pool, made.total):
             if part is not None and not part > 0:  # so that NaN fails as well
                 raise ConfigurationError(f"The timeout {value!r} is not positive; None waits for ever.")
         return made
 
-    def capped(self, seconds: float | None) -> Timeouts:
-        """The same, but no part longer than this; None caps nothing."""
+    def capped(self, seconds: float | None) -> Timeout:
+        """The same, but nothing longer than this; None caps nothing."""
         if seconds is None:
             return self
-        parts = (self.connect, self.read, self.write, self.pool)
-        return Timeouts(*(seconds if part is None else min(part, seconds) for part in parts))
+        parts = (self.connect, self.read, self.write, self.pool, self.total)
+        return Timeout(*(seconds if part is None else min(part, seconds) for part in parts))
+
+    def until(self, deadline: float | None) -> Timeout:
+        """The same, but no part longer than what is left until a moment on `time.monotonic`'s clock."""
+        return self if deadline is None else self.capped(max(_LEAST, deadline - time.monotonic()))

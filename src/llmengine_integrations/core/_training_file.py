@@ -26,8 +26,8 @@ class TrainingFile:
     """Prompt/response pairs in a CSV or JSON lines file, as fine-tunes take them. Safe for threads and for processes of one machine.
 
     The file appears with the first rows; one that is there is extended, in its own columns (`prompt` and `response`, or `input` and
-    `output`). Beside it stays an empty `.NAME.lock`. An append costs time that grows with the file, about a millisecond per megabyte, so
-    give it many rows at once where you can.
+    `output`). Beside it stays an empty `.NAME.lock`. An append takes some milliseconds, and two more for each megabyte that is there; forty
+    where another process wrote last, because the file is read again. So give it many rows at once where you can.
 
         data = TrainingFile("train.csv")
         data.append([("The capital of France is", " Paris.")])

@@ -83,6 +83,27 @@ class Reader(Protocol):
         ...
 
 
+class Reported:
+    """A reader that tells how much has come, and how much there is in all (None if that is not known)."""
+
+    def __init__(self, reader: Reader, on_progress: Callable[[int, int | None], object], total: int | None) -> None:
+        self._reader = reader
+        self._on_progress = on_progress
+        self._total = total
+        self._done = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Read on, and tell."""
+        found = self._reader.feed(data)
+        self._done += len(found)
+        self._on_progress(self._done, self._total)
+        return found
+
+    def end(self) -> None:
+        """The reply has ended in order."""
+        self._reader.end()
+
+
 @dataclass(frozen=True, slots=True)
 class Save(Transfer):
     """Send one request and write what `reader` makes of the reply to `path`, which appears when it is whole."""

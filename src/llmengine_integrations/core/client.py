@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 
 from ._http import HttpxAsyncClientBackend, HttpxBackend, HttpxClientBackend
 from ._resource import TransportT
-from ._settings import Settings, portable
+from ._settings import LOCAL_PLACEHOLDER, Settings, portable
 from ._sync_transport import SyncTransport
 
 if TYPE_CHECKING:
@@ -62,6 +62,12 @@ class _API(Generic[TransportT]):
         """Where the requests go, without a trailing slash."""
         return self._transport.settings.base_url
 
+    @property
+    def api_key(self) -> str | None:
+        """The key that the requests carry; None where there is none, and a server on loopback gets a placeholder."""
+        key = self._transport.settings.api_key
+        return None if key == LOCAL_PLACEHOLDER else key
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.base_url!r})"
 
@@ -89,11 +95,13 @@ class Client(_API[SyncTransport]):
             `LLM_ENGINE_SERVE_BASE_PATH`, then the embedded engine's `http://127.0.0.1:5005`.
         api_key: By default the environment variable `SCALE_API_KEY`. A server on loopback needs none.
         timeout: Seconds to wait for the next byte (600 by default: the gateway waits up to five minutes for a cold model), or an
-            `httpx.Timeout`. A connection is waited for at most 5 seconds.
+            `httpx.Timeout`, or a `Timeout`, whose `total` ends the whole request. A connection is waited for at most 5 seconds.
         max_retries: Tries after the first one, 2 by default. Only what may be sent twice is tried again: reads and inference after
             connection errors, 408, 429, 502, 503, 504 and the gateway's "Upstream service error"; streams until their first event.
         default_headers: Sent with every request; they win over the client's own.
-        http_client: An httpx client to use as it is, for proxies, certificates or tests. It is left open.
+        allow_http: Whether the key may be sent to a server beyond loopback in the clear; the environment variable
+            `LLM_ENGINE_ALLOW_HTTP=1` permits it too. Otherwise calls are refused.
+        http_client: An httpx client to use as it is, for proxies, certificates or tests; also over plain http. It is left open.
 
     Raises:
         ConfigurationError: The base URL is none, or no key is set for a server beyond loopback.
@@ -107,6 +115,7 @@ class Client(_API[SyncTransport]):
         timeout: TimeoutLike | None = None,
         max_retries: int = 2,
         default_headers: Mapping[str, str] | None = None,
+        allow_http: bool = False,
         http_client: httpx.Client | None = None,
     ) -> None:
         settings = Settings.resolve(
@@ -115,6 +124,7 @@ class Client(_API[SyncTransport]):
             timeout=timeout,
             max_retries=max_retries,
             default_headers=default_headers,
+            allow_http=allow_http or http_client is not None,
         )
         backend = (
             HttpxClientBackend(http_client)
@@ -124,7 +134,11 @@ class Client(_API[SyncTransport]):
         transport = SyncTransport(settings, backend)
         # Not with the client: `Client().completions.stream(...)` outlives it.
         weakref.finalize(transport, backend.close)
-        given = None if http_client is not None else portable(base_url, timeout, max_retries, default_headers)
+        given = (
+            None
+            if http_client is not None
+            else portable(base_url, timeout, max_retries, default_headers, allow_http=allow_http)
+        )
         super().__init__(transport, given)
 
     def close(self) -> None:
@@ -154,6 +168,7 @@ class AsyncClient(_API["AsyncTransport"]):
         timeout: TimeoutLike | None = None,
         max_retries: int = 2,
         default_headers: Mapping[str, str] | None = None,
+        allow_http: bool = False,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
         from ._aiohttp import AiohttpBackend  # noqa: PLC0415 - who does not use asyncio does not load it
@@ -165,13 +180,18 @@ class AsyncClient(_API["AsyncTransport"]):
             timeout=timeout,
             max_retries=max_retries,
             default_headers=default_headers,
+            allow_http=allow_http or http_client is not None,
         )
         backend = (
             HttpxAsyncClientBackend(http_client)
             if http_client is not None
             else AiohttpBackend(secure=settings.secure, proxy=settings.proxy())
         )
-        given = None if http_client is not None else portable(base_url, timeout, max_retries, default_headers)
+        given = (
+            None
+            if http_client is not None
+            else portable(base_url, timeout, max_retries, default_headers, allow_http=allow_http)
+        )
         super().__init__(AsyncTransport(settings, backend), given)
 
     async def close(self) -> None:

@@ -138,11 +138,13 @@ class APIConnectionError(LLMEngineError, ConnectionError):
 
     Attributes:
         sent: Whether any part of the request may have reached the server.
+        text: The text that had arrived before, of a stream that broke off.
     """
 
-    def __init__(self, message: str, *, sent: bool = True) -> None:
+    def __init__(self, message: str, *, sent: bool = True, text: str = "") -> None:
         super().__init__(message)
         self.sent = sent
+        self.text = text
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
@@ -153,7 +155,7 @@ class APIStatusError(LLMEngineError):
     """The server replied with an error status.
 
     Attributes:
-        headers: The reply's headers with lower-case names, cookies left out.
+        headers: The reply's headers with lower-case names; cookies, and the query of a Location, are left out.
     """
 
     def __init__(
@@ -166,7 +168,8 @@ class APIStatusError(LLMEngineError):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message, status_code=status_code, request_id=request_id, body=body)
-        self.headers = {k.lower(): v for k, v in (headers or {}).items() if k.lower() not in _SECRET_HEADERS}
+        found = {k.lower(): v for k, v in (headers or {}).items() if k.lower() not in _SECRET_HEADERS}
+        self.headers = found | ({"location": _bare(found["location"])} if "location" in found else {})
 
 
 class BadRequestError(APIStatusError):
@@ -347,13 +350,20 @@ def message_of(body: object, headers: Mapping[str, str] | None = None) -> str:
         return "; ".join(_validation_message(item) for item in items)
     if isinstance(body, str):
         redirect = next((v for k, v in (headers or {}).items() if k.lower() == "location"), "")
-        return f"The server redirects to {redirect}." if redirect else " ".join(body.split())[:_SNIPPET]
+        return f"The server redirects to {_bare(redirect)}." if redirect else " ".join(body.split())[:_SNIPPET]
     found: object = body
     for key in ("detail", "error", "message"):
         found = mapping(found).get(key, found)
     if isinstance(found, str):
         return found
     return json.dumps(found)[:_SNIPPET] if found else ""
+
+
+def _bare(url: str) -> str:
+    """A URL without its query and userinfo, which may be secrets."""
+    start, slashes, rest = url.partition("?")[0].partition("#")[0].partition("//")
+    host, slash, path = rest.partition("/")
+    return f"{start}{slashes}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _validation_message(item: Mapping[str, Any]) -> str:

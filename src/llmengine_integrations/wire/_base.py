@@ -15,10 +15,11 @@ class Reply(BaseModel):
     """A body that the server sends.
 
     Fields that this version does not know are kept (`model_extra`), so that a newer server never breaks parsing and nothing it
-    says is lost. Validators are built at first use, which keeps the import cheap.
+    says is lost. Validators are built at first use, which keeps the import cheap. Their errors do not repeat the body, which may hold
+    a prompt or a presigned URL.
     """
 
-    model_config = ConfigDict(extra="allow", protected_namespaces=(), defer_build=True)
+    model_config = ConfigDict(extra="allow", protected_namespaces=(), defer_build=True, hide_input_in_errors=True)
 
 
 class ListReply(Reply, Generic[T]):

@@ -258,5 +258,5 @@ class ModelDeletion(Reply):
 class ModelDownload(Reply):
     """The reply of `POST /v1/llm/model-endpoints/download`."""
 
-    urls: dict[str, str]
+    urls: dict[str, str] = Field(repr=False)
     """File names, each with a URL that lets whoever has it fetch the file for an hour."""

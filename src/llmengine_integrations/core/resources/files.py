@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +16,9 @@ from .._operation import Operation, Request, path_segment
 from .._resource import Resource, TransportT, endpoint, flow_endpoint
 from .._source import FileSource, Source, open_source
 from .._training_data import TrainingData, check_source, check_training_file
-from .._transfer import Save
+from .._transfer import Reader, Reported, Save
 from .._upload import Multipart, UploadProgress
+from .._warning import warn
 from ..errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Files(Resource[TransportT]):
             if check:
                 found: TrainingData = yield Local(partial(check_source, file))
                 for warning in found.warnings:
-                    warnings.warn(f"{file.filename}: {warning}", UserWarning, stacklevel=2)
+                    warn(f"{file.filename}: {warning}")
             form = Multipart(file, on_progress)
             request = Request(method="POST", path=_PATH, form=form, repeatable=False, timeout=timeout)
             uploaded: UploadedFile = yield Operation(request, UploadedFile)
@@ -114,7 +115,14 @@ class Files(Resource[TransportT]):
         return Operation(_content(file_id), FileContent)
 
     @flow_endpoint
-    def download(self, file_id: str, to: str | os.PathLike[str], *, overwrite: bool = False) -> Flow[Path]:
+    def download(
+        self,
+        file_id: str,
+        to: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        on_progress: UploadProgress | None = None,
+    ) -> Flow[Path]:
         """Write a file's text to this machine, in constant memory, and return where it is. `GET /v1/files/{id}/content`.
 
         The file appears when it is whole. The gateway offers no way to go on after a cut: it is fetched anew.
@@ -123,6 +131,8 @@ class Files(Resource[TransportT]):
             file_id: The file's id.
             to: A path; or a folder (one that exists, or ends with a separator), where the file takes its stored name, made safe.
             overwrite: Whether to replace a file that is there.
+            on_progress: Called with the bytes of it that have come, and its bytes in all; of an `AsyncClient`, in another thread.
+                After a cut it begins at 0 again.
 
         Raises:
             NotFoundError: There is no such file.
@@ -130,11 +140,14 @@ class Files(Resource[TransportT]):
             OSError: The file cannot be written.
         """
         path: Path | None = yield Local(partial(_target, to))
-        if path is None:
+        reader: Callable[[], Reader] = JsonText
+        if path is None or on_progress is not None:
             stored: File = yield Operation(Request(method="GET", path=_path(file_id)), File)
-            path = Path(to) / safe_name(stored.filename)
+            path = path or Path(to) / safe_name(stored.filename)
+            if on_progress is not None:
+                reader = partial(_reported, on_progress, stored.size)
         yield Local(partial(_make_ready, path, overwrite=overwrite))
-        saved: Path = yield Save(_content(file_id), path, JsonText)
+        saved: Path = yield Save(_content(file_id), path, reader)
         return saved
 
     @flow_endpoint
@@ -163,6 +176,10 @@ def _path(file_id: str) -> str:
 
 def _content(file_id: str) -> Request:
     return Request(method="GET", path=f"{_path(file_id)}/content")
+
+
+def _reported(on_progress: UploadProgress, size: int) -> Reader:
+    return Reported(JsonText(), on_progress, size)
 
 
 def _target(to: str | os.PathLike[str]) -> Path | None:

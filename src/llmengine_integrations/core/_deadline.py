@@ -1,0 +1,25 @@
+"""What must be over at some moment, on `time.monotonic`'s clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from ._io import timeout_reason
+from .errors import APITimeoutError, LLMEngineError
+
+T = TypeVar("T")
+
+
+async def in_time(work: Awaitable[T], deadline: float) -> T:
+    """What an awaitable returns, if it does so before the deadline."""
+    guard = asyncio.timeout(deadline - time.monotonic())
+    try:
+        async with guard:
+            return await work
+    except TimeoutError as error:
+        if isinstance(error, LLMEngineError) or not guard.expired():
+            raise
+        raise APITimeoutError(timeout_reason(sent=True)) from error
