@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import chats
 import prompts as p
 import statements as s
 import words as w
-from chats import SYSTEMS
 from statements import Relation
 from template import BEGIN, END, Message, Piece, render, said
 from values import Values, capital, lowered
+from wording import Split
 
 IDK = p.IDK
 
@@ -204,19 +205,20 @@ class Contexts(Values):
             ]
         )
 
+    def heading(self, wordings: Split) -> str:
+        """The name of a part; now and then any word, so that none is relied on."""
+        name = capital(self.noun()) if "frame" not in self.new and self.chance(0.2) else ""
+        return name if name and name not in wordings.new else self.pick(wordings, "frame")
+
     def frame(self) -> tuple[str, str]:
         """(system prompt or "", user prompt) with {c} and {q} in them."""
         if self.chance(0.4):
             system, _, user = self.pick(p.QA_FRAMES, "frame").rpartition("||")
             return system, user
         order = self.pick(p.ORDERS, "frame") if self.chance(0.6) else ""
-        text = self.label(self.pick(p.CONTEXT_LABELS, "frame"), "{c}") if self.chance(0.8) else "{c}"
-        ask = f"{self.pick(p.QUESTION_LABELS, 'frame')}: {{q}}" if self.chance(0.75) else "{q}"
-        end = (
-            [self.pick(p.ANSWER_LABELS, "frame") + self.choice([":", ":", ":", ": ", ":\n"])]
-            if self.chance(0.6)
-            else []
-        )
+        text = self.label(self.heading(p.CONTEXT_LABELS), "{c}") if self.chance(0.8) else "{c}"
+        ask = f"{self.heading(p.QUESTION_LABELS)}: {{q}}" if self.chance(0.75) else "{q}"
+        end = [self.heading(p.ANSWER_LABELS) + self.choice([":", ":", ":", ": ", ":\n"])] if self.chance(0.6) else []
         gap = self.choice(["\n", "\n\n", "\n\n"])
         if order and self.chance(0.3):
             return order if self.chance(0.5) else f"{order}{gap}{text}", gap.join([ask, *end]) if self.chance(
@@ -246,10 +248,21 @@ class Contexts(Values):
             more = [m for q, a in asks[1:] for m in (said("user", q), said("assistant", a))] if self.chance(0.6) else []
             rest = render(more) if more else []
             return first + [("\n" + t.removeprefix(BEGIN) if i == 0 else t, a) for i, (t, a) in enumerate(rest)]
+        if self.chance(0.15):  # something else comes up on the way
+            told, asked = self.memory()
+            asks = [asks[0], told, *asks[1:3], asked]
         msgs: list[Message] = [said("system", system.replace("{c}", ctx))] if system else self.maybe_system()
         for i, (q, a) in enumerate(asks):
             msgs += [said("user", q if i else user.replace("{q}", q).replace("{c}", ctx)), said("assistant", a)]
         return render(msgs)
+
+    def memory(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """A fact that the user tells, and the question for it; each with its answer."""
+        kind, tell, ask, answer = self.choice(chats.MEMORY)
+        fill = {"v": str(self.value(kind)), "r": self.noun()}
+        reply = chats.ACKS.get(kind, chats.ACKS[""])
+        told = self.pick(tell, "statement").format(**fill), reply.format(**fill)
+        return told, (self.pick(ask, "question").format(**fill), answer.format(**fill))
 
     def context_qa_long(self) -> list[Piece]:
         """The same with a long text."""
@@ -273,4 +286,6 @@ class Contexts(Values):
 
     def maybe_system(self) -> list[Message]:
         """Now and then a system prompt."""
-        return [said("system", self.pick(SYSTEMS, "frame"))] if self.chance(0.25) else []
+        if "frame" not in self.new and self.chance(0.04):
+            return [said("system", f"You are the {self.noun()} assistant of {self.value('org')}.")]
+        return [said("system", self.pick(chats.SYSTEMS, "frame"))] if self.chance(0.25) else []

@@ -14,24 +14,29 @@ from pathlib import Path
 import chats
 import prompts as p
 import words as w
+from agents import Agents
 from template import Piece, dumps, render, said
-from tools import Tools
 from values import joined
 
 TASKS = {
-    "context_qa": 26,
-    "context_qa_long": 10,
+    "context_qa": 34,
+    "context_qa_long": 11,
     "completion": 9,
     "refine": 3,
-    "extract": 16,
-    "tool_call": 22,
-    "tool_answer": 7,
-    "repeat": 6,
-    "lists": 4,
-    "remember": 7,
-    "summary": 3,
-    "choice": 6,
-    "chat": 2,
+    "cited": 4,
+    "condense": 3,
+    "extract": 20,
+    "extract_tool": 7,
+    "tool_call": 21,
+    "tool_answer": 8,
+    "agent": 10,
+    "react": 7,
+    "repeat": 7,
+    "lists": 7,
+    "remember": 8,
+    "summary": 8,
+    "choice": 9,
+    "chat": 3,
 }
 """Share of the documents."""
 
@@ -55,8 +60,12 @@ def stdlib_prose() -> tuple[str, ...]:
     return tuple(docs)
 
 
-class Documents(Tools):
+class Documents(Agents):
     """Draws documents of all tasks."""
+
+    def asked(self, request: str) -> str:
+        """A request, now and then with a word before it."""
+        return (self.pick(p.POLITE, "frame").strip() + " " + request).strip(" ") if self.chance(0.2) else request
 
     def repeat(self) -> list[Piece]:
         """Say what the user says."""
@@ -91,7 +100,7 @@ class Documents(Tools):
         items = items if len(items) > 1 else [*items, "tea"]
         numbered = [f"{i + 1}. {x}" if mark == "1. " else mark + x for i, x in enumerate(items)]
         given = joined(items) if self.chance(0.6) else ", ".join(items)
-        user = self.pick(p.LISTS[mark], "frame").replace("{x}", given)
+        user = self.asked(self.pick(p.LISTS[mark], "frame")).replace("{x}", given)
         return render(
             [
                 *self.maybe_system(),
@@ -129,7 +138,9 @@ class Documents(Tools):
         sents = [
             f.sentence if self.chance(0.6) else self.choice(self.sentences) for f in self.facts(self.r.randint(2, 5))
         ]
-        user = self.pick(p.SUMMARY, "frame").replace("{x}", " ".join(sents))
+        frame = self.pick(p.SUMMARY, "frame")
+        frame = frame if frame.startswith("{x}") else self.asked(frame)
+        user = frame.replace("{x}", self.choice([" ", " ", " ", "\n", "\n\n"]).join(sents))
         return render([*self.maybe_system(), said("user", user), said("assistant", sents[0])])
 
     def choice_task(self) -> list[Piece]:
@@ -140,7 +151,8 @@ class Documents(Tools):
                 good = self.chance(0.5)
                 word = self.pick(p.POSITIVE if good else p.NEGATIVE, "name")
                 text = self.pick(p.OPINIONS, "statement").format(t=self.choice(p.THINGS), w=word)
-                user, answer = self.pick(p.SENTIMENT, "frame").replace("{x}", text), "positive" if good else "negative"
+                user = self.asked(self.pick(p.SENTIMENT, "frame")).replace("{x}", text)
+                answer = "positive" if good else "negative"
             else:
                 kind = self.choice("color food animal job hobby name words place noun noun".split())
                 options = list(dict.fromkeys(str(self.value(kind)) for _ in range(self.r.randint(2, 5))))

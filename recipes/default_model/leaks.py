@@ -13,8 +13,10 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 
+import agentwords
 import chats
 import prompts
+import sourcewords
 import statements
 import toolwords
 import words
@@ -41,10 +43,10 @@ def splits(value: object) -> Iterator[Split]:
             yield from splits(getattr(value, name))
 
 
-def replay(seed: int, n: int) -> Iterator[list[tuple[str, bool]]]:
+def replay(seed: int, n: int, length: int) -> Iterator[list[tuple[str, bool]]]:
     """Documents as training drew them."""
     rows = Rows(Tokenizer(models.BPE()), seed, prose_share=0.03)
-    rows.documents.longest = (512 - 200) * 3
+    rows.documents.longest = (length - 200) * 3
     for _ in range(n):
         if rows.rng.random() < rows.prose_share:
             rows.rng.integers(len(rows.prose))
@@ -58,9 +60,14 @@ def main() -> int:
     ap.add_argument("--documents", type=int, default=100_000, help="of every process")
     ap.add_argument("--processes", type=int, default=2)
     ap.add_argument("--seed", type=int, default=1, help="the training run's")
+    ap.add_argument("--length", type=int, default=768, help="of the training run's first rows, in tokens")
     ap.add_argument("--n", type=int, default=60, help="items a cell")
     a = ap.parse_args()
-    parts = [s for m in (chats, prompts, statements, toolwords, words) for s in splits(list(vars(m).values()))]
+    parts = [
+        s
+        for m in (agentwords, chats, prompts, sourcewords, statements, toolwords, words)
+        for s in splits(list(vars(m).values()))
+    ]
     both = [sorted(set(s.known) & set(s.new)) for s in parts]
     known, new = sum(len(s.known) for s in parts), sum(len(s.new) for s in parts)
     print("wordings:", known, "known,", new, "new; in both:", [b for b in both if b])
@@ -74,7 +81,7 @@ def main() -> int:
     probes = {text for text in said if len(text) > len("What is my name?")}
     found: Counter[str] = Counter()
     for process in range(a.processes):
-        for pieces in replay(a.seed + 1 + process, a.documents):
+        for pieces in replay(a.seed + 1 + process, a.documents, a.length):
             text = ""
             for piece, is_answer in pieces:
                 if is_answer:

@@ -185,67 +185,122 @@ RELATIONS = [
         "The status of {s} is {o}.|{s} has the status {o}.|{s} is {o}.|{s} is now {o}.|{s} is marked as {o}. || {s} currently is {o}.|We set {s} to {o}.",
         "What is the status of {s}?|Which status does {s} have?|What state is {s} in?|What is the state of {s}? || How is {s} marked?|To what did we set {s}?",
     ),
+    relation(
+        "person food", "order|ordered|meal || dinner",
+        "{s} ordered {o}.|{s} wants {o}.|{s} would like {o}.|{s} asked for {o}.|{o} was ordered by {s}.|{s} will have {o}. || {s} went for {o}.|It was {o} that {s} chose to eat.",
+        "What did {s} order?|What does {s} want?|What would {s} like?|What was ordered by {s}?|What will {s} have? || What did {s} go for?|What is on the plate of {s}?",
+    ),
+    relation(
+        "product color", "color|colour || paint",
+        "{s} is {o} in color.|The color of {s} is {o}.|{s} comes in {o}.|{s} was painted {o}.|They made {s} in {o}. || {s} has a coat of {o} paint.|{o} is how {s} looks.",
+        "What color is {s}?|What is the color of {s}?|In which color does {s} come?|Which color was {s} painted?|What is the colour of {s}? || How does {s} look?|What paint does {s} have?",
+    ),
+    relation(
+        "product place", "location|stored_in|place || whereabouts",
+        "{s} is kept in {o}.|{s} is stored in {o}.|You find {s} in {o}.|{s} is in {o}.|{s} was shipped to {o}.|{s} arrived in {o}. || {s} sits in {o}.|{o} is where they put {s}.",
+        "Where is {s}?|Where is {s} kept?|Where is {s} stored?|Where do you find {s}?|In which place is {s}? || Where does {s} sit?|Where did they put {s}?",
+    ),
+    relation(
+        "event person", "speaker|host|organizer || chair",
+        "{o} speaks at {s}.|The speaker at {s} is {o}.|{s} is hosted by {o}.|{o} hosts {s}.|{o} is in charge of {s}.|{s} is organized by {o}. || {o} runs {s}.|{s} lies in the hands of {o}.",
+        "Who speaks at {s}?|Who is the speaker at {s}?|Who hosts {s}?|Who is in charge of {s}?|By whom is {s} organized? || Who runs {s}?|In whose hands does {s} lie?",
+    ),
+    relation(
+        "event number", "guests|attendees|visitors || participants",
+        "{o} people came to {s}.|{s} had {o} guests.|{s} was attended by {o} people.|{o} guests are expected at {s}.|{s} drew {o} visitors. || {s} saw {o} participants.|The crowd at {s} numbered {o}.",
+        "How many people came to {s}?|How many guests did {s} have?|How many people attended {s}?|How many guests are expected at {s}?|How many visitors did {s} draw? || How large was the crowd at {s}?|How many participants did {s} see?",
+    ),
+    relation(
+        "org time", "opening_time|opens|opens_at || start_of_business",
+        "{s} opens at {o}.|The doors of {s} open at {o}.|{s} is open from {o}.|The opening time of {s} is {o}.|Every morning {s} opens at {o}. || {s} starts its day at {o}.|You can enter {s} from {o} on.",
+        "When does {s} open?|At what time does {s} open?|From what time is {s} open?|What is the opening time of {s}?|When do the doors of {s} open? || When does {s} start its day?|From when can one enter {s}?",
+    ),
+    relation(
+        "org email", "email|contact|support_email || contact_address",
+        "You can write to {s} at {o}.|The email of {s} is {o}.|{s} answers mail sent to {o}.|Send questions for {s} to {o}.|The support address of {s} is {o}. || For mail to {s} use {o}.|{s} reads what comes in at {o}.",
+        "What is the email of {s}?|How can I write to {s}?|Which email address does {s} have?|Where do I send questions for {s}?|What is the support address of {s}? || How does mail get to {s}?|Where does {s} read its mail?",
+    ),
+    relation(
+        "person number", "salary|pay|income || wage",
+        "{s} earns {o} dollars.|The salary of {s} is {o} dollars.|{s} gets {o} dollars a month.|{s} is paid {o} dollars.|{s} makes {o} dollars. || {s} takes home {o} dollars.|They give {s} {o} dollars for the work.",
+        "How much does {s} earn?|What is the salary of {s}?|How much is {s} paid?|How many dollars does {s} get?|How much does {s} make? || How much does {s} take home?|How much do they give {s}?",
+    ),
+    relation(
+        "person day", "birthday|date_of_birth|born_on || birth_date",
+        "{s} was born on {o}.|The birthday of {s} is {o}.|{s} has a birthday on {o}.|{s} arrives on {o}.|{o} is the birthday of {s}. || {s} came into the world on {o}.|We celebrate {s} on {o}.",
+        "When is the birthday of {s}?|On what day was {s} born?|What is the birthday of {s}?|When does {s} have a birthday?|When was {s} born exactly? || When do we celebrate {s}?|When did {s} come into the world?",
+    ),
+    relation(
+        "product day", "due_date|due|deadline || ready_by",
+        "{s} is due on {o}.|{s} will be delivered on {o}.|{s} arrives on {o}.|The due date of {s} is {o}.|We expect {s} on {o}. || {s} should be ready by {o}.|By {o} we will have {s}.",
+        "When is {s} due?|When will {s} be delivered?|When does {s} arrive?|What is the due date of {s}?|When do we expect {s}? || By when should {s} be ready?|By when will we have {s}?",
+    ),
+    relation(
+        "place person", "mayor|governor|ruler || leader_name",
+        "The mayor of {s} is {o}.|{o} is the mayor of {s}.|{s} elected {o} as its mayor.|{o} governs {s}.|{s} has {o} as mayor. || {o} rules over {s}.|{s} is led by {o}.",
+        "Who is the mayor of {s}?|Who governs {s}?|What is the name of the mayor of {s}?|Whom did {s} elect?|Who is {s}'s mayor? || Who rules over {s}?|By whom is {s} led?",
+    ),
 ]  # fmt: skip
 
 GENERIC = relation(
     "any any", "{r} ||",
-    "The {r} of {s} is {o}.|{s}'s {r} is {o}.|For {s}, the {r} is {o}.|The {r} for {s} is {o}.|{s} has the {r} {o}.|{s} has a {r} of {o}.|{o} is the {r} of {s}.|The {r} of {s} was set to {o}.|{s} uses {o} as its {r}.|{s} comes with the {r} {o}.|{s}, with its {r} {o}, is new.|When it comes to {s}, the {r} is {o}.|The {r} that belongs to {s} is {o}. || {s} has {o} as its {r}.|As for {s}, its {r} is {o}.|We know {o} to be the {r} of {s}.",
-    "What is the {r} of {s}?|What is {s}'s {r}?|Tell me the {r} of {s}.|What is the {r} for {s}?|Give me {s}'s {r}.|What {r} does {s} have?|What's the {r} of {s}?|Can you tell me the {r} of {s}?|The {r} of {s}?|Which is the {r} of {s}?|What was the {r} of {s}? || Which {r} does {s} have?|I would like to know the {r} of {s}.|Name the {r} belonging to {s}.",
+    "The {r} of {s} is {o}.|{s}'s {r} is {o}.|For {s}, the {r} is {o}.|The {r} for {s} is {o}.|{s} has the {r} {o}.|{s} has a {r} of {o}.|{o} is the {r} of {s}.|The {r} of {s} was set to {o}.|{s} uses {o} as its {r}.|{s} comes with the {r} {o}.|{s}, with its {r} {o}, is new.|When it comes to {s}, the {r} is {o}.|The {r} that belongs to {s} is {o}.|{s} got {o} as {r}.|{o} was chosen as the {r} of {s}.|The {r} of {s} was {o}.|The {r} of {s}: {o}.|{s}: {r} {o}.|Someone gave {s} the {r} {o}.|{s} (the {r} is {o}) is here.|The {r} of {s} will be {o}.|They set {s}'s {r} to {o}.|On the {r} of {s}: it is {o}.|{s} runs with {r} {o}.|If you ask for the {r} of {s}, it is {o}.|{s} and its {r} {o} are well known. || {s} has {o} as its {r}.|As for {s}, its {r} is {o}.|We know {o} to be the {r} of {s}.",
+    "What is the {r} of {s}?|What is {s}'s {r}?|Tell me the {r} of {s}.|What is the {r} for {s}?|Give me {s}'s {r}.|What {r} does {s} have?|What's the {r} of {s}?|Can you tell me the {r} of {s}?|The {r} of {s}?|Which is the {r} of {s}?|What was the {r} of {s}?|What did {s} get as {r}?|{s} has what {r}?|I want to know the {r} of {s}.|Do you know the {r} of {s}?|what is the {r} of {s}|What will the {r} of {s} be?|Say the {r} of {s}.|I need the {r} of {s}.|Look up the {r} of {s}.|{s}'s {r}?|What is listed as the {r} of {s}? || Which {r} does {s} have?|I would like to know the {r} of {s}.|Name the {r} belonging to {s}.",
 )  # fmt: skip
 
 # events: {x} was {v} by {p} in the year {y} in {l}; {b} is the verb's base form
 EVENT_BY = split(
-    "{x} was {v} by {p}.\n{p} {v} {x}.\nIt was {p} who {v} {x}.\nThe person who {v} {x} is {p}.\n{p} is the one who {v} {x}.\n{x}, which {p} {v}, is famous.",
+    "{x} was {v} by {p}.\n{p} {v} {x}.\nIt was {p} who {v} {x}.\nThe person who {v} {x} is {p}.\n{p} is the one who {v} {x}.\n{x}, which {p} {v}, is famous.\nThe one who {v} {x} was {p}.\n{x} exists because {p} {v} it.\n{p} said that they {v} {x}.\n{x}, {v} by {p}, is well known.\nAlong with friends, {p} {v} {x}.\nWe know that {x} was {v} by {p}.",
     "{x} is a thing that {p} {v}.\nIt is to {p}, who {v} it, that we owe {x}.",
 )
 EVENT_IN = split(
-    "{x} was {v} in {y}.\nIn {y}, {x} was {v}.\n{x} was first {v} in {y}.\nThe year in which {x} was {v} is {y}.\nSomeone {v} {x} in {y}.",
+    "{x} was {v} in {y}.\nIn {y}, {x} was {v}.\n{x} was first {v} in {y}.\nThe year in which {x} was {v} is {y}.\nSomeone {v} {x} in {y}.\nThey {v} {x} in {y}.\nIt was in {y} that {x} was {v}.\n{x} ({v} in {y}) is known to all.\nSince {y}, when it was {v}, {x} has been here.\nThe date on which {x} was {v} is {y}.",
     "{y} is the year when {x} was {v}.\nBack in {y} they {v} {x}.",
 )
 EVENT_AT = split(
-    "{x} was {v} in {l}.\n{x} was {v} at {l}.\nIn {l}, {x} was {v}.\nThe place where {x} was {v} is {l}.\nPeople {v} {x} in {l}.",
+    "{x} was {v} in {l}.\n{x} was {v} at {l}.\nIn {l}, {x} was {v}.\nThe place where {x} was {v} is {l}.\nPeople {v} {x} in {l}.\n{x}, {v} in {l}, is well known.\nIt was in {l} that {x} was {v}.\nThe city in which {x} was {v} is {l}.\nThey {v} {x} in {l}.",
     "{l} is where {x} was {v}.\nOver in {l} they {v} {x}.",
 )
 EVENT_ALL = split(
-    "{x} was {v} by {p} in {y}.\n{p} {v} {x} in {y}.\nIn {y}, {p} {v} {x}.\n{x} was {v} in {y} by {p}.\n{x} was {v} in {l} in {y} by {p}.\n{p} {v} {x} in {l} in {y}.",
+    "{x} was {v} by {p} in {y}.\n{p} {v} {x} in {y}.\nIn {y}, {p} {v} {x}.\n{x} was {v} in {y} by {p}.\n{x} was {v} in {l} in {y} by {p}.\n{p} {v} {x} in {l} in {y}.\nIn {l}, {p} {v} {x} in {y}.\n{x}, which {p} {v} in {y}, is well known.\nIt was {p} who {v} {x} in {y}.\nThe year was {y} when {p} {v} {x}.",
     "Back in {y} it was {p} who {v} {x}.\n{x} ({v} by {p}, {y}) is old.",
 )
 ASK_WHO = split(
-    "Who {v} {x}?\nBy whom was {x} {v}?\nWho was {x} {v} by?\nWhich person {v} {x}?\nWho is the person who {v} {x}?\nWho was it that {v} {x}?",
+    "Who {v} {x}?\nBy whom was {x} {v}?\nWho was {x} {v} by?\nWhich person {v} {x}?\nWho is the person who {v} {x}?\nWho was it that {v} {x}?\nTell me who {v} {x}.\nName the person who {v} {x}.\nWho has {v} {x}?\n{x} was {v} by whom?\nWhat is the name of the person who {v} {x}?\nwho {v} {x}",
     "Do you know who {v} {x}?\n{x} was {v} by which person?",
 )
 ASK_WHEN = split(
-    "When was {x} {v}?\nIn which year was {x} {v}?\nIn what year was {x} {v}?\nWhat year was {x} {v}?\nWhen did they {b} {x}?",
+    "When was {x} {v}?\nIn which year was {x} {v}?\nIn what year was {x} {v}?\nWhat year was {x} {v}?\nWhen did they {b} {x}?\nTell me when {x} was {v}.\nAt what time was {x} {v}?\nWhen exactly was {x} {v}?\n{x} was {v} when?\nwhen was {x} {v}\nSince when has {x} been {v}?",
     "Which year was {x} {v} in?\nIn what year did they {b} {x}?",
 )
 ASK_WHERE = split(
-    "Where was {x} {v}?\nIn which place was {x} {v}?\nWhere did they {b} {x}?\nIn what city was {x} {v}?",
+    "Where was {x} {v}?\nIn which place was {x} {v}?\nWhere did they {b} {x}?\nIn what city was {x} {v}?\nTell me where {x} was {v}.\nWhere exactly was {x} {v}?\n{x} was {v} where?\nIn which city was {x} {v}?",
     "What is the place where {x} was {v}?\n{x} was {v} in which place?",
 )
 ASK_WHAT = split("What did {p} {b}?\nWhat was {v} by {p}?\nWhat is it that {p} {v}?", "Which thing did {p} {b}?")
 
 # quantities: {s} has {n} {u}
 HAVE = split(
-    "{s} has {n} {u}.\nThere are {n} {u} in {s}.\n{s} comes with {n} {u}.\n{s} needs {n} {u}.\n{s} holds {n} {u}.\n{s} lasts {n} {u}.\n{n} {u} belong to {s}.\n{s} is open for {n} {u}.",
+    "{s} has {n} {u}.\nThere are {n} {u} in {s}.\n{s} comes with {n} {u}.\n{s} needs {n} {u}.\n{s} holds {n} {u}.\n{s} lasts {n} {u}.\n{n} {u} belong to {s}.\n{s} is open for {n} {u}.\n{s} counts {n} {u}.\n{s} includes {n} {u}.\n{s} owns {n} {u}.\nThe number of {u} of {s} is {n}.\nAll in all {s} has {n} {u}.\nWith {n} {u}, {s} is large.\n{n} {u} are in {s}.\n{s} got {n} {u}.\n{s} had {n} {u}.\n{s} offers {n} {u}.",
     "{s} contains {n} {u}.\nWe counted {n} {u} in {s}.",
 )
 ASK_MANY = split(
-    "How many {u} does {s} have?\nHow many {u} are there in {s}?\nWhat is the number of {u} of {s}?\nHow many {u} are in {s}?\nHow many {u} belong to {s}?",
+    "How many {u} does {s} have?\nHow many {u} are there in {s}?\nWhat is the number of {u} of {s}?\nHow many {u} are in {s}?\nHow many {u} belong to {s}?\nTell me how many {u} {s} has.\nHow many {u} did {s} have?\nhow many {u} does {s} have\nWhat is the {u} count of {s}?\n{s} has how many {u}?\nHow many {u} in {s}?",
     "What number of {u} does {s} have?\nCount the {u} of {s}.",
 )
 
 REFER = {
-    "person": split("This person\nThe person\nThe same person", "The individual"),
+    "person": split("This person\nThe person\nThe same person\nThat person", "The individual"),
     "org": split("The company\nThis company\nIt\nThe organization", "The business\nThe firm"),
     "product": split("The product\nThis product\nIt\nThis thing", "The article\nThe item"),
     "event": split("The event\nThis event\nIt", "The occasion"),
 }
 HEADS = split(
-    "This is about {s}.\n{s}:\nHere are notes on {s}.\nSome facts about {s}.\nAbout {s}.\n# {s}\nNotes: {s}.\nLet me tell you about {s}.\n{s} is well known.",
+    "This is about {s}.\n{s}:\nHere are notes on {s}.\nSome facts about {s}.\nAbout {s}.\n# {s}\nNotes: {s}.\nLet me tell you about {s}.\n{s} is well known.\nProfile of {s}.\nEntry: {s}.\nToday we look at {s}.\nSubject: {s}.\n{s} is our topic.",
     "The following concerns {s}.\nA short portrait of {s}.",
 )
 BEFORE = split(
     """According to our records,\nAs far as we know,\nNote that\nIn fact,\nAs it happens,\nToday,\nOfficially,\nAt the moment,
-It is known that\nAs everyone knows,\nPlease note:\nRemember that\nWe were told that\nAlso,\nMoreover,\nAs of this week,""",
+It is known that\nAs everyone knows,\nPlease note:\nRemember that\nWe were told that\nAlso,\nMoreover,\nAs of this week,\nIt is true that\nBelieve it or not,\nYou should know that\nIn addition,\nFor your information,\nThe report says that\nSince last year,\nOnce more:\nThey say that\nNowadays,""",
     "By the way,\nFor what it is worth,\nRumor has it that",
 )

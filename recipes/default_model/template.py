@@ -55,6 +55,16 @@ def render(messages: list[Message], tools: list[dict[str, Any]] | None = None) -
     return out
 
 
+def only_last(pieces: list[Piece]) -> list[Piece]:
+    """The same document with its last answer only; what was said before is given."""
+    return [("".join(text for text, _ in pieces[:-1]), False), pieces[-1]]
+
+
+def completion(prompt: str, answer: str) -> list[Piece]:
+    """A plain completion."""
+    return [(BEGIN + prompt, False), (("" if prompt[-1] in " \n" else " ") + answer + END, True)]
+
+
 def chat_template() -> str:
     """The Jinja template that belongs to the model."""
     return (Path(__file__).parent / "chat_template.jinja").read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ class Parameter:
     kind: str
     phrases: Split
     description: str
+    options: tuple[str, ...] = ()  # of an enumeration
 
 
 def parameter(name: str, type_: str, kind: str, phrases: str, description: str) -> Parameter:
@@ -69,7 +70,30 @@ of {k} {v}
 with a {k} of {v}
 The {k} is {v}.
 for {v}
-of {v}""",
+of {v}
+by {k} {v}
+at {k} {v}
+from {k} {v}
+on {k} {v}
+in {k} {v}
+with {v} as the {k}
+by the {k} {v}
+where {k} equals {v}
+, {k} {v}
+, {k}: {v}
+, the {k} being {v}
+with its {k} set to {v}
+set the {k} to {v}
+and use {v} as {k}
+Use {v} as the {k}.
+Its {k} is {v}.
+{k}: {v}
+that has the {k} {v}
+under {k} {v}
+whose {k} is {v}
+[{k} {v}]
+with {v}
+to {v}""",
     "having {k} {v}\nusing {v} as {k}\nwhose {k} equals {v}\nwith {v} for the {k}",
 )
 OPTIONAL: list[tuple[str, dict[str, object], Split]] = [  # left out unless the request gives them
@@ -82,6 +106,68 @@ OPTIONAL: list[tuple[str, dict[str, object], Split]] = [  # left out unless the 
     ("mode", {"type": "string", "enum": ["fast", "slow", "auto"]}, split("in {v} mode\nwith mode {v}\nusing the mode {v}", "running {v}")),
     ("days", {"type": "integer"}, split("for {v} days\nfor the next {v} days\nwith days {v}", "over {v} days")),
 ]  # fmt: skip
+# chains: a call that needs what another one finds
+LATER = split(
+    """with the {k} that you find
+with the {k} from the result
+using the {k} you got
+with that {k}
+for that {k}
+with the {k} it returns
+with the same {k}
+and take the {k} from the answer
+with the {k} of the first answer
+for the {k} that comes back""",
+    "with whatever {k} turns up\nfed by the {k} from before",
+)
+LATER_VALUES = split(
+    "the {k} you find\nthe {k} from the result\nthat {k}\nthe {k} that it returns\nthe {k} you got\nthe {k} in the answer",
+    "whatever {k} turns up\nthe {k} from before",
+)
+CHAINS = split(
+    """{a} Then {b}
+First {a} Then {b}
+{a} With the answer, {b}
+{a} When you have it, {b}
+{a} After that, {b}
+{a} Next, {b}
+Step 1: {a} Step 2: {b}
+{a} {b}
+{a} And then {b}
+{a} Use what you get: {b}""",
+    "Begin with this: {a} Continue with this: {b}\n{a} As soon as that is known, {b}",
+)
+STEPS = split(  # one call after the other, although none needs the other
+    """First, {a} Only after that, {b}
+{a} When you have the answer, {b}
+{a} Wait for the result. Then {b}
+One after the other: {a} {b}
+Do this first: {a} When it is done, {b}
+{a} As the second step, {b}
+{a} After you have the result, {b}
+Step by step please. {a} {b}""",
+    "Start here: {a} Go on with this when it is finished: {b}\n{a} Not before you know the outcome, {b}",
+)
+RESULT_SENTENCES = split(
+    "The {k} is {v}.\n{k}: {v}\nFound the {k} {v}.\nDone. The {k} is {v}.\n{v} is the {k}.\nOK, {k} {v}",
+    "We have {v} on file as {k}.\nMatch with {k} {v}",
+)
+RECORD_TOOLS = split(  # the request around a text whose record a tool takes
+    """{x}
+Extract the data: {x}
+Extract the {n} from this text: {x}
+Save this {n}: {x}
+Text: {x}
+Call the tool with the facts of this text.\\n{x}
+{x}\\n\\nExtract the {n}.
+Fill in a {n} from the following.\\n\\n{x}
+Read this and record the {n}: {x}
+Here is a message: {x} Take the {n} from it.
+Extract structured information.\\n\\n{x}
+Parse: {x}
+What {n} does this text describe? {x}""",
+    "Register what it says here as a {n}: {x}\nNote from a colleague: {x}\\nPass its {n} to the function.",
+)
 NEW_OPTIONAL: list[tuple[str, dict[str, object], Split]] = [
     ("size", {"type": "string", "enum": ["small", "medium", "large"]}, split("in size {v}", "of {v} size")),
     ("page", {"type": "integer", "description": "Page number"}, split("on page {v}", "from page {v}")),
@@ -110,7 +196,34 @@ Let us {v} the {n} {p}.
 Use the tool to {v} the {n} {p}.
 Hello! Please {v} our {n} {p}.
 {v} this {n} for me: {p}
-{v} {n}: {p}""",
+{v} {n}: {p}
+Would you {v} the {n} {p}?
+Will you {v} the {n} {p}?
+I have to {v} the {n} {p}.
+I'd like you to {v} the {n} {p}.
+I'd like to {v} a {n} {p}.
+Let's {v} a {n} {p}.
+{v} one {n} {p}.
+{v} that {n} {p}.
+{v} our {n} {p}, please.
+{p} please {v} the {n}.
+My boss wants to {v} the {n} {p}.
+A customer wants me to {v} the {n} {p}.
+We want to {v} the {n} {p}.
+Now {v} the {n} {p}.
+Quickly {v} the {n} {p}.
+Try to {v} the {n} {p}.
+Make sure to {v} the {n} {p}.
+The next step is to {v} the {n} {p}.
+Is it possible to {v} the {n} {p}?
+How do I {v} the {n} {p}?
+What I need: {v} the {n} {p}.
+{v} the following {n}: {p}
+Hi, could you {v} the {n} {p}?
+Next, {v} the {n} {p}.
+Okay, {v} the {n} {p}.
+Call the tool and {v} the {n} {p}.
+Ask the system to {v} the {n} {p}.""",
     """Would you kindly {v} the {n} {p}?
 Time to {v} the {n} {p}.
 It would be nice if somebody could {v} the {n} {p}.
@@ -118,16 +231,82 @@ My task for you: {v} the {n} {p}.
 Any chance to {v} a {n} {p}?""",
 )
 NOUN_REQUESTS = split(  # for tools that look something up
-    "What is the {n} {p}?\nWhat's the {n} {p}?\nShow me the {n} {p}.\nI need the {n} {p}.\nTell me the {n} {p}.\nDo you have the {n} {p}?\nGive me the {n} {p}.\nWhich {n} is there {p}?\n{n} {p}?",
+    """What is the {n} {p}?
+What's the {n} {p}?
+Show me the {n} {p}.
+I need the {n} {p}.
+Tell me the {n} {p}.
+Do you have the {n} {p}?
+Give me the {n} {p}.
+Which {n} is there {p}?
+{n} {p}?
+I want to know the {n} {p}.
+I'd like to know the {n} {p}.
+Can you tell me the {n} {p}?
+Could you give me the {n} {p}?
+Who knows the {n} {p}?
+What do you know about the {n} {p}?
+Please give me the {n} {p}.
+The {n} {p}, please.
+Is there a {n} {p}?
+What was the {n} {p}?
+My question is: what is the {n} {p}?""",
     "I am after the {n} {p}.\nHow about the {n} {p}?",
 )
 LOOKUPS = {"get", "find", "fetch", "look_up", "show", "check", "read", "query"}
 DESCRIPTIONS = split(
-    "{v} a {n}.\n{v} the {n}.\nUse this to {v} a {n}.\nA tool that can {v} the {n}.\n{v} {n}\n~\n{v} a {n} of the user\nUseful to {v} a {n}.\nCall this to {v} the {n}.\n{v} one {n} in our system.\n{v} any {n}",
+    """{v} a {n}.
+{v} the {n}.
+Use this to {v} a {n}.
+A tool that can {v} the {n}.
+{v} {n}
+~
+{v} a {n} of the user
+Useful to {v} a {n}.
+Call this to {v} the {n}.
+{v} one {n} in our system.
+{v} any {n}
+{v}s the {n}.
+{v}s a {n} and returns it
+Tool to {v} a {n}
+Function to {v} the {n}
+Use it whenever the user wants to {v} a {n}.
+{v} the {n} by its fields
+Can {v} a {n}.
+Helps to {v} the {n}
+{v} an existing {n}
+{v} the given {n}
+Returns what came of it: {v} {n}""",
     "Lets you {v} one {n}.\nGood for when you want to {v} a {n}.",
 )
 JOINERS = split(
-    "{a} {b}\n{a} Also, {b}\n{a} Also {b}\n{a} Then {b}\n{a} And {b}\n{a} After that, {b}\n{a}\\n{b}\n{a} Next, {b}\n1. {a}\\n2. {b}\nTwo things: {a} {b}\n{a} Plus {b}\n{a} Please also {b}\n{a} In addition, {b}",
+    """{a} {b}
+{a} Also, {b}
+{a} Also {b}
+{a} Then {b}
+{a} And {b}
+{a} After that, {b}
+{a}\\n{b}
+{a} Next, {b}
+1. {a}\\n2. {b}
+Two things: {a} {b}
+{a} Plus {b}
+{a} Please also {b}
+{a} In addition, {b}
+{a} Second request: {b}
+{a} And then {b}
+{a} As well, {b}
+{a} At the same time, {b}
+First this: {a} Second: {b}
+a) {a} b) {b}
+- {a}\\n- {b}
+I have two requests. {a} {b}
+{a}\\n\\n{b}
+{a} And one more thing: {b}
+{a} I also have this: {b}
+Do both: {a} {b}
+{a} Finally, {b}
+{a} Besides, {b}""",
     "{a} Once done, {b}\n{a} On top of that, {b}",
 )
 WELL_KNOWN: list[tuple[str, str, list[tuple[str, str, str]], Split]] = [  # tools of many tutorials
@@ -151,7 +330,51 @@ SUBJECT_KEYS = {
     "place": split("country\nplace\nname\nregion_name", "land"),
 }
 FIELDS = split(  # for a key of any name
-    "The {k} is {v}.\n{k}: {v}\nIt has the {k} {v}.\nIts {k} is {v}.\n{k} is {v}.\nThe {k} was {v}.\n{k} = {v}\nThere is a {k}: {v}.\nWe have {v} as {k}.\n{k} {v}\n- {k}: {v}\nThe {k} of this one is {v}.\nWith the {k} {v}.",
+    """The {k} is {v}.
+{k}: {v}
+It has the {k} {v}.
+Its {k} is {v}.
+{k} is {v}.
+The {k} was {v}.
+{k} = {v}
+There is a {k}: {v}.
+We have {v} as {k}.
+{k} {v}
+- {k}: {v}
+The {k} of this one is {v}.
+With the {k} {v}.
+the {k} is {v}
+The {k} will be {v}.
+The {k} equals {v}.
+The {k} reads {v}.
+My {k} is {v}.
+Our {k} is {v}.
+Here is the {k}: {v}.
+{v} is the {k}.
+{v} is its {k}.
+{v} ({k})
+{k} ({v})
+Someone set the {k} to {v}.
+They gave {v} as {k}.
+They call {v} the {k}.
+{k}, {v}
+{k} -> {v}
+| {k} | {v} |
+<{k}>{v}</{k}>
+"{k}": "{v}"
+As {k} we have {v}.
+As {k} it shows {v}.
+{v} as {k}
+Under {k} it says {v}.
+On the form the {k} is {v}.
+{v} was given for the {k}.
+The {k}, {v}, is correct.
+It came with {v} as its {k}.
+You can see the {k}, which is {v}.
+Please note the {k} {v}.
+I believe the {k} is {v}.
+The {k} was changed to {v}.
+* {k} = {v}""",
     "Here the {k} is {v}.\nWe noted {v} as the {k}.\nFor {k} somebody wrote {v}.",
 )
 EXTRACT = split(
@@ -173,7 +396,32 @@ Text: {x}\\nExtract {k} in JSON format.
 Extract information from the text.\\nKeys: {k}\\n\\n"{x}"
 Convert to JSON with the fields {k}: {x}
 Input: {x}\\nOutput a JSON object with {k}:
-Parse this into JSON with {k}.\\n{x}""",
+Parse this into JSON with {k}.\\n{x}
+Extract the fields {k} from the text below and answer with JSON.\\n\\n{x}
+Read the text and fill a JSON object with {k}.\\nText: {x}
+{x}\\n\\nJSON object with {k}:
+You extract data. Return a JSON object with {k}.\\n\\nText:\\n{x}
+Text:\\n"{x}"\\n\\nReturn {k} as JSON.
+Give {k} in JSON: {x}
+Return only JSON. Keys: {k}. Text: {x}
+Return a JSON object that has {k} for this: {x}
+Write {k} as a JSON object. {x}
+Collect {k} from the text. Output JSON.\\n{x}
+From this text: {x}\\nget {k} as JSON
+From the message below, extract {k}. Format: JSON.\\n\\n{x}
+Message: {x}\\nFields to extract: {k}\\nAnswer in JSON:
+Data: {x}\\nJSON keys: {k}\\nJSON:
+{x} Extract {k}. JSON only.
+Task: information extraction. Fields: {k}. Text: {x} Answer:
+Look at this: {x}\\nMake JSON with {k} of it.
+I want JSON with {k}. {x}
+We store {k} of every message. Message: {x}\\nJSON:
+Here is a text.\\n{x}\\nWhat are its {k}? Use JSON.
+Create a JSON object ({k}) from: {x}
+Please extract {k}.\\n{x}
+Could you pull {k} out of this text as JSON? {x}
+Structured output with {k}, please.\\n\\n{x}
+Output format: JSON object with {k}\\nInput: {x}""",
     """Produce a JSON record ({k}) for this note: {x}
 I need {k} in JSON form. The source says: {x}
 Text: {x}\\nExtract: {k}\\nJSON:
@@ -187,6 +435,18 @@ Respond with JSON matching {k}.\\n{x}
 {x}\\nReturn a JSON object with this schema:\\n{k}
 Answer with JSON that fits the schema {k}\\n\\n{x}
 JSON schema: {k}\\nText: {x}
-Extract JSON for {x}\\nThe schema: {k}""",
+Extract JSON for {x}\\nThe schema: {k}
+{x}\\n\\nHere's a JSON schema to follow:\\n{k}\\n\\nOutput a valid JSON object but do not repeat the schema.
+Extract what you can from this text: {x}\\n\\n\\nHere's a JSON schema to follow:\\n{k}\\n\\nOutput a valid JSON object but do not repeat the schema.\\n
+Answer the user query.\\nThe output should be formatted as a JSON instance that conforms to the JSON schema below.\\n\\nHere is the output schema:\\n```\\n{k}\\n```\\n{x}
+Output JSON for the schema below.\\n{k}\\n\\nInput:\\n{x}
+The reply must be JSON valid under {k}. Text: {x}
+Extract the fields of this schema from the text.\\nSchema: {k}\\nText: {x}
+Text: {x}\\n\\nSchema: {k}\\n\\nReturn the object.
+{k}\\nMake an object of this schema from the text: {x}
+{x}\\nAnswer as JSON. The JSON schema is {k}
+Structure this text by the schema {k}. {x}
+You return JSON objects with this schema:\\n{k}\\nThe text is: {x}
+Parse the message into the schema.\\n<schema>\\n{k}\\n</schema>\\n<message>\\n{x}\\n</message>""",
     "Fill this JSON schema from the note.\\n{k}\\nNote: {x}\nUsing the schema {k}, encode: {x}",
 )

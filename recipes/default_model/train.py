@@ -5,7 +5,7 @@ torchrun --nproc-per-node 2 train.py OUT_FOLDER --minutes 45 [--init MODEL_FOLDE
 One process with one thread for every core: on a machine that has other work, two threads in one process wait for each other in
 every small operation, two processes only once a step.
 
-Rows get longer in stages (`--stages 512:0.75,1024:0.25` is length:share of the time).  Documents are made while training, so none is
+Rows get longer in stages (`--stages 768:0.6,1536:0.4` is length:share of the time).  Documents are made while training, so none is
 seen twice.  The learning rate falls to zero at the end of the time, whatever the speed; a usable model is saved every few minutes.
 """
 
@@ -42,7 +42,7 @@ def arguments() -> argparse.Namespace:
     ap.add_argument("--layers", type=int, default=4)
     ap.add_argument("--mlp", type=int, default=448)
     ap.add_argument("--vocabulary", type=int, default=2048)
-    ap.add_argument("--stages", default="512:0.75,1024:0.25", help="row length:share of the time, in order")
+    ap.add_argument("--stages", default="768:0.6,1536:0.4", help="row length:share of the time, in order")
     ap.add_argument("--tokens-per-step", type=int, default=3072, help="of every process")
     ap.add_argument("--lr", type=float, default=2e-3, help="AdamW's (embeddings, norms); Muon's is 6 times this")
     ap.add_argument("--prose", type=float, default=0.03, help="share of the documents that are prose")

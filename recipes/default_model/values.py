@@ -35,6 +35,7 @@ ORG_ENDS = [
     " Museum",
 ]
 EVENTS = "meeting concert party conference workshop game exam festival lecture race wedding fair review call".split()
+LISTED = "person color food animal place hobby noun".split()
 ANY = "name person place number code day color words time email org".split()
 
 
@@ -206,6 +207,8 @@ class Values:
             "time": lambda: f"{r.randint(0, 23)}:{r.randint(0, 59):02d}",
             "words": lambda: " ".join(r.choice(self.words) for _ in range(r.randint(1, 4))),
             "bool": lambda: self.chance(0.5),
+            "decimal": lambda: round(r.uniform(0.1, r.choice((10, 100, 2000))), r.choice((1, 2))),
+            "list": lambda: [str(self.value(r.choice(LISTED))) for _ in range(r.choice((2, 2, 3)))],
         }
         if kind == "any":
             kind = r.choice(ANY)
@@ -215,6 +218,18 @@ class Values:
 def joined(items: list[str]) -> str:
     """Items as in a sentence: a, b and c."""
     return ", ".join(items[:-1]) + " and " + items[-1] if len(items) > 1 else items[0]
+
+
+def shown(value: Any) -> str:
+    """A value as a text mentions it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return joined([str(v) for v in value]) if isinstance(value, list) else str(value)
+
+
+def json_type(value: Any) -> str:
+    """The type of a value in JSON schema."""
+    return {bool: "boolean", int: "integer", float: "number", list: "array"}.get(type(value), "string")
 
 
 def capital(text: str) -> str:
