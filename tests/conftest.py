@@ -13,12 +13,18 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[EmbeddedEngine]:
+def engine_folder(tmp_path_factory) -> Path:
+    """A folder in which `engine` may read and write files."""
+    return tmp_path_factory.mktemp("engine")
+
+
+@pytest.fixture(scope="session")
+def engine(engine_folder) -> Iterator[EmbeddedEngine]:
     """One embedded engine with the default model, for all tests that only ask it things."""
     pytest.importorskip("torch")
     from llmengine_integrations.engine import EmbeddedEngine  # noqa: PLC0415 - others need no engine
 
-    with EmbeddedEngine(aliases=["llama-2-7b"]) as running:
+    with EmbeddedEngine(aliases=["llama-2-7b"], allow_paths=[engine_folder]) as running:
         yield running
 
 

@@ -53,6 +53,7 @@ def completions():
     )
     say("Completion.create with options", chosen)
     schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    schema["additionalProperties"] = False  # else the model may add more than there is room for
     say("guided_json", Completion.create(model=MODEL, prompt=PROMPT, guided_json=schema, max_new_tokens=60))
     say("guided_regex", Completion.create(model=MODEL, prompt=PROMPT, guided_regex="[a-c]{3}", max_new_tokens=20))
     say(

@@ -15,7 +15,10 @@ import sys
 from pydantic import SecretStr
 from engine.fakes import FakeBatch, fake_lane, running
 from llmengine_integrations.engine.config import EngineConfig
+from llmengine_integrations.engine.tuning import process
 
+if sys.argv[2:]:
+    process._COMMAND = (sys.executable, sys.argv[2])
 config = EngineConfig(port=0, data=sys.argv[1], api_key=SecretStr("key"))
 with running(config, lambda: {"llmengine-tiny": fake_lane(FakeBatch())}) as (url, _):
     print(url, flush=True)
@@ -28,12 +31,17 @@ def log_of(data: Path) -> Path:
 
 
 @contextmanager
-def bare_engine(data: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The process and its address; killed with SIGKILL at the end. It writes errors to `log_of(data)`."""
+def bare_engine(data: Path, *, trainer: str | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process and its address; killed with SIGKILL at the end. It writes errors to `log_of(data)`.
+
+    Args:
+        data: its data folder.
+        trainer: a script beside this one that stands for the training process.
+    """
     with (
         log_of(data).open("ab") as log,
         subprocess.Popen(  # noqa: S603 - our own code
-            [sys.executable, "-c", CODE, str(data)],
+            [sys.executable, "-c", CODE, str(data), *([str(Path(__file__).with_name(trainer))] if trainer else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 
 from llmengine_integrations.engine import app
 from llmengine_integrations.engine.chat_prompt import ChatPrompt
 from llmengine_integrations.engine.config import EngineConfig
 from llmengine_integrations.engine.generation import Choice
+from llmengine_integrations.engine.kv_memory import KVMemory
 from llmengine_integrations.engine.lane import Lane
 from llmengine_integrations.engine.server import Server, serve
 
@@ -47,7 +50,13 @@ class FakeBatch:
     steps: int = 0
 
     def prefill(
-        self, ids: Sequence[int], params: object, *, log_probs: bool = False, guide: object = None
+        self,
+        ids: Sequence[int],
+        params: object,
+        *,
+        log_probs: bool = False,
+        guide: object = None,
+        adapter: object = None,
     ) -> SimpleNamespace:
         return SimpleNamespace(choice=self._choice(0, log_probs=log_probs))
 
@@ -70,10 +79,17 @@ class FakeBatch:
         return Choice(ord(self.text[place]) if place < len(self.text) else END, -0.5 if log_probs else None)
 
 
-def fake_lane(batch: FakeBatch, *, context_length: int = 10_000, max_batch_size: int = 16) -> Lane:
-    device = SimpleNamespace(device=SimpleNamespace(type="cpu"))
-    model = SimpleNamespace(tokenizer=FakeTokenizer(), context_length=context_length, causal_lm=device)
-    return Lane(model, batch, max_batch_size=max_batch_size)
+def fake_lane(
+    batch: FakeBatch, *, context_length: int = 10_000, max_batch_size: int = 16, memory: KVMemory | None = None
+) -> Lane:
+    """A lane whose keys and values take a byte a token, and which has more memory than it needs if none is given."""
+    causal_lm = SimpleNamespace(device=SimpleNamespace(type="cpu"), slot_size=1, read_adapter=_read_adapter)
+    model = SimpleNamespace(tokenizer=FakeTokenizer(), context_length=context_length, causal_lm=causal_lm)
+    return Lane(model, batch, max_batch_size=max_batch_size, memory=memory or KVMemory(10**9))
+
+
+def _read_adapter(folder: Path) -> object:
+    return json.loads((folder / "adapter_config.json").read_text())
 
 
 @contextmanager

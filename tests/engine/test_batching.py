@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig
+from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig, check_model_folder
 from llmengine_integrations.engine.generation import Generation, GenerationRequest, SamplingParams
+from llmengine_integrations.engine.kv_memory import KVMemory
 from llmengine_integrations.engine.lane import Lane
 
 torch = pytest.importorskip("torch")
@@ -24,7 +25,8 @@ GREEDY = SamplingParams()
 
 @pytest.fixture(scope="module")
 def model() -> LoadedModel:
-    return LoadedModel.load(DEFAULT_MODEL_PATH, prepare(EngineConfig(threads=1)))
+    prepare(EngineConfig(threads=1))
+    return LoadedModel.load(DEFAULT_MODEL_PATH, torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,7 @@ def test_a_seed_gives_the_same_tokens_in_any_company(model):
 
 
 async def test_a_batch_gives_more_tokens_per_step_and_honours_its_size(model):
-    lane = Lane(model, Batch(model.causal_lm), max_batch_size=3)
+    lane = Lane(model, Batch(model.causal_lm), max_batch_size=3, memory=KVMemory(10**9))
     generations = [Generation(GenerationRequest(prompt=f"a{n}", max_new_tokens=6, incremental=True)) for n in range(7)]
     for generation in generations:
         lane.enqueue(generation)
@@ -126,6 +128,38 @@ async def test_a_batch_gives_more_tokens_per_step_and_honours_its_size(model):
         lane.turn()
         widest = max(widest, len(lane._active))
     assert widest == 3
+
+
+def test_sharded_weights(model, expected, tmp_path):
+    """A folder with its weights in several files answers as the one with one."""
+    source = transformers.AutoModelForCausalLM.from_pretrained(DEFAULT_MODEL_PATH, dtype="auto")
+    source.save_pretrained(tmp_path, max_shard_size="1MB")
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(DEFAULT_MODEL_PATH / file, tmp_path)
+    assert len(list(tmp_path.glob("model-*-of-*.safetensors"))) > 2
+    assert (tmp_path / "model.safetensors.index.json").exists()
+    check_model_folder("sharded", tmp_path)
+    sharded = LoadedModel.load(tmp_path, torch.device("cpu"))
+    for prompt, wanted in expected[:5]:
+        assert tokens_alone(sharded, prompt, len(wanted)) == wanted
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_other_numbers_give_what_generate_gives_with_them(dtype):
+    half = LoadedModel.load(DEFAULT_MODEL_PATH, torch.device("cpu"), dtype)
+    assert str(half.causal_lm._model.dtype) == f"torch.{dtype}"
+    assert (
+        half.causal_lm.slot_size == 3200
+    )  # 2 bytes a number, keys and values, 5 heads of 32, 4 layers and a spare one
+    prompt = half.tokenizer.encode("Maria lives in Valencia.\nQuestion: Where does Maria live?\nAnswer:")
+    assert tokens_alone(half, prompt, 4) == generate(half, prompt, 4)
+
+
+def tokens_alone(model: LoadedModel, prompt: list[int], count: int) -> list[int]:
+    batch = Batch(model.causal_lm)
+    row = batch.prefill(prompt, GREEDY)
+    batch.join(row)
+    return [row.choice.token, *(batch.step()[0].token for _ in range(count - 1))]
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,35 @@ def test_what_cannot_be_served_is_told_at_once(models, aliases, message):
         EmbeddedEngine(models, aliases=aliases)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "gpu"}, "'gpu' is no device: give auto, cpu,"),
+        ({"device": "cuda:"}, "'cuda:' is no device"),
+        ({"dtype": "half"}, "'half' is no dtype: give auto, float32, bfloat16 or float16"),
+    ],
+)
+def test_options_that_mean_nothing_are_told_at_once(options, message):
+    with pytest.raises(EngineConfigError, match=message):
+        EmbeddedEngine(**options)
+
+
+def test_options_reach_the_engine():
+    with EmbeddedEngine(dtype="bfloat16", kv_memory=2_000_000, max_upload_size=10) as engine:
+        client = httpx.Client(base_url=engine.base_url, auth=(engine.api_key, ""))
+        refused = client.post(COMPLETE, json=BODY | {"max_new_tokens": 1900})
+        # 2 bytes a number, 4 layers and a spare one, 5 heads of 32: 3,200 bytes a token, so 625 tokens and 576 in whole blocks
+        assert refused.json()["detail"].startswith("The engine's key-value memory has room for 576 tokens")
+        assert client.post(COMPLETE, json=BODY).status_code == 200
+        assert client.post("/v1/files", files={"file": b"x" * 11}).status_code == 413
+        client.close()
+
+
+def test_too_little_memory_for_anything():
+    with pytest.raises(EngineStartError, match="100 bytes of key-value memory are too few for any completion"):
+        EmbeddedEngine(kv_memory=100).start()
+
+
 def test_pickled_weights_are_never_loaded(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
     (tmp_path / "pytorch_model.bin").write_bytes(b"")

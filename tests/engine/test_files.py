@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -10,6 +12,7 @@ from pydantic import SecretStr
 
 from llmengine_integrations import Client
 from llmengine_integrations.engine.config import EngineConfig
+from llmengine_integrations.engine.store import files
 from llmengine_integrations.errors import AuthenticationError, NotFoundError, ServerError
 
 from .fakes import FakeBatch, fake_lane, running
@@ -218,6 +221,29 @@ def test_a_file_past_the_limit(http, data, announced, excess):
     assert reply.json() == {"detail": f"The file is larger than {LIMIT} bytes, the most that this engine takes."}
     assert on_disk(data) == before
     assert http.get(FILES).status_code == 200
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_disk_that_is_nearly_full(http, data, announced, monkeypatch):
+    """Something is left for the database and for what batches and fine-tunes write."""
+    before = on_disk(data)
+    body = form('name="file"; filename="x"\r\n\r\n' + "x" * 2_000_000 + "\r\n")
+    raw = body["content"]
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=files._RESERVE + 500_000))
+    reply = http.post(FILES, **body | {"content": raw if announced else iter([raw])})
+    assert (reply.status_code, reply.json()) == (507, {"detail": "There is no room left on the engine's disk."})
+    assert on_disk(data) == before
+    assert upload(http).status_code == 200
+
+
+def test_a_disk_that_is_full(http, data, monkeypatch):
+    def full(*_) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = on_disk(data)
+    monkeypatch.setattr(files.os, "fsync", full)
+    assert upload(http).status_code == 507
+    assert on_disk(data) == before
 
 
 def test_a_file_of_exactly_the_limit(http):

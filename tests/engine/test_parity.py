@@ -25,6 +25,8 @@ ROUTES = (
     "/v1/llm/completions-",
     "/v1/llm/model-endpoints",
     "/v1/files",
+    "/v1/llm/batch-completions",
+    "/v2/batch-completions",
     "/readyz",
     "/healthz",
     "/v1/llm/nope",
@@ -32,10 +34,13 @@ ROUTES = (
 
 OTHER_FRAMEWORK = "asks a model that another framework than vLLM serves, or that is not there to be streamed"
 TOLD_TO_FAIL = "the gateway's stand-in model was told to fail"
-NOT_YET = "a route of model endpoints that the engine does not have yet"
+NOT_YET = "creates or changes a model endpoint, which the engine does not"
+ELSEWHERE = "asked in test_fine_tune_parity.py"
 STAND_IN = "the gateway's stand-in model was told to think, or to call a tool in fewer tokens than a call takes"
 RETIRED = "the engine has no models that are retired"
 BETTER = "the gateway fails at every streamed text completion; test_text_completions.py asks for them"
+SWITCHED_OFF = "the code evaluator is off; test_code_evaluator.py asks an engine that has it on"
+BETTER_BATCHES = "the gateway fails at it with a 500; test_batches.py and test_batches_at_work.py ask for it"
 NOT_ASKED = {
     **dict.fromkeys(["070", "083"], OTHER_FRAMEWORK),
     **dict.fromkeys(["075", "076", "077", "084", "085", "086", "087", "097"], TOLD_TO_FAIL),
@@ -43,15 +48,19 @@ NOT_ASKED = {
     **dict.fromkeys(["088", "089", "095", "096"], RETIRED),
     **dict.fromkeys(["092", "093"], BETTER),
     **dict.fromkeys(["018", "019", "020", "021", "033", "034", "035", "036", "037", "039"], OTHER_FRAMEWORK),
-    **dict.fromkeys(["048", "049", "050", "051", "062", "063", "102", "106", "165", "166"], OTHER_FRAMEWORK),
+    **dict.fromkeys(["048", "049", "050", "051", "062", "063", "102", "106", "165"], OTHER_FRAMEWORK),
+    "166": ELSEWHERE,
     **dict.fromkeys(["038", "040", "041", "052", "053", "054", "055", "056", "057"], TOLD_TO_FAIL),
+    "169": SWITCHED_OFF,
+    **dict.fromkeys(["182", "186"], BETTER_BATCHES),
     "042": "its model's name is an alias in test_errors.py, where it is asked",
     "058": "pings are asked for in test_streams.py, with a shorter interval",
-    **dict.fromkeys([f"{number}" for number in range(107, 129)], NOT_YET),
+    **dict.fromkeys([f"{number}" for number in range(107, 122)], NOT_YET),
+    **dict.fromkeys([f"{number}" for number in range(122, 129)], ELSEWHERE),
 }
 
-ANY = {"input", "ctx", "gpu_type", "top_logprobs"}
-"""Keys whose values may be of any type: what was sent, hardware that a laptop does not have, and tokens as keys."""
+ANY = {"input", "ctx", "gpu_type", "top_logprobs", "metadata"}
+"""Keys whose values may be of any type: what was sent, hardware that a laptop does not have, tokens as keys, and how far a batch is."""
 
 
 def asked(path: str) -> bool:
@@ -84,7 +93,7 @@ def test_the_reply_is_like_the_gateways(name, engine):
 def ask(recorded: Exchange, base_url: str, key: str) -> httpx.Response:
     """Send what was sent to the gateway, with the engine's key where the gateway was given one that it took."""
     url = urlsplit(recorded.request.uri)
-    path = with_a_file_of_ours(url.path, base_url, key)
+    path = with_a_job_of_ours(with_a_file_of_ours(url.path, base_url, key), base_url, key)
     headers = {name: value for name, value in recorded.request.headers.items() if name.lower() == "content-type"}
     scheme, _, _ = str(recorded.request.headers.get("authorization", "")).partition(" ")
     right = key if recorded.status != httpx.codes.UNAUTHORIZED else "wrong"
@@ -95,7 +104,9 @@ def ask(recorded: Exchange, base_url: str, key: str) -> httpx.Response:
     return httpx.request(
         recorded.request.method,
         f"{base_url}{path}" + (f"?{url.query}" if url.query else ""),
-        content=recorded.request.body_bytes,
+        content=recorded.request.body_bytes.replace(b"s3://o", b"o").replace(
+            b"s3://in/", b""
+        ),  # this engine's files are local
         headers=headers,
         timeout=60,
     )
@@ -108,6 +119,17 @@ def with_a_file_of_ours(path: str, base_url: str, key: str) -> str:
     content = "prompt,response\nhello,world\nfoo,café\n".encode()
     uploaded = httpx.post(f"{base_url}/v1/files", files={"file": ("train.csv", content)}, auth=(key, ""))
     return path.replace("file-ff6f658bebfc44a", uploaded.json()["id"])
+
+
+def with_a_job_of_ours(path: str, base_url: str, key: str) -> str:
+    """A path under batches, with the id of a job of the engine's in place of the gateway's: one that fails, for it is never completed."""
+    gateways = "batch-82ef3bf7ccf748f2bb1b"
+    if gateways not in path:
+        return path
+    config = {"model": "llama-2-7b", "checkpoint_path": "s3://b"}
+    body = {"output_data_path": "o", "model_config": config, "priority": "1"}  # without any content
+    created = httpx.post(f"{base_url}/v2/batch-completions", json=body, auth=(key, ""))
+    return path.replace(gateways, created.json()["job_id"])
 
 
 def kind(headers: Any) -> str:

@@ -223,7 +223,7 @@ class Ledger:
             self.kept, self.maybe_deleted, self._checked = set(listed), set(), set(listed)
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(50, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("kills", [6, pytest.param(50, marks=[pytest.mark.soak, pytest.mark.timeout(600)])])
 def test_a_killed_engine_loses_nothing_that_it_acknowledged(tmp_path, kills):
     ledger, wait = Ledger(kills), random.Random(kills)  # noqa: S311 - as above
     for _ in range(kills):

@@ -146,7 +146,7 @@ def test_a_client_that_leaves_stops_its_generation(route):
     with running(EngineConfig(port=0), lambda: {"llmengine-tiny": lane}) as (url, _):
         payload = json.dumps(body(max_new_tokens=100_000)).encode()
         head = (
-            f"POST {route} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n"
+            f"POST {route} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer k\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n"
         )
         with socket.create_connection(("127.0.0.1", httpx.URL(url).port)) as connection:
@@ -174,20 +174,35 @@ def test_a_client_that_leaves_while_it_waits_is_forgotten():
         assert eventually(lambda: not lane.busy)
 
 
-def test_stopping_the_server_breaks_open_streams_off():
-    batch = FakeBatch(text="x" * 100_000, delay=0.01)
+CHAT = {
+    "model": "llmengine-tiny",
+    "messages": [{"role": "user", "content": "x"}],
+    "stream": True,
+    "max_tokens": 100_000,
+}
+
+
+@pytest.mark.parametrize(
+    ("route", "request_body"), [(STREAM, body(max_new_tokens=100_000)), ("/v2/chat/completions", CHAT)]
+)
+def test_stopping_the_server_breaks_open_streams_off(route, request_body, caplog):
+    """As one that is killed does: what came looks like no whole text to anybody, and nothing is reported as a fault."""
+    lane = fake_lane(FakeBatch(text="x" * 100_000, delay=0.01), context_length=10**6)
+    raw: list[bytes] = []
     with (
-        running(EngineConfig(port=0), lambda: {"llmengine-tiny": fake_lane(batch, context_length=10**6)}) as (
-            url,
-            server,
-        ),
+        running(EngineConfig(port=0), lambda: {"llmengine-tiny": lane}) as (url, server),
         httpx.Client(base_url=url, auth=KEY) as client,
-        client.stream("POST", STREAM, json=body(max_new_tokens=100_000)) as reply,
+        client.stream("POST", route, json=request_body) as reply,
     ):
-        chunks = reply.iter_bytes()
-        raw = next(chunks)
+        chunks = reply.iter_raw()
+        raw.append(next(chunks))
         server.should_exit = True
-        raw += b"".join(chunks)
-    last = parse_events(raw)[-1]
-    assert last["error"] is None
-    assert last["output"]["finished"] is False
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+            raw.extend(chunks)
+    last = parse_events(b"".join(raw))[-1]
+    assert last.get("error") is None
+    if route == STREAM:
+        assert last["output"]["finished"] is False
+    else:
+        assert last["choices"][0].get("finish_reason") is None
+    assert caplog.text == ""

@@ -128,6 +128,18 @@ def test_stop_and_seed(complete):
     assert drawn[0][0] != drawn[0][1]
 
 
+def test_a_top_k_beyond_the_vocabulary_changes_nothing(complete):
+    drawn = [texts(complete(temperature=1.5, seed=4, top_k=top_k)) for top_k in (2**70, 10**400, -1)]
+    assert drawn[0] == drawn[1] == drawn[2]
+
+
+@pytest.mark.parametrize("seed", [2**63 - 1, -(2**63), 0])
+def test_any_seed_of_64_bits_will_do(complete, seed):
+    """Also for the second choice, which has the next."""
+    drawn = [texts(complete(temperature=1.5, seed=seed, n=2)) for _ in range(2)]
+    assert drawn[0] == drawn[1]
+
+
 def test_best_of(complete):
     fields = {"temperature": 1.5, "seed": 2, "logprobs": 0, "max_tokens": 8}
 
@@ -158,8 +170,14 @@ def test_a_stream_adds_up_to_the_reply(complete, stream):
 
 def test_constraints(complete):
     assert texts(complete(guided_choice=["blue", "green"]))[0] in ("blue", "green")
-    (text,) = texts(complete(response_format={"type": "json_object"}, max_tokens=200))
-    assert isinstance(json.loads(text), dict)
+    colour = {
+        "properties": {"colour": {"enum": ["blue", "green"]}},
+        "required": ["colour"],
+        "additionalProperties": False,
+    }
+    schema = {"name": "colour", "schema": {"type": "object", **colour}}
+    (text,) = texts(complete(response_format={"type": "json_schema", "json_schema": schema}, max_tokens=50))
+    assert json.loads(text)["colour"] in ("blue", "green")
 
 
 @pytest.mark.parametrize(
@@ -174,6 +192,10 @@ def test_constraints(complete):
         ({"prompt": "\ud800"}, "prompt"),
         ({"prompt": ["a", "word " * 3000]}, "context length"),
         ({"best_of": 1, "n": 2}, "best_of"),
+        ({"prompt": ["a"] * 2049}, "choices"),
+        ({"seed": 2**63}, "seed"),
+        ({"seed": -(2**63) - 1}, "seed"),
+        ({"seed": 10**300, "stream": True}, "seed"),
         ({"prompt": ["a"] * 2000, "n": 2}, "choices"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,27 +15,43 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .auth import Authenticator
+from .batches import BatchRoutes
+from .batching.generating import Generator
+from .batching.job import Workshop
+from .batching.runner import BatchRunner
+from .batching.tool import CodeTool
 from .chat import ChatRoutes
+from .code_evaluator import CodeEvaluator, log_missing_walls
 from .completions import CompletionRoutes
-from .config import EngineConfig
+from .config import EngineConfig, is_loopback
+from .downloads import DownloadLinks, DownloadRoutes
 from .files import FileRoutes
+from .fine_tunes import FineTuneRoutes
 from .loading import load_lanes
+from .local_only import LocalOnly
+from .local_paths import LocalPaths
 from .model_endpoints import ModelRoutes
 from .registry import Registry
 from .replies import InvalidRequestError, detail_reply, too_many_requests_reply, unhandled_reply
 from .scheduler import QueueFullError, Scheduler
+from .status_page import StatusPage
 from .store import Store
 from .text_completions import TextCompletionRoutes
+from .training_files import TrainingFiles
+from .tuning.fine_tuner import FineTuner
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _HEALTH = frozenset({"/healthcheck", "/healthz", "/readyz"})
 
 
 @dataclass(frozen=True)
 class Engine:
-    """An application and the scheduler behind it, which the server starts and stops."""
+    """An application and what works behind it, which the server starts and stops."""
 
     app: Starlette
     scheduler: Scheduler
+    tuner: FineTuner
+    batches: BatchRunner
 
 
 def build_engine(config: EngineConfig, store: Store) -> Engine:
@@ -45,26 +62,54 @@ def build_engine(config: EngineConfig, store: Store) -> Engine:
     completions = CompletionRoutes(registry, scheduler, authenticator, ping_interval=config.ping_interval)
     chat = ChatRoutes(registry, scheduler, authenticator, ping_interval=config.ping_interval)
     texts = TextCompletionRoutes(registry, scheduler, authenticator, ping_interval=config.ping_interval)
-    models = ModelRoutes(registry, scheduler, authenticator)
     files = FileRoutes(store.files, authenticator)
+    tuner = FineTuner(
+        store.fine_tunes,
+        store.models,
+        registry,
+        scheduler,
+        concurrency=config.max_trainings,
+        threads=config.threads or 1,
+        device=config.device,
+    )
+    links = DownloadLinks(config.download_url_lifetime)
+    models = ModelRoutes(registry, scheduler, tuner, links, authenticator)
+    paths = LocalPaths(store.folder, config.allow_paths)
+    training_files = TrainingFiles(store.files, paths, allow_private_urls=config.allow_private_urls)
+    fine_tunes = FineTuneRoutes(store.fine_tunes, store.batches, training_files, tuner, registry, authenticator)
+    batch_runner = BatchRunner(_workshop(config, store, registry, scheduler, paths))
+    batches = BatchRoutes(
+        store.batches, batch_runner, registry, paths, authenticator, code_evaluator=config.allow_code_evaluator
+    )
     app = Starlette(
         routes=[
-            *_health_routes(scheduler),
+            *_health_routes(scheduler, tuner),
+            *StatusPage().routes,
             *completions.routes,
             *chat.routes,
             *texts.routes,
             *models.routes,
             *files.routes,
+            *fine_tunes.routes,
+            *DownloadRoutes(registry, links).routes,
+            *batches.routes,
         ],
-        middleware=[Middleware(ConcurrencyLimit, limit=config.max_concurrency)],
+        middleware=_middleware(config),
         exception_handlers={
             HTTPException: _on_http_exception,
             InvalidRequestError: _on_invalid_request,
             QueueFullError: _on_queue_full,
+            OSError: _on_os_error,
             Exception: unhandled_reply,
         },
     )
-    return Engine(app, scheduler)
+    return Engine(app, scheduler, tuner, batch_runner)
+
+
+def _middleware(config: EngineConfig) -> list[Middleware]:
+    limit = Middleware(ConcurrencyLimit, limit=config.max_concurrency)
+    keyless = config.api_key is None and is_loopback(config.host)
+    return [Middleware(LocalOnly), limit] if keyless else [limit]
 
 
 class ConcurrencyLimit:
@@ -111,12 +156,24 @@ class ConcurrencyLimit:
             release()
 
 
-def _health_routes(scheduler: Scheduler) -> list[BaseRoute]:
+def _workshop(
+    config: EngineConfig, store: Store, registry: Registry, scheduler: Scheduler, paths: LocalPaths
+) -> Workshop:
+    """What batch jobs are done with. They take half of a batch's places at most: the rest is for those who wait for an answer."""
+    code_tool = None
+    if config.allow_code_evaluator:
+        log_missing_walls()
+        code_tool = CodeTool(CodeEvaluator())
+    generator = Generator(scheduler, max(1, config.max_batch_size // 2))
+    return Workshop(store.batches, registry, generator, paths, code_tool)
+
+
+def _health_routes(scheduler: Scheduler, tuner: FineTuner) -> list[BaseRoute]:
     async def alive(_: Request) -> Response:
         return Response()
 
     async def ready(_: Request) -> Response:
-        return Response(status_code=200 if scheduler.ready else 503)
+        return Response(status_code=200 if scheduler.ready and tuner.ready else 503)
 
     return [Route("/healthcheck", alive), Route("/healthz", alive), Route("/readyz", ready)]
 
@@ -135,3 +192,9 @@ async def _on_invalid_request(_: Request, error: Exception) -> Response:
 
 async def _on_queue_full(_: Request, __: Exception) -> Response:
     return too_many_requests_reply()
+
+
+async def _on_os_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, OSError) or error.errno not in _FULL:
+        raise error
+    return detail_reply(507, "There is no room left on the engine's disk.")

@@ -7,100 +7,26 @@ transformers takes seconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, cast
 
 import torch
 import transformers
 from torch import Tensor
-from transformers import cache_utils
 
+from .adapter_folder import read_adapter
+from .adapters import Adapter, AdapterError, AdapterMix, AdapterSwitch
 from .chat_prompt import ChatPrompt
 from .config import EngineConfig, weights_size
 from .generation import GenerationError
 from .guides import Guides
+from .kv_cache import KVCache
 
 _SMALL_MODEL = 200_000_000  # bytes of weights below which one CPU thread is the fastest choice
 _CONTEXT_WITHOUT_LIMIT = 1_000_000  # tokenizers write 1e30 for "no limit"
 
-_BLOCK = 64  # tokens by which the buffers of keys and values grow
-
 _transformers = cast("Any", transformers)
-_DynamicLayer = cast("Any", cache_utils.DynamicLayer)
-
-
-class _GrowingLayer(_DynamicLayer):
-    """One layer's keys and values in buffers with room to spare.
-
-    transformers' own layer concatenates, which copies the whole history for every token: a third of the time of a long batch.
-    """
-
-    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        used = 0
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-            self._buffers = _room(key_states, 0), _room(value_states, 0)
-        else:
-            used = self.keys.shape[-2]
-        total = used + key_states.shape[-2]
-        if total > self._buffers[0].shape[-2]:
-            self._buffers = _room(self.keys, total - used), _room(self.values, total - used)
-        for buffer, states in zip(self._buffers, (key_states, value_states), strict=True):
-            buffer[:, :, used:total] = states
-        self.keys, self.values = (buffer[:, :, :total] for buffer in self._buffers)
-        return self.keys, self.values
-
-
-def _room(states: Tensor, more: int) -> Tensor:
-    """A copy of the states with room behind them for more, rounded up to whole blocks."""
-    rows, heads, used, size = states.shape
-    buffer = states.new_empty(rows, heads, (used + more + _BLOCK) // _BLOCK * _BLOCK, size)
-    buffer[:, :, :used] = states
-    return buffer
-
-
-class KVCache:
-    """The keys and values of a batch: one tensor pair per layer, rows x heads x length x size, padded on the left."""
-
-    def __init__(self, layers: Sequence[tuple[Tensor, Tensor]] = ()) -> None:
-        # Whole layers also for models with sliding windows, whose masks still apply.
-        self.raw: Any = _transformers.Cache(layer_class_to_replicate=_GrowingLayer)
-        for index, (keys, values) in enumerate(layers):
-            self.raw.update(keys, values, index)
-
-    @property
-    def length(self) -> int:
-        """Tokens per row, padding included."""
-        return int(self.raw.get_seq_length())
-
-    @property
-    def layers(self) -> list[tuple[Tensor, Tensor]]:
-        """Keys and values of each layer."""
-        return [(layer.keys, layer.values) for layer in self.raw.layers]
-
-    def joined(self, other: KVCache) -> KVCache:
-        """Both batches as one, the shorter padded on the left."""
-        length = max(self.length, other.length)
-        pairs = zip(self.layers, other.layers, strict=True)
-        return KVCache(
-            [
-                (_stacked(keys, more_keys, length), _stacked(values, more_values, length))
-                for (keys, values), (more_keys, more_values) in pairs
-            ]
-        )
-
-    def selected(self, rows: Sequence[int], start: int) -> KVCache:
-        """The given rows, without the first `start` positions."""
-        index = torch.tensor(rows, device=self.layers[0][0].device)
-        return KVCache([(keys[index, :, start:], values[index, :, start:]) for keys, values in self.layers])
-
-
-def _stacked(upper: Tensor, lower: Tensor, length: int) -> Tensor:
-    return torch.cat([_padded(upper, length), _padded(lower, length)])
-
-
-def _padded(states: Tensor, length: int) -> Tensor:
-    return torch.nn.functional.pad(states, (0, 0, length - states.shape[-2], 0))
 
 
 class CausalLM:
@@ -108,10 +34,17 @@ class CausalLM:
 
     def __init__(self, model: Any, device: torch.device) -> None:
         self._model = model
+        self._switch = AdapterSwitch(model)
         self.device = device
 
     def logits(
-        self, ids: Tensor, cache: KVCache, *, positions: Tensor | None = None, mask: Tensor | None = None
+        self,
+        ids: Tensor,
+        cache: KVCache,
+        *,
+        positions: Tensor | None = None,
+        mask: Tensor | None = None,
+        adapters: AdapterMix | None = None,
     ) -> Tensor:
         """Run the model over new tokens and add them to the cache.
 
@@ -120,10 +53,12 @@ class CausalLM:
             cache: what came before; grows by the new tokens.
             positions: the position of each new token; None counts from the cache's length.
             mask: rows x whole length, False where a row is padding; None when nothing is.
+            adapters: those of the rows; None when all use the model as it is.
 
         Returns:
             float32 logits after the last new token, rows x vocabulary.
         """
+        self._switch.turn(adapters)
         output = self._model(
             input_ids=ids,
             attention_mask=mask,
@@ -133,6 +68,31 @@ class CausalLM:
             logits_to_keep=1,
         )
         return cast("Tensor", output.logits)[:, -1].float()
+
+    @cached_property
+    def slot_size(self) -> int:
+        """Bytes of key and value memory per slot of a row; found out by running the model over one token."""
+        cache = KVCache()
+        with torch.inference_mode():
+            self.logits(torch.zeros(1, 1, dtype=torch.long, device=self.device), cache)
+        return cache.slot_size
+
+    def read_adapter(self, folder: Path) -> Adapter:
+        """Load a LoRA adapter for this model, and try it in a row beside one of the model as it is.
+
+        Raises:
+            AdapterError: it cannot be served; one line that says why.
+        """
+        adapter = read_adapter(folder, self._model)
+        try:
+            with torch.inference_mode():
+                self._switch.turn(AdapterMix([adapter, None]))
+                self._model(input_ids=torch.zeros(2, 2, dtype=torch.long, device=self.device), use_cache=False)
+        except Exception as error:
+            raise AdapterError(f"{folder} does not run on this model: {error}") from error
+        finally:
+            self._switch.turn(None)
+        return adapter
 
 
 class Tokenizer:
@@ -224,14 +184,19 @@ class LoadedModel:
         self.context_length = context_length
 
     @classmethod
-    def load(cls, path: Path, device: torch.device) -> Self:
+    def load(cls, path: Path, device: torch.device, dtype: str = "auto") -> Self:
         """Load a folder: from this disk only, safetensors only, never running code from it.
 
-        fp16 and bf16 weights become float32 on a CPU, which computes three times as fast with them.
+        Args:
+            path: the folder.
+            device: where to.
+            dtype: torch's name of the numbers to compute with. `auto`: the folder's own, but float32 on a CPU, which computes three
+                times as fast with them.
         """
         folder: Any = {"pretrained_model_name_or_path": str(path), "local_files_only": True, "trust_remote_code": False}
         tokenizer = _transformers.AutoTokenizer.from_pretrained(**folder)
-        dtype = torch.float32 if device.type == "cpu" else "auto"
+        if dtype == "auto" and device.type == "cpu":
+            dtype = "float32"
         model = _transformers.AutoModelForCausalLM.from_pretrained(**folder, dtype=dtype, use_safetensors=True)
         model = model.eval().requires_grad_(requires_grad=False).to(device)
         return cls(
@@ -241,18 +206,14 @@ class LoadedModel:
         )
 
 
-def prepare(config: EngineConfig) -> torch.device:
-    """Set up torch for this process, in the thread that generates, and say which device to use."""
+def prepare(config: EngineConfig) -> None:
+    """Set up transformers and torch for this process, in the thread that generates."""
     _transformers.utils.logging.disable_progress_bar()
     _transformers.utils.logging.set_verbosity_error()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     elif max(map(weights_size, config.models.values())) < _SMALL_MODEL:
         torch.set_num_threads(1)
-    automatic = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(automatic if config.device == "auto" else config.device)
-    torch.empty(1, device=device)  # fails now, under the device's name, if there is none
-    return device
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .backend import CausalLM, KVCache
+from .adapters import Adapter, AdapterMix
+from .backend import CausalLM
 from .generation import Choice, SamplingParams
 from .guides import Guide
+from .kv_cache import KVCache
 from .sampling import Sampler, choose
 
 
@@ -23,6 +25,7 @@ class Prefilled:
     """A row that has read its prompt and chosen its first token, ready to join a batch."""
 
     sampler: Sampler
+    adapter: Adapter | None
     cache: KVCache
     choice: Choice
 
@@ -32,6 +35,7 @@ class Batch:
 
     def __init__(self, model: CausalLM) -> None:
         self._model = model
+        self._mix: AdapterMix | None = None
         self.clear()
 
     def __len__(self) -> int:
@@ -43,15 +47,24 @@ class Batch:
         self._samplers: list[Sampler] = []
         self._last: list[int] = []
         self._padding: list[int] = []
+        self._use([])
 
     def prefill(
-        self, ids: Sequence[int], params: SamplingParams, *, log_probs: bool = False, guide: Guide | None = None
+        self,
+        ids: Sequence[int],
+        params: SamplingParams,
+        *,
+        log_probs: bool = False,
+        guide: Guide | None = None,
+        adapter: Adapter | None = None,
     ) -> Prefilled:
         """Read a prompt and choose the first token, without touching the batch."""
         sampler, cache = Sampler(params, log_probs=log_probs, prompt=ids, guide=guide), KVCache()
         with torch.inference_mode():
-            logits = self._model.logits(torch.tensor([list(ids)], device=self._model.device), cache)
-            return Prefilled(sampler, cache, choose(logits, [sampler])[0])
+            logits = self._model.logits(
+                torch.tensor([list(ids)], device=self._model.device), cache, adapters=_mix([adapter])
+            )
+            return Prefilled(sampler, adapter, cache, choose(logits, [sampler])[0])
 
     def join(self, row: Prefilled) -> None:
         """Add a row as the last one."""
@@ -61,10 +74,11 @@ class Batch:
             before, new = self._cache.length, row.cache.length
             length = max(before, new)
             with torch.inference_mode():
-                self._cache = self._cache.joined(row.cache)
+                self._cache.join(row.cache)
             self._padding = [padding + length - before for padding in self._padding] + [length - new]
         self._samplers.append(row.sampler)
         self._last.append(row.choice.token)
+        self._use([*self._adapters, row.adapter])
 
     def step(self) -> list[Choice]:
         """Choose the next token of every row, in the order in which they joined."""
@@ -76,6 +90,7 @@ class Batch:
                 self._cache,
                 positions=(length - 1 - padding)[:, None],
                 mask=self._mask(padding, length),
+                adapters=self._mix,
             )
             choices = choose(logits, self._samplers)
         self._last = [choice.token for choice in choices]
@@ -88,12 +103,22 @@ class Batch:
             return
         start = min(self._padding[row] for row in rows)
         with torch.inference_mode():
-            self._cache = self._cache.selected(rows, start)
+            self._cache.keep(rows, start)
         self._padding = [self._padding[row] - start for row in rows]
         self._samplers = [self._samplers[row] for row in rows]
         self._last = [self._last[row] for row in rows]
+        self._use([self._adapters[row] for row in rows])
+
+    def _use(self, adapters: list[Adapter | None]) -> None:
+        self._adapters = adapters
+        self._mix = _mix(adapters, self._mix)
 
     def _mask(self, padding: Tensor, length: int) -> Tensor | None:
         if not any(self._padding):
             return None
         return torch.arange(length, device=padding.device) >= padding[:, None]
+
+
+def _mix(adapters: Sequence[Adapter | None], before: AdapterMix | None = None) -> AdapterMix | None:
+    """The adapters of rows for a forward pass; None if no row has one."""
+    return AdapterMix(adapters, before) if any(adapters) else None

@@ -16,7 +16,9 @@ from llmengine_integrations.wire.chat_messages import ToolParam
 
 from .chat_prompt import ChatPrompt, UnsupportedContentError, chat_prompt, text_of
 from .chat_replies import ChatForm, ChatWriter
+from .choices import check_number
 from .constraints import Constraint
+from .generation import GenerationRequest
 from .openai_constraint import read_constraint
 from .openai_options import candidates, check_options, generation_request, repeated
 from .openai_routes import OpenAIRoutes
@@ -37,17 +39,26 @@ class ChatRoutes(OpenAIRoutes):
         fields = await self.read(request, _REQUEST)
         streamed = fields.get("stream") or False
         model = self.model(fields["model"], streamed=streamed)
-        _check(fields)
-        tools = _shown_tools(fields)
-        generation = generation_request(
-            fields,
-            _prompt(fields, tools),
-            max_new_tokens=_max_tokens(fields),
-            top_log_probs=_top_log_probs(fields),
-            constraint=await _constraint(fields, tools),
-        )
-        requests = repeated(generation, candidates(fields))
-        return await self.reply(request, model, requests, ChatWriter(_form(fields, tools)), streamed=streamed)
+        requests, writer = await chat_work(fields)
+        return await self.reply(request, model, requests, writer, streamed=streamed)
+
+
+async def chat_work(fields: ChatRequest) -> tuple[list[GenerationRequest], ChatWriter]:
+    """What to generate for a request, and who writes the reply.
+
+    Raises:
+        HTTPException: 400 that names the field that is wrong.
+    """
+    _check(fields)
+    tools = _shown_tools(fields)
+    generation = generation_request(
+        fields,
+        _prompt(fields, tools),
+        max_new_tokens=_max_tokens(fields),
+        top_log_probs=_top_log_probs(fields),
+        constraint=await _constraint(fields, tools),
+    )
+    return repeated(generation, candidates(fields)), ChatWriter(_form(fields, tools))
 
 
 def _check(fields: ChatRequest) -> None:
@@ -58,6 +69,7 @@ def _check(fields: ChatRequest) -> None:
     """
     check_unicode(fields)
     check_options(fields)
+    check_number(candidates(fields))
     if "audio" in (fields.get("modalities") or []):
         raise HTTPException(400, "modalities: this model writes text only.")
     if fields.get("top_logprobs") and not fields.get("logprobs"):

@@ -15,6 +15,18 @@ from .scheduler import QueueFullError, Scheduler
 _MOST_CHOICES = 2048  # of one request: a list of prompts may be long, and each choice takes memory before it is refused
 
 
+def check_number(choices: int) -> None:
+    """Refuse more choices than a request may have. Ask before they are made: the fields of a short request can ask for billions.
+
+    Raises:
+        HTTPException: 400 that says how many may be.
+    """
+    if choices > _MOST_CHOICES:
+        raise HTTPException(
+            400, f"n, best_of and prompt: a request can have {_MOST_CHOICES} choices, and this one asks for more."
+        )
+
+
 class Arrival(NamedTuple):
     """Pieces of one of the choices."""
 
@@ -26,8 +38,7 @@ class Choices:
     """The completions of a request, submitted together and given up together."""
 
     def __init__(self, requests: Sequence[GenerationRequest]) -> None:
-        if len(requests) > _MOST_CHOICES:
-            raise HTTPException(400, f"A request can have {_MOST_CHOICES} choices; this one asks for {len(requests)}.")
+        check_number(len(requests))
         self._generations = [Generation(request) for request in requests]
         self._open = set(range(len(requests)))
         self._tasks: dict[int, asyncio.Task[list[Piece]]] = {}

@@ -10,13 +10,11 @@ from starlette.routing import BaseRoute, Route
 
 from llmengine_integrations.wire.completions import Completion, CompletionOutput, CompletionRequest, TokenOutput
 
-from .auth import Authenticator
 from .constraints import Constraint
 from .generation import Generation, GenerationError, GenerationRequest, Piece, SamplingParams
-from .registry import Registry
+from .inference_routes import InferenceRoutes
 from .replies import new_request_id, upstream_error
 from .requests import missing_query, read_body, read_constraint, until_disconnected, validated
-from .scheduler import Scheduler
 from .sse import EventStream
 
 _MODEL = "model_endpoint_name"
@@ -24,23 +22,8 @@ _REQUEST: TypeAdapter[CompletionRequest] = TypeAdapter(CompletionRequest)
 _CLIENT_CLOSED_REQUEST = 499
 
 
-class CompletionRoutes:
-    """Completions, whole and streamed.
-
-    Args:
-        registry: the names that are served.
-        scheduler: runs the models.
-        authenticator: checks keys.
-        ping_interval: seconds between the keep-alive comments of a stream.
-    """
-
-    def __init__(
-        self, registry: Registry, scheduler: Scheduler, authenticator: Authenticator, *, ping_interval: float
-    ) -> None:
-        self._registry = registry
-        self._scheduler = scheduler
-        self._authenticator = authenticator
-        self._ping_interval = ping_interval
+class CompletionRoutes(InferenceRoutes):
+    """Completions, whole and streamed."""
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -61,33 +44,35 @@ class CompletionRoutes:
             generation.cancel()
         if pieces is None:
             return Response(status_code=_CLIENT_CLOSED_REQUEST)
-        reply = Completion(request_id=request_id, output=_output(pieces, log_probs=generation.request.log_probs))
+        reply = Completion(
+            request_id=request_id, output=completion_output(pieces, log_probs=generation.request.log_probs)
+        )
         return Response(reply.model_dump_json(), media_type="application/json")
 
     async def _stream(self, request: Request) -> Response:
         generation = await self._start(request, incremental=True)
-        return EventStream(generation, new_request_id(), ping_interval=self._ping_interval)
+        return EventStream(generation, new_request_id(), ping_interval=self.ping_interval)
 
     async def _start(self, request: Request, *, incremental: bool) -> Generation:
-        body = await read_body(request, self._authenticator)
+        body = await read_body(request, self.authenticator)
         name = request.query_params.get(_MODEL)
         fields = validated(body, _REQUEST, [missing_query(_MODEL)] if name is None else [])
         model = self._model(name or "", streamed=incremental)
         check_fields(fields)
         constraint = await read_constraint(fields)
-        generation = Generation(_generation_request(fields, constraint, incremental=incremental))
+        generation = Generation(generation_request(fields, constraint, incremental=incremental))
         try:
-            self._scheduler.submit(model, generation)
+            self.scheduler.submit(model, generation)
         except GenerationError as error:
             raise HTTPException(error.status_code, error.message) from error
         return generation
 
     def _model(self, name: str, *, streamed: bool) -> str:
         """The model behind a name. As in the gateway, an empty name means any, which is only clear if there is one."""
-        names = self._registry.names
+        names = self.registry.names
         if not name and len(names) > 1:
             raise HTTPException(400, f"Expected 1 LLM model endpoint for model name , got {len(names)}")
-        model = self._registry.model_of(name or names[0])
+        model = self.registry.model_of(name or names[0])
         if model is None:
             not_found = (
                 f"Model endpoint {name} not found." if streamed else "The specified endpoint could not be found."
@@ -122,9 +107,10 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _generation_request(
+def generation_request(
     fields: CompletionRequest, constraint: Constraint | None, *, incremental: bool
 ) -> GenerationRequest:
+    """What to generate for a request that `check_fields` has let pass."""
     top_k = fields.get("top_k")
     return GenerationRequest(
         prompt=fields["prompt"],
@@ -145,7 +131,8 @@ def _generation_request(
     )
 
 
-def _output(pieces: list[Piece], *, log_probs: bool) -> CompletionOutput:
+def completion_output(pieces: list[Piece], *, log_probs: bool) -> CompletionOutput:
+    """What the client gets for the pieces of a finished completion."""
     last = pieces[-1]
     tokens = [
         TokenOutput(token=piece.token, log_prob=piece.log_prob)

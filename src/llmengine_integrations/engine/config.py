@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import ipaddress
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -15,7 +17,20 @@ DEFAULT_MODEL_PATH = Path(__file__).parent / "default_model"
 API_KEY_VARIABLE = "LLM_ENGINE_SERVE_API_KEY"
 INSTALL_COMMAND = "pip install 'llmengine-integrations[engine]'"
 
-_RUNTIME = ("numpy", "python_multipart", "safetensors", "starlette", "torch", "transformers", "uvicorn")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+_DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?")
+_RUNTIME = (
+    "numpy",
+    "peft",
+    "psutil",
+    "python_multipart",
+    "safetensors",
+    "starlette",
+    "torch",
+    "transformers",
+    "uvicorn",
+)
 
 
 class EngineConfigError(Exception):
@@ -47,8 +62,22 @@ class EngineConfig(BaseModel):
     """The folder for what the engine keeps, one engine at a time. None: a temporary one, deleted when the engine stops."""
     max_upload_size: int = Field(default=2**30, ge=1)
     """Bytes of one uploaded file; past it an upload gets a 413."""
+    allow_paths: tuple[Path, ...] = ()
+    """Folders outside the data folder in which clients may have files read and written."""
+    allow_code_evaluator: bool = False
+    """Whether batches may run the code that the model writes, in a process with limits."""
+    allow_private_urls: bool = False
+    """Whether fine-tunes may fetch their files from this machine and from private networks."""
+    max_trainings: int = Field(default=1, ge=1)
+    """Fine-tunes that train at a time; the others wait."""
+    download_url_lifetime: float = Field(default=3600.0, gt=0)
+    """Seconds for which the URL of a fine-tuned model's file is good."""
     device: str = "auto"
-    """`auto` (CUDA where there is one, else the CPU), or any name torch knows."""
+    """`auto` (CUDA where there is one, else the CPU), or torch's name of one: `cpu`, `cuda`, `cuda:1`, `mps`, `xpu`."""
+    dtype: str = "auto"
+    """The numbers that models compute with: `float32`, `bfloat16`, `float16`; `auto` is float32 on a CPU, else what the folder has."""
+    kv_memory: int | None = Field(default=None, ge=1)
+    """Bytes for the keys and values of all completions in flight; others wait. None: a share of what is free once models are loaded."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads of torch. None: one for small models (two are slower on a busy machine), else torch's own choice."""
     max_batch_size: int = Field(default=16, ge=1)
@@ -64,6 +93,10 @@ class EngineConfig(BaseModel):
     def _check(self) -> Self:
         if not self.models:
             raise EngineConfigError("an engine needs at least one model")
+        if _DEVICE.fullmatch(self.device) is None:
+            raise EngineConfigError(f"{self.device!r} is no device: give auto, cpu, cuda, cuda:1, mps or xpu")
+        if self.dtype not in DTYPES:
+            raise EngineConfigError(f"{self.dtype!r} is no dtype: give {', '.join(DTYPES[:-1])} or {DTYPES[-1]}")
         for alias, name in self.aliases.items():
             if alias in self.models:
                 raise EngineConfigError(f"the alias {alias!r} is already the name of a model")
@@ -91,6 +124,8 @@ def check_start(config: EngineConfig) -> None:
             f"{config.host} can be reached from other machines, so an API key is needed: "
             f"give --api-key or set {API_KEY_VARIABLE}, or serve on 127.0.0.1"
         )
+    if config.allow_code_evaluator and os.name != "posix":
+        raise EngineConfigError("the code evaluator needs limits on processes, which this system does not have")
     for name, path in config.models.items():
         check_model_folder(name, path)
 

@@ -36,8 +36,15 @@ class EmbeddedEngine:
         models: names and Hugging Face folders to serve; the first is the default. None serves the small model in this package.
         aliases: further names of the default model, or a mapping of further names to names in `models`.
         api_key: the key that the engine lets in; None makes a random one, see `api_key`.
-        device: `auto` (CUDA where there is one, else the CPU) or any name torch knows.
+        device: `auto` (CUDA where there is one, else the CPU), `cpu`, `cuda`, `cuda:1`, `mps` or `xpu`.
+        dtype: the numbers to compute with, `float32`, `bfloat16` or `float16`; `auto` is float32 on a CPU, else what the folder has.
+        kv_memory: bytes for the keys and values of all completions in flight; others wait. None: a share of what is free.
         data: the folder for what the engine keeps. None: a temporary one, gone when the engine stops.
+        max_upload_size: bytes of the largest file that can be uploaded.
+        allow_paths: folders outside the data folder in which batches and fine-tunes may read and write files.
+        allow_code_evaluator: whether batches may run the code that the model writes, in a process with limits.
+        allow_private_urls: whether fine-tunes may fetch their files from this machine and from private networks.
+        download_url_lifetime: seconds for which the URL of a fine-tuned model's file is good.
         max_batch_size: completions that share a forward pass.
         ping_interval: seconds between the keep-alive comments of a stream.
         start_timeout: seconds to wait until the models are loaded.
@@ -53,7 +60,14 @@ class EmbeddedEngine:
         aliases: Sequence[str] | Mapping[str, str] = (),
         api_key: str | None = None,
         device: str = "auto",
+        dtype: str = "auto",
+        kv_memory: int | None = None,
         data: str | os.PathLike[str] | None = None,
+        max_upload_size: int = 2**30,
+        allow_paths: Sequence[str | os.PathLike[str]] = (),
+        allow_code_evaluator: bool = False,
+        allow_private_urls: bool = False,
+        download_url_lifetime: float = 3600.0,
         max_batch_size: int = 16,
         ping_interval: float = 15.0,
         start_timeout: float = 120.0,
@@ -67,7 +81,14 @@ class EmbeddedEngine:
             models=served,
             aliases=named,
             port=0,
+            allow_paths=tuple(Path(path).absolute() for path in allow_paths),
+            allow_code_evaluator=allow_code_evaluator,
+            allow_private_urls=allow_private_urls,
+            download_url_lifetime=download_url_lifetime,
             device=device,
+            dtype=dtype,
+            kv_memory=kv_memory,
+            max_upload_size=max_upload_size,
             max_batch_size=max_batch_size,
             ping_interval=ping_interval,
         )

@@ -23,6 +23,7 @@ from llmengine_integrations.wire.files import File, FileDeletion, FileList, Uplo
 
 from .auth import Authenticator
 from .replies import InvalidRequestError, error_item, json_reply, unhandled_reply
+from .requests import announced_length
 from .store import FileStore, FileTooLargeError, NotTextError
 from .upload_form import FormError, UploadForm
 
@@ -76,15 +77,20 @@ class FileRoutes:
         content_type = request.headers.get("content-type", "")
         if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
             raise InvalidRequestError([error_item("missing", ("body", "file"), "Field required", None)])
-        if _announced_length(request) > self._files.max_size + _FORM:
+        if announced_length(request) > self._files.max_size + _FORM:
             raise self._too_large()
         form = UploadForm(content_type, self._files.receive)
         try:
+            await run_in_threadpool(self._files.check_room, announced_length(request))
             async for piece in _gathered(request.stream()):
-                await run_in_threadpool(form.feed, piece)
+                await run_in_threadpool(self._feed, form, piece)
             return await run_in_threadpool(_keep, form)
         finally:
             form.close()
+
+    def _feed(self, form: UploadForm, piece: bytes) -> None:
+        self._files.check_room(len(piece))
+        form.feed(piece)
 
     async def _list(self, request: Request) -> Response:
         self._authenticator.check(request.headers)
@@ -143,12 +149,6 @@ def _keep(form: UploadForm) -> File:
         message = "Value error, Expected UploadFile, received: <class 'str'>"
         raise InvalidRequestError([error_item("value_error", ("body", "file"), message, found, error={})])
     return found.keep()
-
-
-def _announced_length(request: Request) -> int:
-    """The body's length as the client says; 0 if it does not."""
-    length = request.headers.get("content-length", "")
-    return int(length) if length.isdecimal() else 0
 
 
 async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,28 +1,25 @@
-"""One model's completions: the queue, the running batch, and the way from tokens to pieces of text."""
+"""One model's completions: the queue and the running batch."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .constraints import ConstraintError
-from .generation import Choice, Generation, GenerationError, GenerationRequest, Piece, SamplingParams
-from .text import CompletionText
+from .generation import Choice, Generation, GenerationError, Piece
+from .kv_memory import BLOCK, KVMemory, most_slots
+from .sequence import Sequence
 
 if TYPE_CHECKING:
-    from .backend import LoadedModel, Tokenizer
+    from .adapters import Adapter
+    from .backend import LoadedModel
     from .batch import Batch
-    from .guides import Guide
 
 _log = logging.getLogger(__name__)
 
 _JOINS_PER_TURN = 4  # prompts read between two tokens of the running batch: more would make its streams stutter
-_CONTEXT_OF_TEXT = 6  # prompt tokens that the first piece's spacing may depend on
-_LONGEST_TOKEN = 200  # characters; a prompt beyond this many per token of context is refused without tokenizing it
 
 
 class Delivery(NamedTuple):
@@ -33,90 +30,40 @@ class Delivery(NamedTuple):
     error: GenerationError | None = None
 
 
-class Sequence:
-    """A completion in the batch: counts its tokens and makes them pieces of text."""
+class _Waiting(NamedTuple):
+    """A completion in the queue."""
 
-    def __init__(
-        self, generation: Generation, prompt: list[int], model: LoadedModel, guide: Guide | None = None
-    ) -> None:
-        request = generation.request
-        self.generation = generation
-        self.finished = False
-        self._guide = guide
-        self._tokenizer: Tokenizer = model.tokenizer
-        self._ends = _end_tokens(request, model.tokenizer, guide)
-        self._num_prompt_tokens = len(prompt)
-        room = model.context_length - len(prompt)
-        self._limit = room if request.max_new_tokens is None else min(request.max_new_tokens, room)
-        self._echo = _echoed(request, prompt, model.tokenizer)
-        self._num_tokens = 0
-        self._waiting: list[Piece] = []
-        self._text = CompletionText(
-            partial(self._tokenizer.decode, skip_special_tokens=request.skip_special_tokens),
-            prompt[-_CONTEXT_OF_TEXT:],
-            stops=request.stop_sequences,
-            include_stop=request.include_stop,
-            min_tokens=request.min_tokens,
-        )
+    generation: Generation
+    adapter: str | None
+    ticket: int
 
-    def accept(self, choice: Choice) -> list[Piece]:
-        """Take the next token and return the pieces that are due now.
 
-        Raises:
-            GenerationError: the constraint cannot be kept to any longer.
-        """
-        if self._guide is not None and (reason := self._guide.failure) is not None:
-            raise _unkept(reason)
-        self._num_tokens += 1
-        ended, text = self._take(choice.token)
-        self.finished = ended or self._num_tokens >= self._limit
-        if self.finished:
-            text += self._text.finish()
-        text, self._echo = self._echo + text, ""
-        return self._due(self._piece(choice, text, ended=ended))
+class _Head(NamedTuple):
+    """The first of the queue, when all that it waits for is memory."""
 
-    def empty(self) -> Piece:
-        """The only piece of a completion of no tokens."""
-        return Piece(self._echo, 0, self._num_prompt_tokens, finish_reason="length")
-
-    def _take(self, token: int) -> tuple[bool, str]:
-        """Whether the token ends the text, and the text that it brings."""
-        request = self.generation.request
-        if token in self._ends:
-            return True, ""
-        if token in request.stop_tokens:
-            return True, self._text.push(token) if request.include_stop else ""
-        text = self._text.push(token)
-        complete = self._guide is not None and self._guide.done
-        return complete or self._text.stopped, text
-
-    def _piece(self, choice: Choice, text: str, *, ended: bool) -> Piece:
-        token_text = self._tokenizer.token_text
-        return Piece(
-            text,
-            self._num_tokens,
-            self._num_prompt_tokens if self.finished else None,
-            None if choice.log_prob is None else token_text(choice.token),
-            choice.log_prob,
-            ("stop" if ended else "length") if self.finished else None,
-            tuple((token_text(token), log_prob) for token, log_prob in choice.top),
-        )
-
-    def _due(self, piece: Piece) -> list[Piece]:
-        if self.generation.request.incremental:
-            return [piece]
-        self._waiting.append(piece)
-        return self._waiting if self.finished else []
+    sequence: Sequence
+    ticket: int
 
 
 class Lane:
-    """One model with its queue and its batch; used by the generation thread only."""
+    """One model and its adapters with their queue and their batch; used by the generation thread only.
 
-    def __init__(self, model: LoadedModel, batch: Batch, *, max_batch_size: int) -> None:
+    Args:
+        model: what is run.
+        batch: its batch.
+        max_batch_size: completions that share a forward pass.
+        memory: for keys and values, shared with other lanes.
+    """
+
+    def __init__(self, model: LoadedModel, batch: Batch, *, max_batch_size: int, memory: KVMemory) -> None:
         self._model = model
         self._batch = batch
         self._max_batch_size = max_batch_size
-        self._waiting: deque[Generation] = deque()
+        self._memory = memory
+        self._slot_size = model.causal_lm.slot_size
+        self._adapters: dict[str, Adapter] = {}
+        self._waiting: deque[_Waiting] = deque()
+        self._head: _Head | None = None
         self._active: list[Sequence] = []
 
     @property
@@ -127,90 +74,114 @@ class Lane:
     @property
     def busy(self) -> bool:
         """Whether a turn would do anything."""
-        return bool(self._waiting or self._active)
+        return bool(self._waiting or self._head or self._active)
 
     @property
     def num_waiting(self) -> int:
-        """Completions that have no place in the batch yet."""
-        return len(self._waiting)
+        """Completions that have no place in the batch yet. Also asked for by other threads."""
+        return len(self._waiting) + (self._head is not None)
 
-    def enqueue(self, generation: Generation) -> None:
-        """Let a completion wait for a place in the batch."""
-        self._waiting.append(generation)
+    def enqueue(self, generation: Generation, adapter: str | None = None) -> None:
+        """Let a completion wait for a place in the batch.
+
+        Args:
+            generation: the completion.
+            adapter: the adapter to use, which is loaded; None for the model as it is.
+        """
+        self._waiting.append(_Waiting(generation, adapter, self._memory.ticket()))
+
+    def load_adapter(self, name: str, folder: Path) -> None:
+        """Load a LoRA adapter, or load it again, for completions that begin from now on.
+
+        Raises:
+            ValueError: the folder cannot be served; one line that says why.
+        """
+        self._adapters[name] = self._model.causal_lm.read_adapter(folder)
+
+    def unload_adapter(self, name: str, error: GenerationError) -> list[Delivery]:
+        """Give up what uses an adapter, running and waiting, and forget it."""
+        self._adapters.pop(name, None)
+        return [Delivery(generation, [], error) for generation in self._drop(lambda _, adapter: adapter == name)]
 
     def turn(self) -> list[Delivery]:
-        """Drop what was cancelled, fill free places, and generate one token for every row."""
-        self._keep(sequence for sequence in self._active if not sequence.generation.cancelled)
+        """Drop what was cancelled, fill free places in the order of the queue, and generate one token for every row."""
+        self._drop(lambda generation, _: generation.cancelled)
         deliveries: list[Delivery] = []
-        for _ in range(min(_JOINS_PER_TURN, self._max_batch_size - len(self._active), len(self._waiting))):
-            deliveries += self._admit(self._waiting.popleft())
+        for _ in range(min(_JOINS_PER_TURN, self._max_batch_size - len(self._active))):
+            admitted = self._admit()
+            if admitted is None:
+                break
+            deliveries += admitted
         if self._active:
             deliveries += self._step()
         return deliveries
 
     def fail(self, error: GenerationError) -> list[Delivery]:
         """Give up everything, running and waiting."""
-        given_up = [sequence.generation for sequence in self._active] + list(self._waiting)
-        self._waiting.clear()
-        self._keep([])
-        return [Delivery(generation, [], error) for generation in given_up]
+        return [Delivery(generation, [], error) for generation in self._drop(_any)]
 
-    def _admit(self, generation: Generation) -> list[Delivery]:
-        if generation.cancelled:
-            return []
-        request = generation.request
+    def _drop(self, unwanted: Callable[[Generation, str | None], bool]) -> list[Generation]:
+        """Take completions out of the batch and the queue, and say which."""
+        held = [*self._active, *([] if self._head is None else [self._head.sequence])]
+        dropped = [sequence for sequence in held if unwanted(sequence.generation, sequence.adapter)]
+        waiting = [entry for entry in self._waiting if unwanted(entry.generation, entry.adapter)]
+        if self._head is not None and self._head.sequence in dropped:
+            self._head = None
+        if self._head is None:
+            self._memory.withdraw(self)
+        if waiting:
+            tickets = {entry.ticket for entry in waiting}
+            self._waiting = deque(entry for entry in self._waiting if entry.ticket not in tickets)
+        self._keep(sequence for sequence in self._active if sequence not in dropped)
+        return [entry.generation for entry in (*dropped, *waiting)]
+
+    def _admit(self) -> list[Delivery] | None:
+        """Begin with the first of the queue; None if there is none, or it has to wait for memory."""
+        if self._head is None and not self._waiting:
+            return None
+        generation = self._waiting[0].generation if self._head is None else self._head.sequence.generation
         try:
-            prompt = self._prompt(request)
-            guide = self._guide(request)
-            sequence = Sequence(generation, prompt, self._model, guide)
-            if request.max_new_tokens == 0:
-                return [Delivery(generation, [sequence.empty()])]
-            row = self._batch.prefill(prompt, self._sampling(request), log_probs=request.log_probs, guide=guide)
-            pieces = sequence.accept(row.choice)
-            if not sequence.finished:
-                self._batch.join(row)
-                self._active.append(sequence)
+            return self._begin_next()
         except GenerationError as error:
             return [Delivery(generation, [], error)]
         except Exception:  # noqa: BLE001 - logged, and told to this client; the others go on
             _log.exception("a completion could not start")
             return [Delivery(generation, [], GenerationError(500))]
-        return [Delivery(generation, pieces)] if pieces else []
 
-    def _prompt(self, request: GenerationRequest) -> list[int]:
-        limit = self._model.context_length
-        least = 0 if request.echo else 1
-        if request.max_new_tokens is not None and request.max_new_tokens < least:
-            raise GenerationError(400, f"max_new_tokens must be at least {least}, got {request.max_new_tokens}.")
-        ids = self._ids(request, limit)
-        if len(ids) >= limit:
-            raise _too_long(limit, f"{len(ids)} tokens")
-        return ids
-
-    def _ids(self, request: GenerationRequest, limit: int) -> list[int]:
-        tokenizer, prompt = self._model.tokenizer, request.prompt
-        if isinstance(prompt, tuple):
-            return tokenizer.checked(prompt)
-        text = prompt if isinstance(prompt, str) else tokenizer.chat_text(prompt)
-        if len(text) > limit * _LONGEST_TOKEN:
-            raise _too_long(limit, f"{len(text)} characters")
-        added = request.add_special_tokens
-        return tokenizer.encode(text, add_special_tokens=isinstance(prompt, str) if added is None else added)
-
-    def _guide(self, request: GenerationRequest) -> Guide | None:
-        if request.constraint is None:
+    def _begin_next(self) -> list[Delivery] | None:
+        head = self._head
+        if head is None:
+            generation, adapter, ticket = self._waiting.popleft()
+            slots = self._memory.size // self._slot_size // BLOCK * BLOCK
+            head = _Head(Sequence(generation, self._model, slots, adapter), ticket)
+            if generation.request.max_new_tokens == 0:
+                return [Delivery(generation, [head.sequence.empty()])]
+        if not self._memory.grant(self, self._need([*self._active, head.sequence]), head.ticket):
+            self._head = head
             return None
+        self._head = None
         try:
-            return self._model.tokenizer.guides.guide(request.constraint, ignore_end=request.ignore_end)
-        except ConstraintError as error:
-            raise _unkept(str(error)) from error
+            return self._begin(head.sequence)
+        finally:
+            self._memory.hold(self, self._need(self._active))
 
-    def _sampling(self, request: GenerationRequest) -> SamplingParams:
-        """How to choose tokens, with those ruled out that would end the text too early."""
-        if not request.min_tokens:
-            return request.sampling
-        ends = request.stop_tokens if request.ignore_end else request.stop_tokens | self._model.tokenizer.end_tokens
-        return replace(request.sampling, banned=ends, banned_until=request.min_tokens)
+    def _begin(self, sequence: Sequence) -> list[Delivery]:
+        row = self._batch.prefill(
+            sequence.prompt,
+            sequence.sampling,
+            log_probs=sequence.generation.request.log_probs,
+            guide=sequence.guide,
+            adapter=None if sequence.adapter is None else self._adapters[sequence.adapter],
+        )
+        pieces = sequence.accept(row.choice)
+        if not sequence.finished:
+            self._batch.join(row)
+            self._active.append(sequence)
+        return [Delivery(sequence.generation, pieces)] if pieces else []
+
+    def _need(self, sequences: Iterable[Sequence]) -> int:
+        """Bytes that a batch of these takes at most until the last has ended."""
+        return most_slots(sequence.row for sequence in sequences) * self._slot_size
 
     def _step(self) -> list[Delivery]:
         try:
@@ -230,6 +201,11 @@ class Lane:
             places = {id(sequence): row for row, sequence in enumerate(self._active)}
             self._batch.keep([places[id(sequence)] for sequence in kept])
             self._active = kept
+            self._memory.hold(self, self._need(kept))
+
+
+def _any(_: Generation, __: str | None) -> bool:
+    return True
 
 
 def _advance(sequence: Sequence, choice: Choice) -> Delivery:
@@ -238,29 +214,3 @@ def _advance(sequence: Sequence, choice: Choice) -> Delivery:
     except GenerationError as error:
         sequence.finished = True
         return Delivery(sequence.generation, [], error)
-
-
-def _end_tokens(request: GenerationRequest, tokenizer: Tokenizer, guide: Guide | None) -> frozenset[int]:
-    """The tokens that end the text and are no part of it. After them a constraint allows nothing."""
-    if guide is not None:
-        return guide.end_tokens
-    return frozenset() if request.ignore_end else tokenizer.end_tokens
-
-
-def _unkept(reason: str) -> GenerationError:
-    return GenerationError(400, f"The guided text cannot be generated: {reason}")
-
-
-def _echoed(request: GenerationRequest, prompt: list[int], tokenizer: Tokenizer) -> str:
-    """The prompt's text, where the text shall begin with it."""
-    if not request.echo:
-        return ""
-    return request.prompt if isinstance(request.prompt, str) else tokenizer.decode(prompt)
-
-
-def _too_long(limit: int, found: str) -> GenerationError:
-    return GenerationError(
-        400,
-        f"This model's maximum context length is {limit} tokens, prompt and completion together, and the prompt has {found}. "
-        "Shorten the prompt.",
-    )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .config import EngineConfig, EngineConfigError
 from .generation import SamplingParams
+from .kv_memory import BLOCK, KVMemory
 from .lane import Lane
 
 if TYPE_CHECKING:
+    import torch
+
     from .backend import LoadedModel
 
 _LONGEST_REASON = 300  # characters; transformers explains at length
@@ -18,24 +22,40 @@ def load_lanes(config: EngineConfig) -> dict[str, Lane]:
     """Load every model and try each once. Imports torch and transformers, which takes seconds.
 
     Raises:
-        EngineConfigError: a model cannot be loaded or run; one line that names it.
+        EngineConfigError: the device is not there, or a model cannot be loaded or run; one line that names it.
     """
-    from .backend import LoadedModel, prepare  # noqa: PLC0415 - the port must be bound before this takes its seconds
-    from .batch import Batch  # noqa: PLC0415 - as above
+    from .devices import choose_device, memory_to_spend  # noqa: PLC0415 - the port must be bound before this takes its seconds
+
+    device = choose_device(config.device)
+
+    from .backend import prepare  # noqa: PLC0415 - transformers takes more, for which a missing device need not wait
+
+    prepare(config)
+    models = {name: _load(name, path, config, device) for name, path in config.models.items()}
+    memory = KVMemory(config.kv_memory or memory_to_spend(device))
+    return {name: _lane(name, model, config, memory) for name, model in models.items()}
+
+
+def _load(name: str, path: Path, config: EngineConfig, device: torch.device) -> LoadedModel:
+    from .backend import LoadedModel  # noqa: PLC0415 - torch is only imported while loading
 
     try:
-        device = prepare(config)
-    except (RuntimeError, AssertionError) as error:  # torch says "not compiled with CUDA" by an assertion
-        raise EngineConfigError(f"device {config.device}: {_one_line(error)}") from error
-    lanes: dict[str, Lane] = {}
-    for name, path in config.models.items():
-        try:
-            model = LoadedModel.load(path, device)
-            _try_out(model)
-        except Exception as error:
-            raise EngineConfigError(f"model {name}: {path} cannot be served: {_one_line(error)}") from error
-        lanes[name] = Lane(model, Batch(model.causal_lm), max_batch_size=config.max_batch_size)
-    return lanes
+        model = LoadedModel.load(path, device, config.dtype)
+        _try_out(model)
+    except Exception as error:
+        raise EngineConfigError(f"model {name}: {path} cannot be served: {_one_line(error)}") from error
+    return model
+
+
+def _lane(name: str, model: LoadedModel, config: EngineConfig, memory: KVMemory) -> Lane:
+    from .batch import Batch  # noqa: PLC0415 - torch is only imported while loading
+
+    least = BLOCK * model.causal_lm.slot_size
+    if memory.size < least:
+        raise EngineConfigError(
+            f"model {name}: {memory.size} bytes of key-value memory are too few for any completion; it takes {least} at least"
+        )
+    return Lane(model, Batch(model.causal_lm), max_batch_size=config.max_batch_size, memory=memory)
 
 
 def _try_out(model: LoadedModel) -> None:

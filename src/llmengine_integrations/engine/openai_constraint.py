@@ -23,6 +23,8 @@ from .constraints import (
 from .tool_calls import CLOSE, OPEN
 
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
+_OPENING = frozenset({"$ref", "allOf", "anyOf", "oneOf", "patternProperties"})
+"""Keywords that may name properties elsewhere."""
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
@@ -86,10 +88,17 @@ def _call_rule(number: int, tool: ToolParam) -> str:
     function = tool["function"]
     name = json.dumps(function["name"], ensure_ascii=False)
     parameters = function.get("parameters")
-    schema = _NO_ARGUMENTS if parameters is None else {**parameters, "type": "object"}
+    schema = _NO_ARGUMENTS if parameters is None else {**_closed(parameters), "type": "object"}
     _checked(f"The parameters of the tool {function['name']}", schema)
     before, after = f'{OPEN}{{"name": {name}, "arguments": ', f"}}{CLOSE}"
     return f"call{number}: {_literal(before)} {json_rule(schema)} {_literal(after)}"
+
+
+def _closed(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of which there are no others than those that are listed: a tool refuses what it does not know."""
+    if "properties" not in parameters or not _OPENING.isdisjoint(parameters):
+        return dict(parameters)
+    return {"additionalProperties": False, **parameters}
 
 
 def _literal(text: str) -> str:

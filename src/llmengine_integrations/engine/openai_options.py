@@ -44,6 +44,7 @@ IGNORED = (
 )
 """Fields that are accepted and change nothing."""
 
+_SEEDS = 2**63  # on either side of 0: what fits into 64 bits, and what torch takes
 _LOWEST_TOP_P = 1e-9  # 0 stands for "the likeliest only"
 
 
@@ -62,6 +63,8 @@ def check_options(fields: ChatRequest | TextCompletionRequest) -> None:
         raise HTTPException(400, "repetition_penalty must be greater than 0.")
     if (fields.get("min_tokens") or 0) < 0:
         raise HTTPException(400, "min_tokens must not be negative.")
+    if not -_SEEDS <= (fields.get("seed") or 0) < _SEEDS:
+        raise HTTPException(400, "seed must be an integer of 64 bits.")
     if "" in _stops(fields):
         raise HTTPException(400, "stop can't contain an empty string.")
     if (best_of := fields.get("best_of")) is not None and best_of < (fields.get("n") or 1):

@@ -10,17 +10,15 @@ from typing import Any, Protocol, TypeVar
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from .auth import Authenticator
 from .choices import Arrival, Choices
+from .event_streams import BreakableStream
 from .generation import GenerationError, GenerationRequest, Piece
-from .registry import Registry
+from .inference_routes import InferenceRoutes
 from .replies import UNHANDLED, json_reply, new_request_id, timestamp, upstream_error, utc_now
 from .requests import read_body, until_disconnected, validated
-from .scheduler import Scheduler
-from .sse import HEADERS
 
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
@@ -49,27 +47,12 @@ class ReplyWriter(Protocol):
         ...
 
 
-class OpenAIRoutes:
-    """The base of both routes.
-
-    Args:
-        registry: the names that are served.
-        scheduler: runs the models.
-        authenticator: checks keys.
-        ping_interval: seconds between the keep-alive comments of a stream.
-    """
-
-    def __init__(
-        self, registry: Registry, scheduler: Scheduler, authenticator: Authenticator, *, ping_interval: float
-    ) -> None:
-        self._registry = registry
-        self._scheduler = scheduler
-        self._authenticator = authenticator
-        self._ping_interval = ping_interval
+class OpenAIRoutes(InferenceRoutes):
+    """The base of both routes."""
 
     async def read(self, request: Request, adapter: TypeAdapter[_T]) -> _T:
         """The request's body, validated."""
-        return validated(await read_body(request, self._authenticator), adapter)
+        return validated(await read_body(request, self.authenticator), adapter)
 
     def model(self, name: str, *, streamed: bool) -> str:
         """The model behind a name.
@@ -77,7 +60,7 @@ class OpenAIRoutes:
         Raises:
             HTTPException: 404 in the words that the gateway has for it.
         """
-        model = self._registry.model_of(name)
+        model = self.registry.model_of(name)
         if model is None:
             not_found = (
                 f"Model endpoint {name} not found." if streamed else "The specified endpoint could not be found."
@@ -96,12 +79,12 @@ class OpenAIRoutes:
     ) -> Response:
         """Generate, and reply. A stream's headers are sent when its first piece is there, so that an earlier failure has a status."""
         choices = Choices(requests)
-        choices.submit(self._scheduler, model)
+        choices.submit(self.scheduler, model)
         try:
             if streamed:
                 begun = await until_disconnected(request.receive, choices.take())
                 if begun is not None:
-                    return ChunkStream(choices, begun, writer, ping_interval=self._ping_interval)
+                    return ChunkStream(choices, begun, writer, ping_interval=self.ping_interval)
             else:
                 pieces = await until_disconnected(request.receive, choices.whole())
                 choices.cancel()
@@ -117,7 +100,7 @@ class OpenAIRoutes:
         return Response(status_code=_CLIENT_CLOSED_REQUEST)
 
 
-class ChunkStream(StreamingResponse):
+class ChunkStream(BreakableStream):
     """Sends the chunks of a request's choices as they come; stops generating when the client goes away.
 
     Args:
@@ -133,7 +116,7 @@ class ChunkStream(StreamingResponse):
         self._choices = choices
         self._writer = writer
         self._ping_interval = ping_interval
-        super().__init__(self._events(begun), headers=HEADERS, media_type="text/event-stream")
+        super().__init__(self._events(begun))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream."""
@@ -150,7 +133,8 @@ class ChunkStream(StreamingResponse):
             try:
                 arrived = await self._choices.take(timeout=max(0.0, next_ping - now()))
             except GenerationError as error:
-                yield _encoded([_error_event(error)])
+                if not self.breaks_off(error):
+                    yield _encoded([_error_event(error)])
                 return
             if now() >= next_ping:
                 next_ping += self._ping_interval

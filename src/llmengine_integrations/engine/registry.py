@@ -5,34 +5,74 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from llmengine_integrations._version import __version__
 from llmengine_integrations.wire.models import DeploymentState, EndpointSpec, Model, ResourceState
 
-from .config import EngineConfig, weights_size
+from .config import EngineConfig, read_model_settings, weights_size
 from .replies import utc_now
+from .store import TunedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What stands behind a name."""
+
+    model: str
+    """The model: of an alias the one that it stands for, of a fine-tuned model its base."""
+    folder: Path
+    """Where its own weights are: an adapter's, for a fine-tuned model."""
+    created: datetime
+    tuned: TunedModel | None = None
+    """The fine-tuned model, if it is one."""
+    failure: str | None = None
+    """Why it cannot be asked anything; only fine-tuned models can be in that state."""
 
 
 class Registry:
-    """Models and aliases of an engine.
+    """Models, aliases and fine-tuned models of an engine. Used on the event loop only.
 
-    An alias is listed as an endpoint of its own, whose `model_name` is the model behind it.
+    An alias is listed as an endpoint of its own, whose `model_name` is the model behind it; so is a fine-tuned model.
     """
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
-        self._models = {name: name for name in config.models} | config.aliases
-        self._started = utc_now().replace(microsecond=0)
+        started = utc_now().replace(microsecond=0)
+        named = {name: name for name in config.models} | config.aliases
+        self._endpoints = {name: Endpoint(model, config.models[model], started) for name, model in named.items()}
 
     @property
     def names(self) -> list[str]:
-        """Every name, in the order in which they were given: models, then aliases."""
-        return list(self._models)
+        """Every name, in the order in which they came: models, aliases, fine-tuned models."""
+        return list(self._endpoints)
 
     def model_of(self, name: str) -> str | None:
-        """The model behind a name; None for a name that is not served."""
-        return self._models.get(name)
+        """The model or adapter to ask for a name; None for a name that is not served."""
+        found = self._endpoints.get(name)
+        if found is None or found.failure is not None:
+            return None
+        return found.model if found.tuned is None else name
+
+    def get(self, name: str) -> Endpoint | None:
+        """What stands behind a name."""
+        return self._endpoints.get(name)
+
+    def folder_of(self, model: str) -> Path | None:
+        """The folder of a base model."""
+        return self._config.models.get(model)
+
+    def add(self, tuned: TunedModel, *, failure: str | None = None) -> None:
+        """Serve a fine-tuned model, or list it with the reason why it is not served."""
+        created = datetime.fromtimestamp(tuned.created_at, UTC).replace(tzinfo=None, microsecond=0)
+        self._endpoints[tuned.name] = Endpoint(tuned.base, tuned.folder, created, tuned, failure)
+
+    def remove(self, name: str) -> Endpoint | None:
+        """Forget a fine-tuned model."""
+        return self._endpoints.pop(name, None)
 
     def describe(self, name: str, *, device: str | None) -> Model:
         """The endpoint of a name, with values that are true of this engine.
@@ -44,42 +84,51 @@ class Registry:
             name: one of `names`.
             device: the kind of device that the model runs on; None while it is loading.
         """
-        llm = self._llm(self._models[name])
-        spec = self._spec(name, llm, device)
+        endpoint = self._endpoints[name]
+        llm = self._llm(endpoint)
+        spec = self._spec(name, endpoint, llm, device)
         return Model(id=spec.id, name=name, status=spec.status or "", spec=spec, **llm)
 
-    def _llm(self, model: str) -> dict[str, Any]:
+    def _llm(self, endpoint: Endpoint) -> dict[str, Any]:
         return {
-            "model_name": model,
+            "model_name": endpoint.model,
             "source": "hugging_face",
             "inference_framework": "vllm",
             "inference_framework_image_tag": f"llmengine-integrations-{__version__}",
             "num_shards": 1,
             "quantize": None,
-            "checkpoint_path": str(self._config.models[model]),
+            "checkpoint_path": str(endpoint.folder),
         }
 
-    def _spec(self, name: str, llm: dict[str, Any], device: str | None) -> EndpointSpec:
+    def _spec(self, name: str, endpoint: Endpoint, llm: dict[str, Any], device: str | None) -> EndpointSpec:
         identity = "end_" + hashlib.sha256(name.encode()).hexdigest()[:17]
+        available = device is not None and endpoint.failure is None
         return EndpointSpec(
             id=identity,
             name=name,
             endpoint_type="streaming",
             destination=f"embedded-engine-{identity}",
             deployment_name=f"embedded-engine-{name}",
-            metadata={"_llm": llm},
-            bundle_name=f"{llm['model_name']}-folder",
-            status="UPDATE_IN_PROGRESS" if device is None else "READY",
+            metadata={"_llm": llm, **self._context(endpoint)},
+            bundle_name=f"{endpoint.model}-folder",
+            status="READY" if available else "UPDATE_FAILED" if endpoint.failure else "UPDATE_IN_PROGRESS",
+            status_reason=endpoint.failure,
             labels={"team": "local", "product": "llmengine-integrations"},
             aws_role="none",
             results_s3_bucket="none",
             created_by="llmengine-serve",
-            created_at=self._started,
-            last_updated_at=self._started,
-            deployment_state=self._deployment(available=int(device is not None)),
-            resource_state=self._resources(llm["model_name"], device),
-            public_inference=True,
+            created_at=endpoint.created,
+            last_updated_at=endpoint.created,
+            deployment_state=self._deployment(available=int(available)),
+            resource_state=self._resources(endpoint, device),
+            public_inference=endpoint.tuned is None,
         )
+
+    def _context(self, endpoint: Endpoint) -> dict[str, Any]:
+        """How many tokens of prompt and completion together the model takes, where its settings say so."""
+        settings = read_model_settings(self._config.models.get(endpoint.model, endpoint.folder))
+        positions = settings.get("max_position_embeddings")
+        return {"max_model_len": positions} if isinstance(positions, int) else {}
 
     def _deployment(self, *, available: int) -> DeploymentState:
         return DeploymentState(
@@ -91,9 +140,10 @@ class Registry:
             unavailable_workers=1 - available,
         )
 
-    def _resources(self, model: str, device: str | None) -> ResourceState:
+    def _resources(self, endpoint: Endpoint, device: str | None) -> ResourceState:
         """What the worker has: this machine's CPUs, and memory and storage for the weights, rounded up to MiB."""
-        size = f"{math.ceil(weights_size(self._config.models[model]) / 2**20)}Mi"
+        folders = {endpoint.folder, self._config.models.get(endpoint.model, endpoint.folder)}
+        size = f"{math.ceil(sum(map(weights_size, folders)) / 2**20)}Mi"
         return ResourceState(
             cpus=str(os.cpu_count() or 1),
             gpus=int(device == "cuda"),

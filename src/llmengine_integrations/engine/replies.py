@@ -37,7 +37,7 @@ def error_item(kind: str, loc: Sequence[str | int], msg: str, given: object, **c
 
 def json_reply(content: object, *, status_code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON reply: compact, UTF-8, null keys included."""
-    return Response(_encode(content), status_code=status_code, headers=headers, media_type="application/json")
+    return Response(encode_json(content), status_code=status_code, headers=headers, media_type="application/json")
 
 
 def detail_reply(status_code: int, detail: object, *, headers: Mapping[str, str] | None = None) -> Response:
@@ -76,7 +76,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def _encode(content: object) -> bytes:
+def encode_json(content: object) -> bytes:
+    """Compact JSON in UTF-8."""
     try:
         return to_json(content, inf_nan_mode="null")
     except PydanticSerializationError:

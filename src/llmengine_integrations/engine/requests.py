@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from .auth import Authenticator
@@ -19,20 +19,41 @@ from .replies import ErrorItem, InvalidRequestError, error_item
 
 _T = TypeVar("_T")
 
+_LARGEST_BODY = 64 * 2**20  # bytes: a batch's content may be long, and larger ones come as files
+_LARGEST_UNKNOWN_BODY = 2**20  # bytes that are read and parsed for a client whose key is not good
+_PATIENCE = 10.0  # seconds that such a client has to send them: it takes one of the places that there are for requests
+
 
 async def read_body(request: Request, authenticator: Authenticator) -> Any:
     """The parsed body of a request whose key is good; text when the content type is not JSON, None when it is empty.
 
     Raises:
-        InvalidRequestError: the body is not JSON; decided before the key is looked at, as the gateway does.
-        HTTPException: 400 for bytes that are no text at all, 401 for the key.
+        InvalidRequestError: the body is not JSON; told before the key is, as the gateway does.
+        HTTPException: 400 for bytes that are no text at all, 401 for the key, 413 for more bytes than are taken.
     """
-    raw = await request.body()
+    refusal = _refusal(request, authenticator)
+    try:
+        async with asyncio.timeout(None if refusal is None else _PATIENCE):
+            raw = await _read(request, _LARGEST_BODY if refusal is None else _LARGEST_UNKNOWN_BODY)
+    except (_TooLargeError, TimeoutError) as error:
+        reply = refusal or HTTPException(413, str(error))
+        if announced_length(request) <= _LARGEST_BODY:  # else it ends some time, and the client reads the reply then
+            reply.headers = {**(reply.headers or {}), "Connection": "close"}
+        raise reply from error
+    except ClientDisconnect as error:
+        raise HTTPException(400, "The body was cut off") from error  # nobody is there to read it
     body = (
         _parse(raw) if raw and _is_json(request.headers.get("content-type")) else raw.decode(errors="replace") or None
     )
-    authenticator.check(request.headers)
+    if refusal is not None:
+        raise refusal
     return body
+
+
+def announced_length(request: Request) -> int:
+    """The body's length as the client says; 0 if it does not."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
 
 
 def validated(body: Any, adapter: TypeAdapter[_T], errors: Iterable[ErrorItem] = ()) -> _T:
@@ -74,6 +95,35 @@ async def read_constraint(fields: Mapping[str, Any]) -> Constraint | None:
 def missing_query(name: str) -> ErrorItem:
     """The error item for a query parameter that is required and absent."""
     return error_item("missing", ("query", name), "Field required", None)
+
+
+class _TooLargeError(Exception):
+    """A body with more bytes than are taken."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body is larger than {limit} bytes, the most that this engine takes.")
+
+
+def _refusal(request: Request, authenticator: Authenticator) -> HTTPException | None:
+    try:
+        authenticator.check(request.headers)
+    except HTTPException as error:
+        return error
+    return None
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    """The whole body; nothing of one that says that it is too large."""
+    if announced_length(request) > limit:
+        raise _TooLargeError(limit)
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > limit:
+            raise _TooLargeError(limit)
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _body_errors(body: Any, error: ValidationError) -> list[ErrorItem]:

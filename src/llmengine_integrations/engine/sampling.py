@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -36,6 +36,7 @@ class Sampler:
         self._counts: dict[int, int] = {}
         self._repeated = set(prompt) if params.repetition_penalty != 1 else set[int]()
         self._chosen = 0
+        self._biases: Tensor | None = None
         self._adjusts = bool(
             params.presence_penalty or params.frequency_penalty or params.repetition_penalty != 1 or params.logit_bias
         )
@@ -60,9 +61,10 @@ class Sampler:
             found, penalty = logits[tokens], self.params.repetition_penalty
             logits[tokens] = torch.where(found > 0, found / penalty, found * penalty)
         self._subtract_penalties(logits)
-        for token, bias in (self.params.logit_bias or {}).items():
-            if token < len(logits):
-                logits[token] += bias
+        if self.params.logit_bias:
+            if self._biases is None:
+                self._biases = _dense(self.params.logit_bias, logits)
+            logits += self._biases
         self._rule_out(logits)
 
     def _rule_out(self, logits: Tensor) -> None:
@@ -162,7 +164,7 @@ def _filters(params: SamplingParams) -> bool:
 def _filtered(scaled: Tensor, params: Sequence[SamplingParams]) -> Tensor:
     """Make what top_k, then top_p, and min_p leave out impossible. Back in the vocabulary's order, so that a seed gives one result."""
     size = scaled.shape[-1]
-    top_k = torch.tensor([size if p.top_k is None else p.top_k for p in params], device=scaled.device)
+    top_k = torch.tensor([size if p.top_k is None else min(p.top_k, size) for p in params], device=scaled.device)
     top_p = torch.tensor([math.inf if p.top_p is None else p.top_p for p in params], device=scaled.device)
     values, order = scaled.sort(dim=-1, descending=True)
     values = values.masked_fill(torch.arange(size, device=scaled.device) >= top_k[:, None], -math.inf)
@@ -172,6 +174,14 @@ def _filtered(scaled: Tensor, params: Sequence[SamplingParams]) -> Tensor:
     min_p = torch.tensor([p.min_p for p in params], device=scaled.device)
     values = values.masked_fill(probabilities < min_p[:, None] * probabilities[:, :1], -math.inf)
     return torch.empty_like(scaled).scatter_(-1, order, values)
+
+
+def _dense(biases: Mapping[int, float], logits: Tensor) -> Tensor:
+    """What to add to every logit. Made once a row: there may be a bias for each of a hundred thousand tokens."""
+    known = {token: bias for token, bias in biases.items() if token < len(logits)}
+    added = torch.zeros_like(logits)
+    added[list(known)] = torch.tensor(list(known.values()), dtype=logits.dtype, device=logits.device)
+    return added
 
 
 def _listed(values: Tensor) -> list[Any]:

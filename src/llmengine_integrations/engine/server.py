@@ -17,6 +17,7 @@ import uvicorn
 
 from .app import Engine, build_engine
 from .config import EngineConfig, EngineConfigError
+from .event_streams import expect_broken_streams
 from .store import open_store
 
 _GRACE = 2  # seconds for replies in hand when the engine is stopped
@@ -38,9 +39,13 @@ class Server(uvicorn.Server):
         """Begin to answer, and to load the models."""
         await super().startup(sockets)
         self._engine.scheduler.start(self._on_ready, self._fail)
+        self._engine.tuner.start()
+        self._engine.batches.start(lambda: self._engine.scheduler.ready and self._engine.tuner.ready)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End every completion and stop answering."""
+        """End every completion and training, and stop answering."""
+        await self._engine.tuner.stop()
+        self._engine.batches.stop()
         self._engine.scheduler.stop()
         await super().shutdown(sockets)
 
@@ -92,6 +97,7 @@ def _serve(
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_GRACE,
     )
+    expect_broken_streams()
     url = base_url(listener)
     server = Server(options, engine, lambda: on_ready(url))
     with _minding_signals(server):

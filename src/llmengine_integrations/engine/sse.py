@@ -6,22 +6,20 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
-from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from llmengine_integrations.wire.completions import CompletionStreamEvent, StreamErrorBody, StreamErrorContent
 
+from .event_streams import BreakableStream
 from .generation import Generation, GenerationError, Piece
 from .replies import timestamp, upstream_error, utc_now
 
-HEADERS = {"cache-control": "no-cache", "connection": "keep-alive", "x-accel-buffering": "no"}
 _BAD_REQUEST = 400
-_STOPPING = 503
 
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
-class EventStream(StreamingResponse):
+class EventStream(BreakableStream):
     """Sends the pieces of a generation as they come; stops the generation when the client goes away.
 
     Pieces that came while the last were being sent travel together, each still an event of its own.
@@ -36,7 +34,7 @@ class EventStream(StreamingResponse):
         self._generation = generation
         self._encoder = EventEncoder(request_id)
         self._ping_interval = ping_interval
-        super().__init__(self._events(), headers=HEADERS, media_type="text/event-stream")
+        super().__init__(self._events())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream."""
@@ -57,8 +55,7 @@ class EventStream(StreamingResponse):
                 yield f": ping - {utc_now()}\r\n\r\n".encode()
             except GenerationError as error:
                 finished = True
-                # An engine that stops breaks its streams off, as one that is killed does.
-                if error.status_code != _STOPPING:
+                if not self.breaks_off(error):
                     yield self._encoder.error(error).encode()
             else:
                 finished = pieces[-1].finished

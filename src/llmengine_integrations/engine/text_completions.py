@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from llmengine_integrations.wire.text_completions import TextCompletionRequest
 
-from .choices import Arrival
+from .choices import Arrival, check_number
 from .constraints import Constraint
 from .generation import GenerationRequest, Piece
 from .openai_constraint import read_constraint
@@ -42,14 +42,8 @@ class TextCompletionRoutes(OpenAIRoutes):
         fields = await self.read(request, _REQUEST)
         streamed = fields.get("stream") or False
         model = self.model(fields["model"], streamed=streamed)
-        _check(fields)
-        return await self.reply(
-            request,
-            model,
-            _requests(fields, await read_constraint(fields)),
-            TextWriter(_form(fields)),
-            streamed=streamed,
-        )
+        requests, writer = await text_work(fields)
+        return await self.reply(request, model, requests, writer, streamed=streamed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +110,16 @@ class TextWriter:
         return {**choice, "text": piece.text}
 
 
+async def text_work(fields: TextCompletionRequest) -> tuple[list[GenerationRequest], TextWriter]:
+    """What to generate for a request, and who writes the reply.
+
+    Raises:
+        HTTPException: 400 that names the field that is wrong.
+    """
+    _check(fields)
+    return _requests(fields, await read_constraint(fields)), TextWriter(_form(fields))
+
+
 def _check(fields: TextCompletionRequest) -> None:
     """Refuse what does not go together.
 
@@ -126,10 +130,16 @@ def _check(fields: TextCompletionRequest) -> None:
     check_options(fields)
     if not fields["prompt"] and not isinstance(fields["prompt"], str):
         raise HTTPException(400, "prompt must not be an empty list.")
+    check_number(_number_of_prompts(fields) * candidates(fields))
     if fields.get("echo") and fields.get("logprobs") is not None:
         raise HTTPException(400, "echo with logprobs is not supported by this engine: it scores generated tokens only.")
     if not fields.get("echo") and fields.get("max_tokens") == 0:
         raise HTTPException(400, "max_tokens of 0 needs echo, for there would be no text at all.")
+
+
+def _number_of_prompts(fields: TextCompletionRequest) -> int:
+    prompt = fields["prompt"]
+    return 1 if isinstance(prompt, str) or isinstance(prompt[0], int) else len(prompt)
 
 
 def _requests(fields: TextCompletionRequest, constraint: Constraint | None) -> list[GenerationRequest]:
@@ -160,7 +170,7 @@ def _prompts(fields: TextCompletionRequest) -> list[str | tuple[int, ...]]:
 def _form(fields: TextCompletionRequest) -> TextForm:
     return TextForm(
         model=fields["model"],
-        prompts=len(_prompts(fields)),
+        prompts=_number_of_prompts(fields),
         n=fields.get("n") or 1,
         candidates=candidates(fields),
         logprobs=fields.get("logprobs") is not None,

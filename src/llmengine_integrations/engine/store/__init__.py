@@ -3,6 +3,9 @@
     FOLDER/lock                 held while an engine serves from the folder, so that a second one is refused
     FOLDER/engine.sqlite3       the rows; SQLite adds -wal and -shm
     FOLDER/files/file-<hex>     uploads
+    FOLDER/batches/             what clients name by relative paths: batches' input and output files
+    FOLDER/fine-tunes/ft-<hex>/ the rows and settings of fine-tunes that are not over
+    FOLDER/models/ft-<hex>/     the adapters that they made
 
 A file counts from the moment that its row is committed until the moment that its row is deleted: it is on the disk before the one and
 until after the other. What a killed engine leaves on the disk without a row is swept when the next one starts.
@@ -19,11 +22,26 @@ from pathlib import Path
 
 from llmengine_integrations.engine.config import EngineConfigError
 
+from .batches import BatchStore
 from .database import Database
 from .files import FileStore, FileTooLargeError, Incoming, NotTextError
+from .fine_tunes import FineTuneStore, Job
 from .folder_lock import FolderInUseError, locked
+from .models import ModelStore, TunedModel
 
-__all__ = ["FileStore", "FileTooLargeError", "Incoming", "NotTextError", "Store", "open_store"]
+__all__ = [
+    "BatchStore",
+    "FileStore",
+    "FileTooLargeError",
+    "FineTuneStore",
+    "Incoming",
+    "Job",
+    "ModelStore",
+    "NotTextError",
+    "Store",
+    "TunedModel",
+    "open_store",
+]
 
 
 @dataclass(frozen=True)
@@ -33,6 +51,9 @@ class Store:
     folder: Path
     database: Database
     files: FileStore
+    batches: BatchStore
+    models: ModelStore
+    fine_tunes: FineTuneStore
 
 
 @contextmanager
@@ -63,7 +84,11 @@ def _open(folder: Path, stack: ExitStack, max_file_size: int) -> Store:
     database.migrate()
     files = FileStore(folder / "files", database, max_size=max_file_size)
     files.sweep()
-    return Store(folder, database, files)
+    models = ModelStore(folder / "models", database)
+    models.sweep()
+    fine_tunes = FineTuneStore(folder / "fine-tunes", database, models)
+    fine_tunes.sweep()
+    return Store(folder, database, files, BatchStore(database), models, fine_tunes)
 
 
 @contextmanager

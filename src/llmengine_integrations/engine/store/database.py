@@ -20,6 +20,58 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
             created_at REAL NOT NULL
         )""",
     ),
+    (
+        # A job has content from its creation, or from its beginning if it has an input file, until it ends.
+        """CREATE TABLE batches (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            request TEXT NOT NULL,
+            content TEXT,
+            priority TEXT,
+            rank REAL NOT NULL,
+            status TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            started_at REAL,
+            completed_at REAL,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            total INTEGER,
+            done INTEGER NOT NULL DEFAULT 0,
+            failed INTEGER NOT NULL DEFAULT 0,
+            error TEXT
+        )""",
+        """CREATE TABLE batch_rows (
+            batch INTEGER NOT NULL REFERENCES batches (number),
+            place INTEGER NOT NULL,
+            output TEXT NOT NULL,
+            PRIMARY KEY (batch, place)
+        ) WITHOUT ROWID""",
+    ),
+    (
+        """CREATE TABLE fine_tunes (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            base TEXT NOT NULL,
+            fine_tuned_model TEXT NOT NULL UNIQUE,
+            status TEXT NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            created_at REAL NOT NULL
+        )""",
+        """CREATE TABLE fine_tune_events (
+            number INTEGER PRIMARY KEY,
+            fine_tune TEXT NOT NULL REFERENCES fine_tunes (id) ON DELETE CASCADE,
+            timestamp REAL NOT NULL,
+            message TEXT NOT NULL,
+            level TEXT NOT NULL
+        )""",
+        "CREATE INDEX fine_tune_events_by_fine_tune ON fine_tune_events (fine_tune)",
+        """CREATE TABLE tuned_models (
+            number INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            base TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            job TEXT NOT NULL UNIQUE
+        )""",
+    ),
 )
 """The statements of each step from one version of the tables to the next. Steps are added at the end and never changed."""
 

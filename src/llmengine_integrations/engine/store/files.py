@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import logging
 import os
 import re
 import secrets
+import shutil
 import time
 from pathlib import Path
 from typing import BinaryIO
@@ -14,11 +16,13 @@ from typing import BinaryIO
 from llmengine_integrations.wire.files import File
 
 from .database import Database
+from .durable import sync_folder
 
 _log = logging.getLogger(__name__)
 
 _OURS = re.compile(r"(file-[0-9a-f]{24})(\.part)?")
 _UNFINISHED = ".part"
+_RESERVE = 128 * 2**20  # bytes of the disk that uploads leave to everything else, the database above all
 
 
 class NotTextError(Exception):
@@ -47,6 +51,15 @@ class FileStore:
     def receive(self, filename: str) -> Incoming:
         """Begin a new file, which is there once it is kept."""
         return Incoming(self, filename, self.max_size)
+
+    def check_room(self, size: int) -> None:
+        """See that the disk has room for so many bytes, and some to spare.
+
+        Raises:
+            OSError: it has not; with the number ENOSPC, as when a write finds out.
+        """
+        if shutil.disk_usage(self._folder).free - size < _RESERVE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def all(self) -> list[File]:
         """All files, oldest first."""
@@ -101,7 +114,7 @@ class FileStore:
     def admit(self, file: File) -> None:
         """Make a whole file, written and synced, one of the store's. It is safe when this returns."""
         self._unfinished(file.id).replace(self._path(file.id))
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         try:
             with self._database.transaction() as connection:
                 connection.execute(
@@ -188,13 +201,3 @@ class Incoming:
 
 def _file(file_id: str, filename: str, size: int) -> File:
     return File(id=file_id, filename=filename, size=size)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a renaming last; Windows knows no such thing."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

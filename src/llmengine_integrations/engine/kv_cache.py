@@ -1,0 +1,125 @@
+"""Keys and values of a batch, in transformers' form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+import transformers
+from torch import Tensor
+from transformers import cache_utils
+
+from .kv_memory import room
+
+_transformers = cast("Any", transformers)
+_DynamicLayer = cast("Any", cache_utils.DynamicLayer)
+
+
+class _GrowingLayer(_DynamicLayer):
+    """One layer's keys and values in buffers with room to spare.
+
+    transformers' own layer concatenates, which copies the whole history for every token: a third of the time of a long batch.
+    """
+
+    keys: Tensor
+    values: Tensor
+    _buffers: tuple[Tensor, ...]
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """Add new tokens' states and return all: transformers' interface."""
+        used = self.get_seq_length()
+        total = used + key_states.shape[-2]
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self._hold(_buffer(key_states, total), _buffer(value_states, total), total)
+        elif total > self._buffers[0].shape[-2]:
+            self._hold(_grown(self.keys, total), _grown(self.values, total), total)
+        for buffer, states in zip(self._buffers, (key_states, value_states), strict=True):
+            buffer[:, :, used:total] = states
+        self.keys, self.values = (buffer[:, :, :total] for buffer in self._buffers)
+        return self.keys, self.values
+
+    def join(self, other: _GrowingLayer) -> None:
+        """Add the other's rows below, the shorter ones padded on the left, and empty the other."""
+        length = max(self.keys.shape[-2], other.keys.shape[-2])
+        self._hold(_stacked(self.keys, other.keys, length), _stacked(self.values, other.values, length), length)
+        other.reset()
+
+    def reset(self) -> None:
+        """Let go of everything."""
+        self.keys = self.values = cast("Any", None)
+        self.is_initialized = False
+        self._buffers = ()
+
+    def keep(self, rows: Tensor, start: int) -> None:
+        """Keep these rows, without the first `start` positions."""
+        length = self.keys.shape[-2] - start
+        self._hold(_selected(self.keys, rows, start), _selected(self.values, rows, start), length)
+
+    def _hold(self, keys: Tensor, values: Tensor, length: int) -> None:
+        self._buffers = keys, values
+        self.keys, self.values = keys[:, :, :length], values[:, :, :length]
+
+
+def _buffer(like: Tensor, tokens: int, rows: int | None = None) -> Tensor:
+    """An empty buffer with room for so many tokens: the only place where memory for keys and values is taken."""
+    return like.new_empty(like.shape[0] if rows is None else rows, like.shape[1], room(tokens), like.shape[-1])
+
+
+def _grown(states: Tensor, tokens: int) -> Tensor:
+    buffer = _buffer(states, tokens)
+    buffer[:, :, : states.shape[-2]] = states
+    return buffer
+
+
+def _stacked(upper: Tensor, lower: Tensor, length: int) -> Tensor:
+    buffer = _buffer(upper, length, len(upper) + len(lower))
+    for part, rows in ((upper, buffer[: len(upper)]), (lower, buffer[len(upper) :])):
+        padding = length - part.shape[-2]
+        rows[:, :, :padding] = 0  # masked, but a NaN would not be
+        rows[:, :, padding:length] = part
+    return buffer
+
+
+def _selected(states: Tensor, rows: Tensor, start: int) -> Tensor:
+    length = states.shape[-2] - start
+    buffer = _buffer(states, length, len(rows))
+    torch.index_select(states[:, :, start:], 0, rows, out=buffer[:, :, :length])
+    return buffer
+
+
+class KVCache:
+    """The keys and values of a batch: one tensor pair per layer, rows x heads x length x size, padded on the left.
+
+    It changes layer by layer, so that at most one layer is there twice at any time.
+    """
+
+    def __init__(self) -> None:
+        # Whole layers also for models with sliding windows, whose masks still apply.
+        self.raw: Any = _transformers.Cache(layer_class_to_replicate=_GrowingLayer)
+
+    @property
+    def length(self) -> int:
+        """Tokens per row, padding included."""
+        return int(self.raw.get_seq_length())
+
+    @property
+    def slot_size(self) -> int:
+        """Bytes that a slot of a row takes, with a share of the largest layer's second copy. Needs a token in the cache."""
+        sizes = [
+            sum(states.shape[1] * states.shape[-1] * states.element_size() for states in (layer.keys, layer.values))
+            for layer in self.raw.layers
+        ]
+        return sum(sizes) + max(sizes)
+
+    def join(self, other: KVCache) -> None:
+        """Take over the other's rows, the shorter ones padded on the left; the other is empty then."""
+        for mine, theirs in zip(self.raw.layers, other.raw.layers, strict=True):
+            mine.join(theirs)
+
+    def keep(self, rows: Sequence[int], start: int) -> None:
+        """Keep the given rows, without the first `start` positions."""
+        index = torch.tensor(rows, device=self.raw.layers[0].keys.device)
+        for layer in self.raw.layers:
+            layer.keep(index, start)

@@ -1,0 +1,84 @@
+"""The training process: `python -m llmengine_integrations.engine.tuning FOLDER BASE DEVICE THREADS`.
+
+It ends when its standard input ends, which happens when the engine closes it or dies, however it dies; and at once on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from .messages import Failed, Message, TrainingError
+
+_NICE = 10
+
+
+def main(arguments: list[str]) -> int:
+    """Train; 1 if that failed, and a line on standard output says why."""
+    folder, base, device, threads = arguments
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if os.name == "posix":
+        os.nice(_NICE)
+    lines = _claim_output()
+
+    def report(message: Message) -> None:
+        lines.write(message.model_dump_json() + "\n")
+        lines.flush()
+
+    try:
+        _train(Path(folder), Path(base), device, int(threads), report)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the job's end, and the user wants to know
+        report(Failed(reason=reason(error)))
+        return 1
+    return 0
+
+
+def _train(folder: Path, base: Path, device: str, threads: int, report: Callable[[Message], None]) -> None:
+    import torch  # noqa: PLC0415 - takes seconds, and the parent must be watched first
+
+    from .trainer import Trainer, quiet  # noqa: PLC0415 - as above
+
+    torch.set_num_threads(threads)
+    quiet()
+    Trainer(folder, base, device, report).run()
+
+
+def _claim_output() -> TextIO:
+    """Standard output for messages alone: what libraries print goes to standard error."""
+    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return lines
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
+
+
+def reason(error: Exception) -> str:
+    """What a failure is told as."""
+    text = " ".join(str(error).split())[:500]
+    if isinstance(error, TrainingError):
+        return text
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full."
+    if isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text:
+        return f"There is not enough memory for this training: {text or 'MemoryError'}"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def leave(status: int) -> NoReturn:
+    """End at once: tearing torch down takes a while."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    leave(main(sys.argv[1:]))

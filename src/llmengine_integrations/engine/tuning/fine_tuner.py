@@ -1,0 +1,239 @@
+"""The queue of fine-tunes: starts their trainings, publishes their models, cancels them, and goes on with them after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from starlette.concurrency import run_in_threadpool
+
+from llmengine_integrations.engine.registry import Registry
+from llmengine_integrations.engine.store import FineTuneStore, Job, ModelStore, TunedModel
+
+from .job import ADAPTER
+from .messages import Event, Failed, Saved
+from .process import TrainingProcess, training
+
+_log = logging.getLogger(__name__)
+
+_MAX_ATTEMPTS = 3
+_MAX_WAITING = 100
+_RETRY = 5.0  # seconds
+
+
+class QueueOfJobsFullError(Exception):
+    """As many fine-tunes wait as may."""
+
+
+class Adapters(Protocol):
+    """What runs adapters: the scheduler."""
+
+    async def load_adapter(self, name: str, *, base: str, folder: Path) -> None:
+        """Make an adapter a model that completions can be asked of."""
+        ...
+
+    async def unload_adapter(self, name: str) -> None:
+        """End an adapter's completions, and forget it."""
+        ...
+
+    def device(self, name: str) -> str | None:
+        """The kind of device that a model runs on."""
+        ...
+
+
+class FineTuner:
+    """Trains one fine-tune after the other, or several at a time, each in a process of its own. Used on the event loop only.
+
+    Args:
+        fine_tunes: where the jobs are kept.
+        models: where the models go.
+        registry: learns the models' names.
+        adapters: runs them.
+        concurrency: trainings at a time.
+        threads: CPU threads of each.
+        device: what they run on; `auto` is where the base model runs.
+    """
+
+    def __init__(
+        self,
+        fine_tunes: FineTuneStore,
+        models: ModelStore,
+        registry: Registry,
+        adapters: Adapters,
+        *,
+        concurrency: int,
+        threads: int,
+        device: str = "auto",
+    ) -> None:
+        self._fine_tunes = fine_tunes
+        self._models = models
+        self._registry = registry
+        self._adapters = adapters
+        self._threads = threads
+        self._device = device
+        self._concurrency = concurrency
+        self._waiting: asyncio.Queue[Job] = asyncio.Queue()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._starting: asyncio.Task[None] | None = None
+        self._workers: list[asyncio.Task[None]] = []
+        self.ready = False
+        for model in models.all():
+            registry.add(model)
+
+    def start(self) -> None:
+        """Begin to load the models that there are; after that, go on with what an earlier engine has not finished."""
+        self._starting = asyncio.create_task(self._start())
+
+    async def stop(self) -> None:
+        """Stop the trainings. Their jobs stay as they are: the next engine goes on with them."""
+        starting = [] if self._starting is None else [self._starting]
+        tasks = [*starting, *self._workers, *self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def check_room(self) -> None:
+        """Refuse more jobs than could wait.
+
+        Raises:
+            QueueOfJobsFullError: there are as many.
+        """
+        if self._waiting.qsize() >= _MAX_WAITING:
+            raise QueueOfJobsFullError
+
+    def submit(self, job: Job) -> None:
+        """Let a job wait for its turn."""
+        self._waiting.put_nowait(job)
+
+    async def cancel(self, fine_tune_id: str) -> bool:
+        """Cancel a job: its training ends, and the job is forgotten. False if there is none of that id that is not over."""
+        if not await run_in_threadpool(self._fine_tunes.cancel, fine_tune_id):
+            return False
+        task = self._running.get(fine_tune_id)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        await run_in_threadpool(self._fine_tunes.tidy, fine_tune_id)
+        return True
+
+    async def delete(self, name: str) -> bool:
+        """Delete a model, whose completions end; False if there is none of that name."""
+        if not await run_in_threadpool(self._models.forget, name):
+            return False
+        endpoint = self._registry.remove(name)
+        if endpoint is not None:
+            if endpoint.failure is None:
+                await self._adapters.unload_adapter(name)
+            await run_in_threadpool(self._models.remove, endpoint.folder)
+        return True
+
+    async def _start(self) -> None:
+        # All at once: their turns come before those of completions that are asked of them from now on.
+        await asyncio.gather(*map(self._load, await run_in_threadpool(self._models.all)))
+        for job in await run_in_threadpool(self._fine_tunes.active):
+            self._waiting.put_nowait(job)
+        self._workers = [asyncio.create_task(self._work()) for _ in range(self._concurrency)]
+        self.ready = True
+
+    async def _load(self, model: TunedModel) -> None:
+        try:
+            if self._registry.folder_of(model.base) is None:
+                raise ValueError(f"its base model {model.base} is not served")
+            await self._adapters.load_adapter(model.name, base=model.base, folder=model.folder)
+        except Exception as error:  # noqa: BLE001 - one bad model must not keep the others from being served
+            _log.warning("The fine-tuned model %s is not available: %s", model.name, error)
+            if self._registry.get(model.name) is not None:
+                self._registry.add(model, failure=str(error))
+
+    async def _work(self) -> None:
+        while True:
+            job = await self._waiting.get()
+            task = asyncio.create_task(self._run(job))
+            self._running[job.id] = task
+            try:
+                await asyncio.wait([task])
+            finally:
+                task.cancel()
+                del self._running[job.id]
+
+    async def _run(self, job: Job) -> None:
+        """Train a job and publish its model; whatever goes wrong is the job's end, with an event that says why."""
+        try:
+            failure = await self._train(job)
+        except Exception as error:  # noqa: BLE001 - a full disk, a broken database: no reason to stop the queue
+            _log.warning("The fine-tune %s failed.", job.id, exc_info=True)
+            failure = f"The engine could not go on with the job: {error}"
+        if failure is not None:
+            await self._fail(job, failure)
+        await run_in_threadpool(self._fine_tunes.tidy, job.id)
+
+    async def _fail(self, job: Job, reason: str) -> None:
+        """Note a failure, as soon as that can be done: what fills the disk may be this very job."""
+        while True:
+            try:
+                await run_in_threadpool(self._fine_tunes.fail, job.id, reason)
+            except Exception:  # noqa: BLE001 - as above, and tried again
+                _log.exception("The end of the fine-tune %s cannot be noted yet.", job.id)
+                await run_in_threadpool(self._fine_tunes.tidy, job.id)
+                await asyncio.sleep(_RETRY)
+            else:
+                return
+
+    async def _train(self, job: Job) -> str | None:
+        """The reason why it failed; None when it has not, or was cancelled."""
+        base = self._registry.folder_of(job.base)
+        if base is None:
+            return f"The model {job.base} is not served any more."
+        if job.attempts >= _MAX_ATTEMPTS:
+            return f"The engine went down {job.attempts} times during this training."
+        if not await run_in_threadpool(self._fine_tunes.begin, job.id):
+            return None
+        failure = None
+        trained = self._fine_tunes.folder(job.id) / ADAPTER
+        if not await run_in_threadpool(trained.exists):  # else an engine ended just before it published the model
+            failure = await self._run_training(job, base)
+        if failure is None:
+            await asyncio.shield(self._publish(job))
+        return failure
+
+    async def _run_training(self, job: Job, base: Path) -> str | None:
+        if job.attempts:
+            note = partial(self._fine_tunes.note, level="warning")
+            await run_in_threadpool(note, job.id, "The engine was restarted during the training, which begins anew.")
+        device = (self._adapters.device(job.base) or "cpu") if self._device == "auto" else self._device
+        folder = self._fine_tunes.folder(job.id)
+        async with training(folder, base, device=device, threads=self._threads) as process:
+            return await self._listen(job, process)
+
+    async def _listen(self, job: Job, process: TrainingProcess) -> str | None:
+        async for message in process.messages():
+            match message:
+                case Event():
+                    await run_in_threadpool(self._fine_tunes.note, job.id, message.message, message.level)
+                case Saved():
+                    return None
+                case Failed():
+                    return message.reason
+        return await process.epitaph()
+
+    async def _publish(self, job: Job) -> None:
+        """Make the adapter a model. Not to be interrupted; it makes way for a cancellation by itself."""
+        adapter = self._fine_tunes.folder(job.id) / ADAPTER
+        place = await run_in_threadpool(self._models.take, job.id, adapter)
+        model = TunedModel(job.fine_tuned_model, job.base, time.time(), place)
+        loaded = done = False
+        try:
+            await self._adapters.load_adapter(model.name, base=model.base, folder=place)
+            loaded = True
+            self._registry.add(model)  # before the job says that there is the model
+            done = await run_in_threadpool(self._fine_tunes.succeed, job, model)
+        finally:
+            if loaded and not done:
+                self._registry.remove(model.name)
+                await self._adapters.unload_adapter(model.name)
+            if not done:
+                await run_in_threadpool(self._models.remove, place)
