@@ -1,0 +1,179 @@
+"""Makes the prompt of a chat: with a model's Jinja template, as transformers and vLLM do, or as plain lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from .guided_tools import calls_text, object_or_text
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+_ROLES = {"developer": "system", "function": "tool"}
+"""Newer and older names of roles, which few templates know."""
+_MARK, _NEXT = "\x00answer\x00", "\x00next\x00"
+
+
+class ChatTemplateError(ValueError):
+    """A template that is no Jinja template, or that refuses the messages."""
+
+
+class ChatTemplate:
+    """A model's chat template. It runs in a sandbox: a template from elsewhere can read nothing but what it is given.
+
+    Args:
+        source: The Jinja template, as `chat_template` in a model's `tokenizer_config.json`.
+        bos_token: The model's begin token. Taken off the prompt's start: the server's tokenizer adds it to every plain completion.
+        variables: More variables for the template, such as `{"enable_thinking": False}`.
+
+    Raises:
+        ChatTemplateError: It is no Jinja template.
+        ImportError: Jinja is not installed.
+    """
+
+    def __init__(self, source: str, *, bos_token: str = "", variables: Mapping[str, Any] | None = None) -> None:
+        self._template = _compiled(source)
+        self._bos_token = bos_token
+        self._variables = dict(variables or {})
+        self.shows_tools = "tools" in source
+        """Whether it writes the tools into the prompt."""
+        self.shows_tool_calls = "tool_calls" in source
+        """Whether it writes earlier tool calls and their results."""
+
+    def render(self, messages: Sequence[Mapping[str, Any]], *, tools: Sequence[Mapping[str, Any]] | None = None) -> str:
+        """The prompt of a chat, up to where the assistant's answer begins.
+
+        Raises:
+            ChatTemplateError: The template refuses the messages, with its own words.
+        """
+        return self._render(messages, tools=tools, add_generation_prompt=True)
+
+    def stops(self) -> list[str]:
+        """Strings at which an answer is over: what the template writes behind one, for models that do not end by themselves."""
+        chat: list[Mapping[str, Any]] = [
+            {"role": "user", "content": "?"},
+            {"role": "assistant", "content": _MARK},
+            {"role": "user", "content": _NEXT},
+        ]
+        try:
+            _, _, behind = self._render(chat[:2]).partition(_MARK)
+            _, _, rest = self._render(chat).partition(_MARK)
+        except ChatTemplateError:
+            return []
+        between, found, _ = rest.partition(_NEXT)
+        candidates = [behind.strip(), between.rstrip() if found else ""]
+        return [text for text in candidates if text.strip()][:1]
+
+    def _render(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        add_generation_prompt: bool = False,
+    ) -> str:
+        from jinja2 import TemplateError  # noqa: PLC0415 - loaded when a template is used
+
+        try:
+            prompt = self._template.render(
+                {
+                    "eos_token": "",
+                    **self._variables,
+                    "messages": [_for_template(message) for message in messages],
+                    "tools": list(tools) if tools else None,
+                    "add_generation_prompt": add_generation_prompt,
+                    "bos_token": self._bos_token,
+                }
+            )
+        except (TemplateError, TypeError) as error:
+            raise ChatTemplateError(f"The chat template refuses these messages: {error}") from error
+        return prompt.removeprefix(self._bos_token)
+
+
+def plain_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The chat as lines `role: text`, for models that come without a template. Messages without a text are left out."""
+    lines = [f"{message['role']}: {message['content']}" for message in messages if message.get("content")]
+    return "\n".join([*lines, "assistant:"])
+
+
+PLAIN_STOPS = ["\nuser:", "\nsystem:", "\ntool:", "\nassistant:"]
+"""Strings at which an answer to `plain_prompt` is over."""
+
+
+def without_tool_messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The chat with earlier tool calls and their results as texts, for templates that know neither.
+
+    Calls become the JSON that asked for them, a result becomes the user's words.
+    """
+    names: dict[str, str] = {}
+    found: list[dict[str, Any]] = []
+    for message in messages:
+        calls = cast("list[dict[str, Any]]", message.get("tool_calls") or [])
+        for call in calls:
+            names[call["id"]] = call["function"]["name"]
+        if calls:
+            texts = [message.get("content"), calls_text(call["function"] for call in calls)]
+            found.append({"role": "assistant", "content": "\n".join(text for text in texts if text)})
+        elif message["role"] in {"tool", "function"}:
+            name = names.get(message.get("tool_call_id") or "", message.get("name") or "the tool")
+            found.append({"role": "user", "content": f"Result of {name}: {message.get('content')}"})
+        else:
+            found.append(dict(message))
+    return found
+
+
+def _for_template(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The message as templates expect it: roles that they know, texts that are never null, arguments as objects."""
+    role = message["role"]
+    found = {**message, "role": _ROLES.get(role, role), "content": message.get("content") or ""}
+    if message.get("tool_calls"):
+        found["tool_calls"] = [
+            {**call, "function": {**call["function"], "arguments": object_or_text(call["function"]["arguments"])}}
+            for call in message["tool_calls"]
+        ]
+    return found
+
+
+@lru_cache(maxsize=64)
+def _compiled(source: str) -> Template:
+    try:
+        from jinja2 import TemplateSyntaxError  # noqa: PLC0415 - as above
+        from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError("Chat templates need Jinja: pip install jinja2") from error
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.filters["tojson"] = _tojson
+    functions: dict[str, Callable[..., Any]] = {"raise_exception": _raise_exception, "strftime_now": _strftime_now}
+    environment.globals.update(functions)
+    try:
+        return environment.from_string(_without_generation_marks(source))
+    except TemplateSyntaxError as error:
+        raise ChatTemplateError(f"The chat template is no Jinja template: {error}") from error
+
+
+def _without_generation_marks(source: str) -> str:
+    """Without the tag that transformers adds to Jinja for training, which writes nothing."""
+    for dash in ("", "-"):
+        for name in ("generation", "endgeneration"):
+            for end in ("", "-"):
+                source = source.replace(f"{{%{dash} {name} {end}%}}", f"{{#{dash} {name} {end}#}}")
+    return source
+
+
+def _tojson(value: object, ensure_ascii: bool = False, indent: int | None = None, **_: object) -> str:
+    """As transformers has it: without the escapes for HTML that Jinja's own filter adds."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
+
+
+def _raise_exception(message: str) -> NoReturn:
+    raise TypeError(message)
+
+
+def _strftime_now(form: str) -> str:
+    return datetime.now().astimezone().strftime(form)

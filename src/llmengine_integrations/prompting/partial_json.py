@@ -1,0 +1,78 @@
+"""Reads JSON that is still being written."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_ESCAPE = re.compile(
+    r"\\(?:[\"\\/bfnrt]|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})"
+)
+"""A whole escape sequence; a character outside the basic plane takes two."""
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_BARE_WORD = re.compile(r"[^\s\[\]{},:\"]+$")
+_LAST_KEY = re.compile(rf"{_STRING}\s*:?\s*$")
+
+
+def parse_partial(text: str) -> Any | None:
+    """What is certain of a JSON value so far: strings grow, keys without a value and half-written numbers and words are left out.
+
+    None where nothing is certain yet, or the text is no JSON.
+    """
+    for candidate in (text, *_completions(text)):
+        try:
+            return json.loads(candidate)
+        except ValueError:
+            continue
+    return None
+
+
+def _completions(text: str) -> list[str]:
+    """Ways to complete the text, the longest first: whole as it is, then without the key that its end may be."""
+    closers, string_start = _open(text)
+    end = "".join(reversed(closers))
+    if string_start is not None:
+        return [_closed_string(text, string_start) + end, _without_comma(text[:string_start]) + end]
+    bare = _BARE_WORD.sub("", text)  # a number may go on, a word may be half
+    return [_without_comma(bare) + end, _without_comma(_LAST_KEY.sub("", bare)) + end]
+
+
+def _without_comma(text: str) -> str:
+    text = text.rstrip()
+    return (_LAST_KEY.sub("", text).rstrip() if text.endswith(":") else text).removesuffix(",")
+
+
+def _closed_string(text: str, start: int) -> str:
+    """The text up to its last whole character, with the quote that closes its last string."""
+    position = start + 1
+    while position < len(text):
+        if text[position] != "\\":
+            position += 1
+        elif (escape := _ESCAPE.match(text, position)) is not None:
+            position = escape.end()
+        else:
+            break
+    return f'{text[:position]}"'
+
+
+def _open(text: str) -> tuple[list[str], int | None]:
+    """The brackets that are to be closed, and where the string begins inside which the text ends."""
+    closers: list[str] = []
+    start: int | None = None
+    escaped = False
+    for position, char in enumerate(text):
+        if start is not None:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                start = None
+        elif char == '"':
+            start = position
+        elif char in "{[":
+            closers.append("}" if char == "{" else "]")
+        elif char in "}]" and closers:
+            closers.pop()
+    return closers, start
