@@ -4,8 +4,11 @@ import httpx
 import pytest
 
 from llmengine_integrations import AsyncClient, Client
-from llmengine_integrations.langchain import LLMEngine
+from llmengine_integrations.langchain import ChatLLMEngine, LLMEngine
+from recordings import serializer
 
+from .chat_cassettes import same_question
+from .chat_gateway import ChatGateway
 from .gateway import Gateway
 
 
@@ -37,3 +40,33 @@ def make_llm(gateway):
 @pytest.fixture
 def llm(make_llm):
     return make_llm()
+
+
+@pytest.fixture
+def chat_gateway():
+    return ChatGateway()
+
+
+@pytest.fixture
+def make_chat(chat_gateway):
+    """Makes chat models over the stand-in gateway."""
+    transport = httpx.MockTransport(chat_gateway)
+
+    def make(**fields):
+        retries = fields.pop("max_retries", 0)
+        client = Client(max_retries=retries, http_client=httpx.Client(transport=transport))
+        async_client = AsyncClient(max_retries=retries, http_client=httpx.AsyncClient(transport=transport))
+        return ChatLLMEngine(**{"model": "m", "client": client, "async_client": async_client} | fields)
+
+    return make
+
+
+@pytest.fixture
+def chat(make_chat):
+    return make_chat()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_recording_configure(config, vcr):
+    vcr.register_serializer("readable", serializer)
+    vcr.register_matcher("same_question", same_question)

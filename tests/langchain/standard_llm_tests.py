@@ -26,6 +26,7 @@ from langchain_core.load import dumps
 from langchain_core.outputs import LLMResult
 from langchain_core.prompts import PromptTemplate
 from langchain_core.runnables import ConfigurableField
+from pydantic import SecretStr
 
 
 class LLMStandardTests:
@@ -67,7 +68,8 @@ class LLMUnitTests(LLMStandardTests):
         with mock.patch.dict(os.environ, environment):
             llm = self.llm_class(**params)
         for name, value in expected.items():
-            assert getattr(llm, name) == value
+            found = getattr(llm, name)
+            assert (found.get_secret_value() if isinstance(found, SecretStr) else found) == value
 
     @pytest.mark.parametrize("hook", ["_generate", "_agenerate", "_stream", "_astream"])
     def test_hooks_are_native(self, hook):
@@ -97,6 +99,14 @@ class LLMUnitTests(LLMStandardTests):
         shown = [repr(llm), str(llm), dumps(llm), repr(llm._identifying_params), repr(llm._serialized)]
         for _, secret in self.secrets.values():
             assert not [text for text in shown if secret in text]
+
+    def test_tokens_are_counted_without_the_network(self, llm_params):
+        def refused(*args):
+            raise AssertionError("a connection was tried")
+
+        llm = self.llm_class(**llm_params, custom_get_token_ids=lambda text: list(text.encode()))
+        with mock.patch("socket.socket.connect", refused), mock.patch("socket.getaddrinfo", refused):
+            assert llm.get_num_tokens("abc") == 3
 
     def test_serializable(self, llm):
         assert json.loads(dumps(llm))["type"] == "constructor"
@@ -186,6 +196,11 @@ class LLMIntegrationTests(LLMStandardTests):
     def test_batch_keeps_its_order(self, llm):
         prompts = [self.prompt, self.other_prompt] * 3
         assert llm.batch(prompts, {"max_concurrency": 3}) == [llm.invoke(prompt) for prompt in prompts]
+
+    async def test_answers_as_they_complete(self, llm, text):
+        prompts = [self.prompt] * 3
+        assert sorted(llm.batch_as_completed(prompts)) == list(enumerate([text] * 3))
+        assert sorted([answer async for answer in llm.abatch_as_completed(prompts)]) == list(enumerate([text] * 3))
 
     def test_generate(self, llm, text):
         result = llm.generate([self.prompt, self.other_prompt])

@@ -110,8 +110,29 @@ async def test_misspelt_option_is_refused_before_anything_is_sent(llm, gateway, 
 
 @pytest.mark.parametrize("call", calls.ALL)
 async def test_option_under_two_names_is_refused(llm, call):
-    with pytest.raises(TypeError, match="given twice"):
+    message = "'max_new_tokens' is given twice, as 'max_tokens' and as 'max_new_tokens'"
+    with pytest.raises(TypeError, match=message):
         await call(llm, "x", max_tokens=3, max_new_tokens=4)
+    with pytest.raises(TypeError, match="'stop' is given twice, as 'stop' and as 'stop_sequences'"):
+        await call(llm, "x", stop=["A"], stop_sequences=["A"])
+
+
+def test_field_under_two_names_is_refused():
+    message = "'max_new_tokens' is given twice, as 'max_tokens' and as 'max_new_tokens'"
+    with pytest.raises(TypeError, match=message):
+        LLMEngine(model="m", max_tokens=1, max_new_tokens=2)
+
+
+@pytest.mark.parametrize("call", calls.ALL)
+@pytest.mark.parametrize("name", ["stop", "stop_sequences"])
+async def test_one_stop_string_is_not_taken_for_its_letters(make_llm, gateway, call, name):
+    llm = make_llm(**{name: "said"})
+    assert llm.stop == ["said"]
+    assert await call(llm, "x") == " You"
+    assert gateway.last["stop_sequences"] == ["said"]
+    assert await call(llm, "x y", **{name: "y"}) == " You said: x"
+    assert gateway.last["stop_sequences"] == ["y"]
+    assert llm._get_ls_params(**{name: "A"})["ls_stop"] == ["A"]
 
 
 def test_misspelt_field_is_refused():
@@ -155,6 +176,18 @@ def test_base_url_is_the_clients(monkeypatch):
     assert LLMEngine(model="m", base_url="http://localhost:1").base_url == "http://localhost:1"
     given = Client(base_url="http://localhost:2")
     assert LLMEngine(model="m", base_url="http://localhost:1", client=given).base_url == "http://localhost:2"
+
+
+def test_key_is_the_clients(monkeypatch):
+    """Where LangChain's users look for it. The environment is read by the client."""
+    assert LLMEngine(model="m").api_key is None
+    monkeypatch.setenv("SCALE_API_KEY", "outside")
+    assert LLMEngine(model="m").api_key.get_secret_value() == "outside"
+    assert LLMEngine(model="m", api_key="own").api_key.get_secret_value() == "own"
+    given = Client(api_key="given")
+    llm = LLMEngine(model="m", client=given)
+    assert llm.api_key.get_secret_value() == "given"
+    assert llm.connection.async_client.api_key == "given"
 
 
 def test_a_given_sync_client_needs_no_key_for_async():

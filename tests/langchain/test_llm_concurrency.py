@@ -83,6 +83,39 @@ async def test_config_wins_over_the_field(make_llm, gateway, async_llm, async_ga
     assert (gateway.most_active, async_gateway.most_active) == (2, 5)
 
 
+async def test_answers_as_they_complete_are_bounded_and_know_their_places(make_llm, gateway, async_llm, async_gateway):
+    """LangChain's own knows only the limit of a config."""
+    gateway.delay = async_gateway.delay = 0.02
+    llm = make_llm(max_concurrency=3)
+    assert sorted(llm.batch_as_completed(PROMPTS)) == list(enumerate(said(PROMPTS)))
+    assert sorted([answer async for answer in async_llm.abatch_as_completed(PROMPTS)]) == list(enumerate(said(PROMPTS)))
+    assert (gateway.most_active, async_gateway.most_active) == (3, 3)
+    _ = list(llm.batch_as_completed(PROMPTS, [{"max_concurrency": 5}] * len(PROMPTS)))
+    _ = [answer async for answer in async_llm.abatch_as_completed(PROMPTS, {"max_concurrency": 5})]
+    assert (gateway.most_active, async_gateway.most_active) == (5, 5)
+    assert list(llm.batch_as_completed([])) == [answer async for answer in async_llm.abatch_as_completed([])] == []
+
+
+async def test_answers_as_they_complete_with_errors(make_llm, gateway, async_llm, async_gateway):
+    gateway.answers["prompt 1"] = async_gateway.answers["prompt 1"] = refused
+    gateway.delay = async_gateway.delay = 0.01
+    for answers in (
+        dict(make_llm().batch_as_completed(PROMPTS, return_exceptions=True)),
+        dict([answer async for answer in async_llm.abatch_as_completed(PROMPTS, return_exceptions=True)]),
+    ):
+        assert isinstance(answers.pop(1), errors.BadRequestError)
+        assert len(answers) == len(PROMPTS) - 1
+    gateway.requests.clear()
+    async_gateway.requests.clear()
+    with pytest.raises(errors.BadRequestError):
+        _ = list(make_llm(max_concurrency=2).batch_as_completed(PROMPTS))
+    with pytest.raises(errors.BadRequestError):
+        _ = [answer async for answer in async_llm.abatch_as_completed(PROMPTS)]
+    assert len(gateway.requests) < len(PROMPTS)
+    assert len(async_gateway.requests) < len(PROMPTS)
+    assert len(asyncio.all_tasks()) == 1
+
+
 @pytest.mark.parametrize("method", ["batch", "generate"])
 def test_first_error_ends_the_rest(make_llm, gateway, method):
     gateway.answers["prompt 1"] = refused

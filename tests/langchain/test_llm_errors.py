@@ -146,6 +146,17 @@ async def test_error_inside_a_stream(llm, gateway, call, status, retryable):
 
 
 @pytest.mark.parametrize("call", calls.STREAMED)
+async def test_prompt_too_long_for_a_stream(llm, gateway, call):
+    """The route of streams says so inside the stream."""
+    detail = "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens."
+    gateway.answers["x"] = lambda _: stream(error_event(400, detail))
+    with pytest.raises(exceptions.ContextOverflowError) as caught:
+        await call(llm, "x")
+    assert isinstance(caught.value, errors.StreamError)
+    assert not caught.value.is_retryable
+
+
+@pytest.mark.parametrize("call", calls.STREAMED)
 async def test_a_stream_that_just_ends_is_no_short_text(llm, gateway, call):
     gateway.answers["x"] = lambda _: stream(output_event(" Once", count=1), output_event(" upon", count=2))
     ended = calls.Ended()

@@ -27,7 +27,7 @@ class TestUnit(LLMUnitTests):
     @property
     def env_params(self):
         url = "http://127.0.0.1:7000"
-        return {"LLM_ENGINE_BASE_PATH": url, "SCALE_API_KEY": "k"}, {"model": "m"}, {"base_url": url}
+        return {"LLM_ENGINE_BASE_PATH": url, "SCALE_API_KEY": "k"}, {"model": "m"}, {"base_url": url, "api_key": "k"}
 
 
 class Integration(LLMIntegrationTests):
@@ -53,14 +53,6 @@ class TestOverTheStandIn(Integration):
         gateway.refuse = refuse
         with gateway.served() as base_url:
             yield {"model": "llama-2-7b", "temperature": 0, "base_url": base_url}
-
-
-@pytest.fixture(scope="module")
-def engine():
-    module = pytest.importorskip("llmengine_integrations.engine")
-    pytest.importorskip("torch")
-    with module.EmbeddedEngine(aliases=["llama-2-7b"]) as engine:
-        yield engine
 
 
 @pytest.mark.engine

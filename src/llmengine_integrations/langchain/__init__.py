@@ -1,4 +1,4 @@
-"""LLM Engine's models for LangChain: `LLMEngine`, a completion model.
+"""LLM Engine's models for LangChain: `LLMEngine`, a completion model, and `ChatLLMEngine`, a chat model.
 
 Names load at first use, so that importing one part never pays for another. Needs the extra:
 `pip install "llmengine-integrations[langchain]"`.
@@ -17,11 +17,38 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
+    from .callbacks import (
+        AsyncTokenStreamCallbackHandler,
+        FineTuneDatasetCallbackHandler,
+        LLMEngineUsageCallbackHandler,
+        TokenStreamCallbackHandler,
+        get_llmengine_usage_callback,
+    )
+    from .chat_model import ChatLLMEngine
+    from .document_loader import LLMEngineFileLoader
     from .llm import LLMEngine
 
-__all__ = ["LLMEngine"]
+__all__ = [
+    "AsyncTokenStreamCallbackHandler",
+    "ChatLLMEngine",
+    "FineTuneDatasetCallbackHandler",
+    "LLMEngine",
+    "LLMEngineFileLoader",
+    "LLMEngineUsageCallbackHandler",
+    "TokenStreamCallbackHandler",
+    "get_llmengine_usage_callback",
+]
 
-_MODULES = {"LLMEngine": ".llm"}
+_MODULES = {
+    "AsyncTokenStreamCallbackHandler": ".callbacks",
+    "ChatLLMEngine": ".chat_model",
+    "FineTuneDatasetCallbackHandler": ".callbacks",
+    "LLMEngine": ".llm",
+    "LLMEngineFileLoader": ".document_loader",
+    "LLMEngineUsageCallbackHandler": ".callbacks",
+    "TokenStreamCallbackHandler": ".callbacks",
+    "get_llmengine_usage_callback": ".callbacks",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,32 +8,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self, cast
+from typing import Annotated, Any, Self
 
 from langchain_core.callbacks import Callbacks
-from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import LLMResult
-from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import get_config_list
-from pydantic import AliasChoices, Field, PrivateAttr
+from pydantic import AliasChoices, BeforeValidator, Field, PrivateAttr
 from typing_extensions import override
 
-from ._concurrency import map_tasks, map_threads
-from ._options import canonical
+from ._batch import BoundedBatch
+from ._options import as_list, canonical
 
 _OF_THE_RUN = frozenset({"tags", "metadata", "run_name", "run_id"})
 
 
-class PerCallLLM(BaseLLM):
+class PerCallLLM(BoundedBatch[str], BaseLLM):
     """A completion model whose calls are each their own. What `_call_options` holds belongs to `_identifying_params`."""
 
-    stop: list[str] | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))
-    """Strings that end the text. A call's own replace them."""
-    max_concurrency: int = Field(default=8, ge=1)
-    """Requests at a time for many prompts: enough to fill a server's batch, without one caller crowding out the others: a gateway turns
-    requests away beyond 500 in all. `config={"max_concurrency": n}` changes it for one `batch` or `abatch`."""
-
+    stop: Annotated[list[str] | None, BeforeValidator(as_list)] = Field(
+        default=None, validation_alias=AliasChoices("stop", "stop_sequences")
+    )
+    """Strings that end the text, or one string. A call's own replace them."""
     _call_options: Mapping[str, Any] = PrivateAttr(default_factory=dict[str, Any])
 
     @override
@@ -62,64 +57,6 @@ class PerCallLLM(BaseLLM):
         """`generate`, awaited."""
         model, stop, kwargs = self._for_call(stop, kwargs)
         return await super(PerCallLLM, model).agenerate(prompts, stop, callbacks, **kwargs)
-
-    @override
-    def batch(
-        self,
-        inputs: list[LanguageModelInput],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[str]:
-        """Complete many prompts, each in a run of its own, in threads, at most `max_concurrency` at a time.
-
-        Args:
-            inputs: The prompts.
-            config: One for all or one for each. `max_concurrency` in the (first) one wins over the instance's.
-            return_exceptions: Whether a prompt that fails yields its error in its place; else the first error is raised and ends the rest.
-            **kwargs: Options of the model, for this call.
-        """
-        if not inputs:
-            return []
-        configs = get_config_list(config, len(inputs))
-
-        def one(pair: tuple[LanguageModelInput, RunnableConfig]) -> str:
-            try:
-                return self.invoke(*pair, **kwargs)
-            except Exception as error:
-                if return_exceptions:
-                    return cast("str", error)
-                raise
-
-        return map_threads(one, list(zip(inputs, configs, strict=True)), self._limit(configs))
-
-    @override
-    async def abatch(
-        self,
-        inputs: list[LanguageModelInput],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[str]:
-        """`batch` in tasks instead of threads."""
-        if not inputs:
-            return []
-        configs = get_config_list(config, len(inputs))
-
-        async def one(pair: tuple[LanguageModelInput, RunnableConfig]) -> str:
-            try:
-                return await self.ainvoke(*pair, **kwargs)
-            except Exception as error:
-                if return_exceptions:
-                    return cast("str", error)
-                raise
-
-        return await map_tasks(one, list(zip(inputs, configs, strict=True)), self._limit(configs))
-
-    def _limit(self, configs: list[RunnableConfig]) -> int:
-        return configs[0].get("max_concurrency") or self.max_concurrency
 
     def _for_call(
         self, stop: list[str] | None, kwargs: Mapping[str, Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import as_completed
 from typing import TypeVar
 
@@ -29,6 +29,26 @@ def map_threads(function: Callable[[T], R], items: Sequence[T], limit: int) -> l
             executor.shutdown(wait=False, cancel_futures=True)
             raise
         return [future.result() for future in futures]
+
+
+async def tasks_as_completed(
+    function: Callable[[T], Awaitable[R]], items: Sequence[T], limit: int
+) -> AsyncGenerator[R]:
+    """`map_tasks`, but each result as soon as it is there. When the caller leaves, the others are cancelled and waited for, too."""
+    slots = asyncio.Semaphore(limit)
+
+    async def one(item: T) -> R:
+        async with slots:
+            return await function(item)
+
+    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    try:
+        for done in asyncio.as_completed(tasks):
+            yield await done
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def map_tasks(function: Callable[[T], Awaitable[R]], items: Sequence[T], limit: int) -> list[R]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping
 from functools import cache
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from langchain_core.load.serializable import Serializable
@@ -12,9 +12,11 @@ from pydantic import AliasChoices, ConfigDict, Field, SecretStr
 from typing_extensions import override
 
 from .. import AsyncClient, Client
-from ._options import check_known
+from ._options import check_known, check_once
 
 _NOT_PICKLED = ("api_key", "client", "async_client", "connection")
+_MAKING = threading.Lock()
+"""Held while a client is made, so that threads which need it at the same time get the same one."""
 
 
 class _Settings(NamedTuple):
@@ -42,22 +44,43 @@ class Connection:
             "max_retries": settings.max_retries,
         }
         given = settings.client if settings.client is not None else settings.async_client
-        self.base_url = self._arguments["base_url"] = (self.client if given is None else given).base_url
+        source = self.client if given is None else given
+        self.base_url = self._arguments["base_url"] = source.base_url
+        if settings.api_key is None and source.api_key is not None:
+            self._arguments["api_key"] = source.api_key
+            settings = settings._replace(api_key=SecretStr(source.api_key))
         self.settings = settings._replace(base_url=self.base_url)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        base_url: str | None,
+        api_key: SecretStr | str | None,
+        timeout: Any,
+        max_retries: int,
+        client: Client | None,
+        async_client: AsyncClient | None,
+    ) -> Self:
+        """From settings that no pydantic model has checked."""
+        key = SecretStr(api_key) if isinstance(api_key, str) else api_key
+        return cls(_Settings(base_url, key, timeout, max_retries, client, async_client))
 
     @property
     def client(self) -> Client:
         """The blocking client."""
-        if self._client is None:
-            self._client = Client(**self._arguments)
-        return self._client
+        with _MAKING:
+            if self._client is None:
+                self._client = Client(**self._arguments)
+            return self._client
 
     @property
     def async_client(self) -> AsyncClient:
         """The client for asyncio."""
-        if self._async_client is None:
-            self._async_client = AsyncClient(**self._arguments)
-        return self._async_client
+        with _MAKING:
+            if self._async_client is None:
+                self._async_client = AsyncClient(**self._arguments)
+            return self._async_client
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
@@ -72,7 +95,7 @@ class Connected(Serializable):
     base_url: str | None = None
     """Where the gateway is, without credentials. Default: `LLM_ENGINE_BASE_PATH`, then the embedded engine on loopback."""
     api_key: SecretStr | None = None
-    """Default: `SCALE_API_KEY`. A server on loopback needs none. Not serialized, not pickled."""
+    """Default: `SCALE_API_KEY`, or that of a given client; a server on loopback needs none. Not serialized, not pickled."""
     timeout: Any = None
     """Seconds to wait for the next byte (600 by default), or an `httpx.Timeout`."""
     max_retries: int = 2
@@ -87,9 +110,7 @@ class Connected(Serializable):
     if not TYPE_CHECKING:  # type checkers derive the signature from the fields
 
         def __init__(self, **fields: Any) -> None:
-            names = _names(type(self))
-            for name in fields:
-                check_known(name, names)
+            _check_names(fields, _names(type(self)))
             super().__init__(**fields)
             self._connected()  # not in a validator: pydantic would wrap the client's ConfigurationError
 
@@ -99,7 +120,7 @@ class Connected(Serializable):
         )
         if self.connection is None or self.connection.settings != settings:
             self.connection = Connection(settings)
-            self.base_url = self.connection.base_url
+            self.base_url, self.api_key = self.connection.settings[:2]
         return self.connection
 
     @classmethod
@@ -128,8 +149,17 @@ class Connected(Serializable):
 
 
 @cache
-def _names(model: type[Connected]) -> list[str]:
-    """Every name that the constructor takes."""
-    fields: Mapping[str, Any] = model.model_fields
-    aliases = (f.validation_alias.choices for f in fields.values() if isinstance(f.validation_alias, AliasChoices))
-    return [*fields, *(str(name) for name in chain.from_iterable(aliases))]
+def _names(model: type[Connected]) -> Mapping[str, str]:
+    """Every name that the constructor takes, with its field's own."""
+    names = {name: name for name in model.model_fields}
+    for name, field in model.model_fields.items():
+        if isinstance(field.validation_alias, AliasChoices):
+            names |= {str(alias): name for alias in field.validation_alias.choices}
+    return names
+
+
+def _check_names(given: Iterable[str], names: Mapping[str, str]) -> None:
+    by_field: dict[str, str] = {}
+    for name in given:
+        check_known(name, names)
+        check_once(names[name], name, by_field)

@@ -106,6 +106,10 @@ class StreamRefusedError(errors.StreamError, ModelInvalidRequestError):
     """The model server refused the request, and said so inside the stream."""
 
 
+class StreamPromptTooLongError(StreamRefusedError, ContextOverflowError):
+    """The prompt does not fit into the model's context, as a stream over v1 completions says it."""
+
+
 class StreamTruncatedError(errors.StreamTruncatedError, ModelConnectionError):
     """A stream ended before it was finished."""
 
@@ -155,7 +159,7 @@ def _kind(error: errors.LLMEngineError) -> type[errors.LLMEngineError] | None:
         case errors.BadRequestError() if _TOO_LONG.search(error.message):
             return PromptTooLongError
         case errors.StreamError(status_code=int(status)) if 400 <= status < 500:  # noqa: PLR2004 - HTTP's own classes
-            return StreamRefusedError
+            return StreamPromptTooLongError if _TOO_LONG.search(error.message) else StreamRefusedError
         case _:
             return _BOTH.get(type(error))
 

@@ -101,14 +101,29 @@ def _closing(
     completion_tokens: int | None,
     empty: bool,
 ) -> dict[str, Any]:
-    if not completion_tokens and not empty:  # some vLLM endpoints count nothing and send 0
-        completion_tokens = None
+    usage, finish_reason = counted(prompt_tokens, completion_tokens, params["max_new_tokens"], empty=empty)
     return {
-        "finish_reason": _finish_reason(completion_tokens, params["max_new_tokens"]),
+        "finish_reason": finish_reason,
         "model_name": params["model"],
-        "token_usage": _usage(prompt_tokens, completion_tokens),
+        "token_usage": usage,
         "request_id": request_id,
     }
+
+
+def counted(
+    prompt_tokens: int | None, completion_tokens: int | None, limit: int, *, empty: bool
+) -> tuple[dict[str, int], Literal["stop", "length"] | None]:
+    """What is known of the counts, and why the answer ended.
+
+    Args:
+        prompt_tokens: as the server counted.
+        completion_tokens: as the server counted.
+        limit: tokens to generate at most.
+        empty: whether the text is.
+    """
+    if not completion_tokens and not empty:  # some vLLM endpoints count nothing and send 0
+        completion_tokens = None
+    return _usage(prompt_tokens, completion_tokens), _finish_reason(completion_tokens, limit)
 
 
 def _finish_reason(completion_tokens: int | None, limit: int) -> Literal["stop", "length"] | None:

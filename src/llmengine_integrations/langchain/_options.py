@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -21,10 +22,27 @@ FIELDS = (*REQUIRED, *(ALIASES.get(name, name) for name in CompletionOptions.__a
 
 _UNSET_BY_NONE = frozenset(FIELDS) - {*REQUIRED, "stop"}
 _GUIDED = frozenset(name for name in FIELDS if name.startswith("guided_"))
-_PER_CALL = (*FIELDS, "timeout")
 
 
-def canonical(stop: Sequence[str] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Names:
+    """What the keyword arguments of a call may be called.
+
+    Attributes:
+        own: the names of the options.
+        aliases: other names of some of them.
+        unset_by_none: those that None leaves to the server, instead of leaving them as the model has them.
+    """
+
+    own: frozenset[str]
+    aliases: Mapping[str, str]
+    unset_by_none: frozenset[str] = field(default_factory=frozenset[str])
+
+
+_OF_COMPLETIONS = Names(frozenset({*FIELDS, "timeout"}), ALIASES, _UNSET_BY_NONE)
+
+
+def canonical(stop: Sequence[str] | None, options: Mapping[str, Any], names: Names = _OF_COMPLETIONS) -> dict[str, Any]:
     """A call's keyword arguments under the names of the fields.
 
     None leaves `model`, `temperature`, `max_new_tokens`, `stop` and `timeout` as the model has them, and any other option to the server.
@@ -32,15 +50,30 @@ def canonical(stop: Sequence[str] | None, options: Mapping[str, Any]) -> dict[st
     Raises:
         TypeError: One of them is unknown, or given under two names.
     """
-    given: dict[str, Any] = {} if stop is None else {"stop": stop}
+    given: dict[str, Any] = {} if stop is None else {"stop": as_list(stop)}
+    keys = dict(zip(given, given, strict=True))
     for key, value in options.items():
-        name = ALIASES.get(key, key)
-        check_known(key, (*_PER_CALL, *ALIASES))
-        if name in given:
-            raise TypeError(f"{name!r} is given twice, once as {key!r}")
-        if value is not None or name in _UNSET_BY_NONE:
-            given[name] = value
+        name = names.aliases.get(key, key)
+        check_known(key, (*names.own, *names.aliases))
+        check_once(name, key, keys)
+        if value is not None or name in names.unset_by_none:
+            given[name] = as_list(value) if name == "stop" else value
     return given
+
+
+def as_list(stop: object) -> object:
+    """One stop string is a list of one, not of its letters."""
+    return [stop] if isinstance(stop, str) else stop
+
+
+def check_once(name: str, key: str, keys: dict[str, str]) -> None:
+    """Refuse an option that comes under two of its names; `keys` remembers under which one it came.
+
+    Raises:
+        TypeError: It does.
+    """
+    if (other := keys.setdefault(name, key)) != key:
+        raise TypeError(f"{name!r} is given twice, as {other!r} and as {key!r}")
 
 
 def check_known(name: str, known: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +21,7 @@ from ._concurrency import map_tasks, map_threads
 from ._connection import Connected
 from ._errors import langchain_errors
 from ._generations import Chunks, llm_result
+from ._tokenizer import Tokenizer
 
 
 class LLMEngine(Connected, PerCallLLM):
@@ -36,7 +38,7 @@ class LLMEngine(Connected, PerCallLLM):
         model: The endpoint's name. Alias `model_name`.
         temperature: 0 (the likeliest token each time) to 1; 0.2 by default.
         max_new_tokens: Tokens to generate at most; 256 by default. Alias `max_tokens`.
-        stop: Strings that end the text. Alias `stop_sequences`.
+        stop: Strings that end the text, or one string. Alias `stop_sequences`.
         logprobs: Whether to return the tokens' log-probabilities. Alias `return_token_log_probs`.
         top_k, top_p, presence_penalty, frequency_penalty, include_stop_str_in_output, skip_special_tokens: See the fields below.
         guided_json, guided_regex, guided_choice, guided_grammar: What the text must look like; at most one of them.
@@ -100,7 +102,8 @@ class LLMEngine(Connected, PerCallLLM):
         does not count tokens), `model_name` and `request_id`. It has the same keys in streams, at the end.
 
     Counting tokens:
-        `get_num_tokens` counts with `custom_get_token_ids`, such as a tokenizer's `encode`. Without it LangChain estimates with GPT-2.
+        `get_num_tokens` counts with the `tokenizer` that the model is given, an object with `encode` or a path on this machine, or with
+        `custom_get_token_ids`. Without either it raises ConfigurationError.
 
     Serialization:
         No key is in what `dumps`, `repr`, traces and pickles hold; whatever is loaded takes it from `SCALE_API_KEY`.
@@ -118,7 +121,7 @@ class LLMEngine(Connected, PerCallLLM):
 
     Raises:
         ConfigurationError: No key is set for a server beyond loopback, or the base URL is none.
-        TypeError: There is no such field.
+        TypeError: There is no such field, or it is given twice, under two names.
         pydantic.ValidationError: A field has the wrong type. Ranges are the server's to check.
     """
 
@@ -165,8 +168,8 @@ class LLMEngine(Connected, PerCallLLM):
             temperature: float = ...,
             max_new_tokens: int = ...,
             max_tokens: int = ...,
-            stop: list[str] | None = ...,
-            stop_sequences: list[str] | None = ...,
+            stop: list[str] | str | None = ...,
+            stop_sequences: list[str] | str | None = ...,
             logprobs: bool | None = ...,
             return_token_log_probs: bool | None = ...,
             top_k: int | None = ...,
@@ -180,6 +183,7 @@ class LLMEngine(Connected, PerCallLLM):
             guided_choice: list[str] | None = ...,
             guided_grammar: str | None = ...,
             max_concurrency: int = ...,
+            tokenizer: Tokenizer | str | os.PathLike[str] | None = ...,
             client: Client | None = ...,
             async_client: AsyncClient | None = ...,
             **of_langchain: Any,

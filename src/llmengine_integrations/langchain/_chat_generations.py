@@ -1,0 +1,203 @@
+"""LLM Engine's v2 chat replies as LangChain's generations. Pure translation.
+
+`response_metadata` has the same keys whether an answer came whole or in chunks: `finish_reason`, `model_name`, `model_provider`,
+`token_usage`, `id`, and `logprobs` when they were asked for.
+
+LangChain merges the chunks of a stream by adding what they hold: strings are joined, integers summed, floats and booleans refused. So a
+chunk carries its text, its parts of tool calls and its log-probabilities, as lists, and only the last one says anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from .. import errors
+from ..wire._openai import Usage
+from ..wire.chat import (
+    ChatChoice,
+    ChatChunkChoice,
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatCompletionMessage,
+    ChatDelta,
+    ChatLogprobs,
+    ToolCallDelta,
+)
+from ._tools import parsed_calls, spoiling
+
+PROVIDER = "llmengine"
+
+
+def chat_result(reply: ChatCompletion, params: Mapping[str, Any]) -> ChatResult:
+    """The result of a call. The first of several choices has the usage: the server counts them together.
+
+    Raises:
+        InvalidResponseError: There is no choice.
+    """
+    if not reply.choices:
+        raise errors.InvalidResponseError("The reply holds no answer: its choices are empty.")
+    choices = sorted(reply.choices, key=lambda choice: choice.index)
+    usages = [reply.usage, *[None] * len(choices)]
+    found = [_generation(reply, *pair, params) for pair in zip(choices, usages, strict=False)]
+    return ChatResult(generations=found, llm_output=llm_output(token_usage(reply.usage), params))
+
+
+def llm_output(usage: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """What a result says beside its generations."""
+    return {"token_usage": usage, "model_name": params["model"]}
+
+
+def combined_outputs(outputs: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
+    """What several calls say together: the counts that all of them have, summed."""
+    known = [output for output in outputs if output]
+    if not known:
+        return {}
+    usages = [output["token_usage"] for output in known]
+    keys = [key for key in ("prompt_tokens", "completion_tokens", "total_tokens") if all(key in u for u in usages)]
+    return {"token_usage": {key: sum(u[key] for u in usages) for key in keys}, "model_name": known[0]["model_name"]}
+
+
+class ChatChunks:
+    """Reads one chat stream, event by event."""
+
+    done = False
+    """Whether nothing that comes after this is of interest."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._params = params
+        self._reply: ChatCompletionChunk | None = None
+        self._usage: Usage | None = None
+        self._finish_reason: str | None = None
+        self._arguments: dict[int, str] = {}
+
+    def feed(self, event: ChatCompletionChunk) -> list[ChatGenerationChunk]:
+        """The chunk for an event, unless it adds nothing."""
+        self._reply = event
+        self._usage = event.usage or self._usage
+        return [chunk for choice in event.choices if choice.index == 0 for chunk in self._choice(choice)]
+
+    def end(self) -> list[ChatGenerationChunk]:
+        """The chunk that says how it went."""
+        reply = self._reply
+        info = closing(
+            self._finish_reason,
+            token_usage(self._usage),
+            self._params,
+            None if reply is None else reply.id,
+            None if reply is None else reply.system_fingerprint,
+        )
+        message = AIMessageChunk(
+            content="",
+            tool_call_chunks=[
+                tool_call_chunk(args=rest, index=index)
+                for index, arguments in self._arguments.items()
+                if (rest := spoiling(arguments, cut_off=self._finish_reason == "length"))
+            ],
+            usage_metadata=usage_metadata(self._usage),
+            chunk_position="last",
+        )
+        return [ChatGenerationChunk(message=message, generation_info=info)]
+
+    def _choice(self, choice: ChatChunkChoice) -> list[ChatGenerationChunk]:
+        self._finish_reason = choice.finish_reason or self._finish_reason
+        message, info = _delta(choice.delta), _logprobs(choice.logprobs)
+        for call in message.tool_call_chunks:
+            index = call["index"] or 0
+            self._arguments[index] = self._arguments.get(index, "") + (call["args"] or "")
+        if not (message.content or message.tool_call_chunks or message.additional_kwargs or info):
+            return []
+        return [ChatGenerationChunk(message=message, generation_info=info or None)]
+
+
+def closing(
+    finish_reason: str | None,
+    usage: Mapping[str, Any],
+    params: Mapping[str, Any],
+    reply_id: str | None,
+    fingerprint: str | None = None,
+) -> dict[str, Any]:
+    """What is known at the end of an answer."""
+    info = {
+        "finish_reason": finish_reason,
+        "model_name": params["model"],
+        "model_provider": PROVIDER,
+        "token_usage": usage,
+        "id": reply_id,
+    }
+    return {**info, "system_fingerprint": fingerprint} if fingerprint else info
+
+
+def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
+    """The counts under LangChain's names."""
+    if usage is None:
+        return None
+    found = UsageMetadata(
+        input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, total_tokens=usage.total_tokens
+    )
+    read, written = usage.prompt_tokens_details, usage.completion_tokens_details
+    if read is not None and (details := _counted(audio=read.audio_tokens, cache_read=read.cached_tokens)):
+        found["input_token_details"] = InputTokenDetails(**details)
+    if written is not None:
+        details = _counted(audio=written.audio_tokens, reasoning=written.reasoning_tokens)
+        if details:
+            found["output_token_details"] = OutputTokenDetails(**details)
+    return found
+
+
+def token_usage(usage: Usage | None) -> dict[str, Any]:
+    """The counts under OpenAI's names, which LangChain's handlers read."""
+    return {} if usage is None else usage.model_dump(include={"prompt_tokens", "completion_tokens", "total_tokens"})
+
+
+def _counted(**counts: int | None) -> Any:
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def _generation(
+    reply: ChatCompletion, choice: ChatChoice, usage: Usage | None, params: Mapping[str, Any]
+) -> ChatGeneration:
+    message = choice.message
+    calls = parsed_calls([(call.function.name, call.function.arguments, call.id) for call in message.tool_calls or ()])
+    info = closing(choice.finish_reason, token_usage(usage), params, reply.id, reply.system_fingerprint)
+    return ChatGeneration(
+        message=AIMessage(
+            content=message.content or "",
+            additional_kwargs=_beside(message),
+            tool_calls=calls.valid,
+            invalid_tool_calls=calls.invalid,
+            usage_metadata=usage_metadata(usage),
+        ),
+        generation_info=info | _logprobs(choice.logprobs),
+    )
+
+
+def _beside(message: ChatCompletionMessage | ChatDelta) -> dict[str, Any]:
+    """What LangChain has no place for in a message: thoughts (its `content_blocks` find them here) and refusals."""
+    thought = message.reasoning_content or (message.model_extra or {}).get("reasoning")  # newer vLLM's name of it
+    found = {"reasoning_content": thought, "refusal": message.refusal}
+    return {name: text for name, text in found.items() if text}
+
+
+def _delta(delta: ChatDelta) -> AIMessageChunk:
+    return AIMessageChunk(
+        content=delta.content or "",
+        additional_kwargs=_beside(delta),
+        tool_call_chunks=[_call_chunk(call) for call in delta.tool_calls or ()],
+    )
+
+
+def _call_chunk(call: ToolCallDelta) -> ToolCallChunk:
+    name, arguments = (None, None) if call.function is None else (call.function.name, call.function.arguments)
+    return tool_call_chunk(name=name, args=arguments, id=call.id, index=call.index)
+
+
+def _logprobs(logprobs: ChatLogprobs | None) -> dict[str, Any]:
+    if logprobs is None or logprobs.content is None:
+        return {}
+    return {"logprobs": {"content": [token.model_dump(exclude_none=True) for token in logprobs.content]}}

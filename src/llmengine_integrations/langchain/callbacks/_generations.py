@@ -1,0 +1,62 @@
+"""What the results of runs say, plain or chat. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, Generation, LLMResult
+
+_NAMES = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens", "total_tokens": "total_tokens"}
+
+
+def first(result: LLMResult) -> Generation | None:
+    """The result's first generation, if it has one."""
+    return next((generation for several in result.generations for generation in several), None)
+
+
+def text_of(generation: Generation) -> str:
+    """The text, of which a chat answer may have several blocks."""
+    return str(generation.message.text) if isinstance(generation, ChatGeneration) else generation.text
+
+
+def message_of(generation: Generation | None) -> AIMessage | None:
+    """A chat answer's message; None for a plain one."""
+    message = generation.message if isinstance(generation, ChatGeneration) else None
+    return message if isinstance(message, AIMessage) else None
+
+
+def info_of(generation: Generation | None) -> Mapping[str, Any]:
+    """Finish reason, model, log-probabilities and the like."""
+    message = message_of(generation)
+    info: Mapping[str, Any] = (generation.generation_info if generation is not None else None) or {}
+    return {**info, **message.response_metadata} if message is not None else info
+
+
+def usage_of(result: LLMResult) -> Mapping[str, Any] | None:
+    """A run's counts of tokens under LangChain's names; None if it has none.
+
+    A prompt's own counts go before those of the call, which may be the sum over its other prompts.
+    """
+    generation = first(result)
+    if (message := message_of(generation)) is not None and message.usage_metadata:
+        return cast("Mapping[str, Any]", message.usage_metadata)
+    counts: Mapping[str, Any] = (
+        info_of(generation).get("token_usage") or (result.llm_output or {}).get("token_usage") or {}
+    )
+    return {_NAMES[name]: count for name, count in counts.items() if name in _NAMES and isinstance(count, int)} or None
+
+
+def model_of(result: LLMResult) -> str | None:
+    """The name of the model that answered, if it says."""
+    return info_of(first(result)).get("model_name") or (result.llm_output or {}).get("model_name")
+
+
+def log_probs(info: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
+    """Tokens with their natural log-probabilities, in the form of completions or in that of chats."""
+    logprobs: Mapping[str, Any] = info.get("logprobs") or {}
+    if logprobs.get("content"):
+        yield from ((entry["token"], entry.get("logprob")) for entry in logprobs["content"])
+    elif logprobs.get("tokens"):
+        yield from zip(logprobs["tokens"], logprobs["token_logprobs"], strict=True)
