@@ -146,8 +146,12 @@ def test_before_it_starts(settings):
 
 
 def test_verbose_prints_events(client, capsys, done):
-    LLMEngineFinetuneEngine("llama-2-7b", verbose=True, start_job_id=done.job_id, client=client).wait_until_complete()
-    assert "'eval_loss'" in capsys.readouterr().out
+    seen = []
+    again = LLMEngineFinetuneEngine("llama-2-7b", verbose=True, start_job_id=done.job_id, client=client)
+    again.wait_until_complete(on_event=seen.append)
+    printed = capsys.readouterr().out
+    assert "'eval_loss'" in printed
+    assert [event.message for event in seen] == [line.partition(": ")[2] for line in printed.splitlines()]
 
 
 def test_a_handlers_examples(engine, settings, tmp_path):
@@ -164,14 +168,14 @@ def test_a_handlers_examples(engine, settings, tmp_path):
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(lambda: [{"prompt": "a", "response": "b"}], id="mappings"),
-        pytest.param(lambda: (row for row in [("a", "b")]), id="iterator"),
-        pytest.param(lambda: pd.DataFrame({"prompt": ["a"], "response": ["b"]}), id="DataFrame"),
-        pytest.param(lambda: [[ChatMessage("a", role="user"), ChatMessage("b", role="assistant")]], id="messages"),
+        pytest.param(lambda: [{"prompt": "a", "response": "b"}] * 2, id="mappings"),
+        pytest.param(lambda: (row for row in [("a", "b")] * 2), id="iterator"),
+        pytest.param(lambda: pd.DataFrame({"prompt": ["a"] * 2, "response": ["b"] * 2}), id="DataFrame"),
+        pytest.param(lambda: [[ChatMessage("a", role="user"), ChatMessage("b", role="assistant")]] * 2, id="messages"),
     ],
 )
 def test_forms_of_examples(data, client, monkeypatch):
-    """What is uploaded; no job is started."""
+    """What is uploaded, a repeated row as often as it was given; no job is started."""
     sent = []
 
     def note(path, *, check):
@@ -184,7 +188,7 @@ def test_forms_of_examples(data, client, monkeypatch):
     )
     with pytest.raises(KeyboardInterrupt):
         made.finetune()
-    assert sent == ["prompt,response\na,b\n"]
+    assert sent == ["prompt,response\na,b\na,b\n"]
 
 
 @pytest.mark.parametrize(
@@ -200,9 +204,12 @@ def test_data_that_is_none(data, says, settings):
         LLMEngineFinetuneEngine("m", data, **settings)
 
 
-@pytest.mark.parametrize("data", [[], [("a", " ")]])
-def test_nothing_to_train_on(data, settings):
-    with pytest.raises(InvalidArgumentError, match="nothing to train on"):
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [([], "nothing to train on"), ([("a", "b"), ("a", " ")], "Row 2 .* empty"), ([("", "b")], "Row 1")],
+)
+def test_nothing_to_train_on(data, says, settings):
+    with pytest.raises(InvalidArgumentError, match=says):
         LLMEngineFinetuneEngine("m", data, **settings).finetune()
 
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 import threading
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage, CompletionResponse, LLMMetadata, ToolCallBlock
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    CompletionResponse,
+    ImageBlock,
+    LLMMetadata,
+    ToolCallBlock,
+)
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
+from llama_index.core.callbacks.schema import CBEventType, EventPayload
 from llama_index.core.llms import MockLLM
 from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.core.llms.custom import CustomLLM
@@ -51,11 +59,30 @@ def messages(text="What is up?"):
     return [ChatMessage("Be brief.", role="system"), ChatMessage(text, role="user")]
 
 
-PROMPT = "system: Be brief.\nuser: What is up?\nassistant: "
+PROMPT = "system: Be brief.\nuser: What is up?\nassistant:"
 
 
 def test_it_is_a_handler_of_llama_index():
     assert BaseCallbackHandler.__name__ in [base.__name__ for base in LLMEngineFineTuningHandler.__mro__]
+
+
+def test_a_chat_with_tools_is_told_in_words(handler, llm):
+    call = ToolCallBlock(tool_call_id="1", tool_name="weather", tool_kwargs={"city": "Rome"})
+    result = ChatMessage("Sunny", role="tool", additional_kwargs={"tool_call_id": "1"})
+    llm.chat([*messages("Rome?"), ChatMessage(role="assistant", blocks=[call]), result])
+    assert handler.rows[-1].prompt == (
+        "system: Be brief.\nuser: Rome?\n"
+        'assistant: {"name": "weather", "arguments": {"city": "Rome"}}\nuser: Result of weather: Sunny\nassistant:'
+    )
+
+
+def test_a_chat_without_text_is_no_example(handler):
+    seen = {
+        EventPayload.MESSAGES: [ChatMessage(role="user", blocks=[ImageBlock(url="https://example.com/a.png")])],
+        EventPayload.RESPONSE: ChatResponse(message=ChatMessage("A cat", role="assistant")),
+    }
+    handler.on_event_end(CBEventType.LLM, seen, event_id="1")
+    assert handler.rows == []
 
 
 def test_completions(handler, llm):
@@ -172,7 +199,7 @@ def test_prompts_of_ones_own_and_a_filter():
     llm = MockLLM(max_tokens=2, callback_manager=CallbackManager([handler]))
     llm.chat(messages())
     llm.complete("not this")
-    assert [row.prompt for row in handler.rows] == [PROMPT, "What is up?"]  # the mock's completion, and the chat
+    assert [row.prompt for row in handler.rows] == [f"{PROMPT} ", "What is up?"]  # the mock's completion, and the chat
 
 
 def test_threads(handler, llm):

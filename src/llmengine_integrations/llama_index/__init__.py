@@ -1,1 +1,41 @@
-"""LLM Engine for LlamaIndex."""
+"""LLM Engine for LlamaIndex: a language model, a fine-tuning engine and its handler, a reader of files.
+
+Names load at first use: importing any part of LlamaIndex loads all of its core, which takes more than a second. Needs the extra:
+`pip install "llmengine-integrations[llama-index]"`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if find_spec("llama_index") is None or find_spec("llama_index.core") is None:
+    raise ImportError(
+        'The LlamaIndex adapter needs llama-index-core: pip install "llmengine-integrations[llama-index]"'
+    )
+
+if TYPE_CHECKING:
+    from .callbacks import LLMEngineFineTuningHandler
+    from .fine_tuning import LLMEngineFinetuneEngine
+    from .llm import LLMEngine
+    from .reader import LLMEngineFileReader
+
+__all__ = ["LLMEngine", "LLMEngineFileReader", "LLMEngineFineTuningHandler", "LLMEngineFinetuneEngine"]
+
+_MODULES = {
+    "LLMEngine": ".llm",
+    "LLMEngineFileReader": ".reader",
+    "LLMEngineFineTuningHandler": ".callbacks",
+    "LLMEngineFinetuneEngine": ".fine_tuning",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

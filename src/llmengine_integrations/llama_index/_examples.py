@@ -47,18 +47,22 @@ def examples(data: Data, messages_to_prompt: Callable[[Sequence[ChatMessage]], s
 
 @contextmanager
 def as_file(data: Path | list[TrainingRow], name: str) -> Generator[Path]:
-    """The data as a file of this machine; rows in a temporary one.
+    """The data as a file of this machine; rows in a temporary one, as many as there are: who repeats a row gives it weight.
 
     Raises:
-        InvalidArgumentError: There are no rows.
+        InvalidArgumentError: There are no rows, or one lacks its prompt or response.
     """
     if isinstance(data, Path):
         yield data
         return
+    if not data:
+        raise InvalidArgumentError("There is nothing to train on: no row at all.")
+    for number, row in enumerate(data, start=1):
+        if not all(map(str.strip, row)):
+            raise InvalidArgumentError(f"Row {number} of the training data has an empty prompt or response.")
     with TemporaryDirectory(prefix="llmengine-") as folder:
-        file = TrainingFile(Path(folder) / name)
-        if not file.append(data):
-            raise InvalidArgumentError("There is nothing to train on: no row has both a prompt and a response.")
+        file = TrainingFile(Path(folder) / name, deduplicate=False)
+        file.append(data)
         yield file.path
 
 

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llama_index.core.base.llms.generic_utils import messages_to_prompt as default_messages_to_prompt
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, MessageRole
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 from llama_index.core.callbacks.schema import CBEventType, EventPayload
 from typing_extensions import override
 
 from ..datasets import TrainingFile, TrainingRow
+from ._messages import chat_prompt
 
 MessagesToPrompt = Callable[[Sequence[ChatMessage]], str]
 
@@ -22,17 +22,17 @@ class LLMEngineFineTuningHandler(BaseCallbackHandler):
     """Records the prompts and responses of completions and chats, whole and streamed, to train a model on.
 
         handler = LLMEngineFineTuningHandler()
-        llm.callback_manager = CallbackManager([handler])
+        Settings.callback_manager = CallbackManager([handler])  # query and chat engines hand it to their LLM
         ...
         handler.save_finetuning_events("train.csv")
 
-    Calls that failed, streams that were left early, and responses without text (tool calls alone) are no examples. The caller's messages
-    are not touched. Safe for threads. LLM classes other than this package's may answer a chat by a completion and report both: then both
-    are recorded.
+    Calls that failed, streams that were left early, and prompts and responses without text (images, tool calls alone) are no examples.
+    The caller's messages are not touched. Safe for threads. LLM classes other than this package's may answer a chat by a completion and
+    report both: then both are recorded.
 
     Args:
-        messages_to_prompt: Makes the prompt of a chat's messages; LlamaIndex's own by default (`user: ...` lines, then `assistant: `).
-            Give it what the tuned model will be asked with.
+        messages_to_prompt: Makes the prompt of a chat's messages; by default lines `user: ...` and a last one `assistant:`, as
+            `LLMEngine(api="v1")` asks a model without a template. Give it what the tuned model will be asked with.
         keep: Which examples to record; all by default.
     """
 
@@ -43,7 +43,7 @@ class LLMEngineFineTuningHandler(BaseCallbackHandler):
         keep: Callable[[TrainingRow], bool] | None = None,
     ) -> None:
         super().__init__(event_starts_to_ignore=[], event_ends_to_ignore=[])
-        self._messages_to_prompt = messages_to_prompt or default_messages_to_prompt
+        self._messages_to_prompt = messages_to_prompt or chat_prompt
         self._keep = keep
         self._recorded: dict[str, tuple[list[ChatMessage], TrainingRow]] = {}
         self._lock = threading.Lock()

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from llama_index.core.base.llms.generic_utils import messages_to_prompt as default_messages_to_prompt
 from llama_index.core.base.llms.types import ChatMessage
 from pydantic import SecretStr
 from typing_extensions import override
@@ -19,6 +18,7 @@ from ..errors import InvalidArgumentError, LLMEngineError
 from ..training_metrics import TrainingMetrics
 from ..types import FineTune, FineTuneEvent, FineTuneList
 from ._examples import Data, Examples, as_file, examples
+from ._messages import chat_prompt
 from ._steps import Steps, arun, run
 from .callbacks import LLMEngineFineTuningHandler
 
@@ -67,7 +67,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         hyperparameters: `lr`, `warmup_ratio`, `epochs`, `weight_decay`, `peft_config`, `report_to`; the server's defaults else.
         wandb_config: Weights & Biases settings; `api_key` is needed in it.
         check: Whether to see first that files and examples are fit for training.
-        messages_to_prompt: Makes the prompt of a conversation's messages; LlamaIndex's own by default.
+        messages_to_prompt: Makes the prompt of a conversation's messages; by default as `LLMEngineFineTuningHandler` does.
         base_url: Where the gateway is. Default: `LLM_ENGINE_BASE_PATH`, then the embedded engine on loopback.
         api_key: Default: `SCALE_API_KEY`. A server on loopback needs none.
         client: A client to use instead of one made from the settings.
@@ -89,7 +89,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         hyperparameters: Mapping[str, Any] | None = None,
         wandb_config: Mapping[str, Any] | None = None,
         check: bool = True,
-        messages_to_prompt: Callable[[Sequence[ChatMessage]], str] = default_messages_to_prompt,
+        messages_to_prompt: Callable[[Sequence[ChatMessage]], str] = chat_prompt,
         base_url: str | None = None,
         api_key: str | SecretStr | None = None,
         client: Client | None = None,
@@ -350,9 +350,13 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         return LLMEngine(**{**own, **self._settings, **fields})
 
     def _reporter(self, on_event: Callable[[FineTuneEvent], object] | None) -> Callable[[FineTuneEvent], object]:
-        if on_event is not None:
-            return on_event
-        return _print if self._verbose else lambda _: None
+        wanted = [report for report in (_print if self._verbose else None, on_event) if report is not None]
+
+        def report(event: FineTuneEvent) -> None:
+            for one in wanted:
+                one(event)
+
+        return report
 
 
 def register_with_llama_index_finetuning() -> bool:

@@ -1,0 +1,71 @@
+"""What a server says of its endpoint: whether it is there, which routes it has, and how large its context is."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .. import errors
+from ..wire.models import Model, ModelList
+
+_CHATS = frozenset({"vllm", "sglang"})
+"""Frameworks behind the v2 routes."""
+_KEYS = ("max_model_len", "context_window", "max_context_length", "context_length")
+"""Under which an endpoint's metadata may say it."""
+# What vLLM ("This model's maximum context length is 2048 tokens") and text-generation-inference ("`inputs` tokens +
+# `max_new_tokens` must be <= 2048") answer to a request that asks for too much; the gateway passes it on.
+_TOLD = re.compile(r"maximum context length (?:is|of) (\d+)|`inputs` tokens \+ `max_new_tokens` must be <= (\d+)")
+
+
+def found(listed: ModelList, name: str) -> Model:
+    """The endpoint of this name.
+
+    Raises:
+        NotFoundError: There is none among those that the key may see.
+    """
+    for model in listed.items:
+        if model.name == name:
+            return model
+    raise errors.NotFoundError(f"Model Endpoint {name} was not found.", status_code=404)
+
+
+def fields(model: Model) -> dict[str, Any]:
+    """The fields that follow from what the endpoint is."""
+    chats = model.inference_framework in _CHATS
+    known: dict[str, Any] = {"api": "v2" if chats else "v1"}
+    if not chats:
+        known["is_chat_model"] = model.chat_template_override is not None
+    if model.chat_template_override is not None:
+        known["chat_template"] = model.chat_template_override
+    window = _stated_window(model)
+    return known if window is None else {**known, "context_window": window}
+
+
+def probe(model: Model) -> dict[str, Any] | None:
+    """A completion that is too large for any context, so that the server refuses it and says how much its context holds.
+
+    A vLLM server that takes it nevertheless generates one token, to which it is guided. None for servers that are not known to refuse.
+    """
+    asked = {"model": model.name, "prompt": "a", "max_new_tokens": 2**24, "temperature": 0.0}
+    match model.inference_framework:
+        case "vllm":
+            return {**asked, "guided_choice": ["a"]}
+        case "text_generation_inference":
+            return asked
+        case _:
+            return None
+
+
+def told_window(error: errors.APIStatusError) -> int | None:
+    """The context that a refusal tells of; None if it refuses for another reason."""
+    told = _TOLD.search(error.message)
+    return None if told is None else int(next(group for group in told.groups() if group))
+
+
+def _stated_window(model: Model) -> int | None:
+    metadata = (model.spec.metadata if model.spec is not None else None) or {}
+    for stated in ({**(model.model_extra or {})}, metadata, metadata.get("_llm") or {}):
+        for key in _KEYS:
+            if str(stated.get(key) or "").isdigit():
+                return int(stated[key])
+    return None

@@ -1,0 +1,123 @@
+"""What a call asks for: the model's fields with the call's own keyword arguments over them. Pure functions over plain dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, Literal, cast
+
+from ..wire.chat import ChatStreamOptions
+from ..wire.completions import CompletionOptions
+
+Route = Literal["chat", "completions"]
+"""The resource of the client that answers: v2 chats, or v1 completions."""
+
+ALIASES = {
+    "model_name": "model",
+    "max_tokens": "max_new_tokens",
+    "max_completion_tokens": "max_new_tokens",
+    "stop_sequences": "stop",
+    "return_token_log_probs": "logprobs",
+}
+"""Other names of fields: OpenAI's, LlamaIndex's, or those on the wire."""
+
+OF_COMPLETIONS = frozenset(CompletionOptions.__annotations__) - ALIASES.keys()
+OF_CHATS = frozenset(ChatStreamOptions.__annotations__) - ALIASES.keys()
+FIELDS = (
+    "model",
+    "temperature",
+    "max_new_tokens",
+    "stop",
+    "logprobs",
+    "top_logprobs",
+    *sorted(OF_COMPLETIONS),
+)
+"""The fields of the model that shape an answer."""
+
+_KEPT_AS_NONE = frozenset({"model", "max_new_tokens", "stop", "timeout"})
+_COMMON = frozenset({"model", "temperature", "max_new_tokens", "stop", "logprobs", "timeout"})
+_GUIDED = frozenset(name for name in OF_COMPLETIONS if name.startswith("guided_"))
+_TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
+_ON_V1 = _COMMON | OF_COMPLETIONS | _TOOLS | {"response_format", "top_logprobs"}
+_ON_V2 = _COMMON | OF_CHATS
+
+
+def check_known(name: str, known: Iterable[str]) -> None:
+    """Refuse a misspelt name, as Python does a misspelt keyword argument.
+
+    Raises:
+        TypeError: It is none of the known ones; the message names the closest.
+    """
+    names = list(known)
+    if name not in names:
+        close = get_close_matches(name, [*names, *ALIASES], n=1)
+        raise TypeError(f"unexpected keyword argument {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+
+
+def merged(route: Route, fields: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's fields with a call's own options over them, under the names of the fields; what is None is left out.
+
+    A call's None leaves the model, `max_new_tokens`, `stop` and `timeout` as they are, and any other option to the server.
+
+    Raises:
+        TypeError: An option is unknown on this route, or given under two names.
+    """
+    known = _ON_V2 if route == "chat" else _ON_V1
+    own: dict[str, Any] = {}
+    for key, value in given.items():
+        name = ALIASES.get(key, key)
+        check_known(name if name in known else key, known)
+        if name in own:
+            raise TypeError(f"{name!r} is given twice, once as {key!r}")
+        if value is not None or name not in _KEPT_AS_NONE:
+            own[name] = value
+    shaped = {name for name in own if name in _GUIDED or name == "response_format"}
+    kept = {name: value for name, value in fields.items() if not (shaped and name in {*_GUIDED, "response_format"})}
+    return {name: value for name, value in {**kept, **own}.items() if value is not None}
+
+
+def check_additional(names: Iterable[str]) -> None:
+    """Refuse additional keyword arguments that would be lost: misspelt ones, and those that are fields.
+
+    Raises:
+        TypeError: One is unknown over v2, or is a field of the model.
+    """
+    for key in names:
+        if (name := ALIASES.get(key, key)) in FIELDS:
+            raise TypeError(f"{key!r} is a field of the model: give it as {name}=..., not in additional_kwargs")
+        check_known(key, _ON_V2)
+
+
+def chat_arguments(options: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
+    """The options as `client.chat.create` and `client.chat.stream` take them."""
+    found = {name: value for name, value in options.items() if name not in {"max_new_tokens", "stop", "stream_options"}}
+    found["max_tokens"] = options["max_new_tokens"]
+    if options.get("stop"):
+        found["stop"] = options["stop"]
+    if options.get("top_logprobs"):
+        found["logprobs"] = True
+    if stream:
+        found["stream_options"] = {"include_usage": True, **options.get("stream_options", {})}
+    return found
+
+
+def completion_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as `client.completions.create` and `client.completions.stream` take them."""
+    found = {name: value for name, value in options.items() if name in OF_COMPLETIONS}
+    found |= {name: options[name] for name in ("model", "max_new_tokens", "temperature", "timeout") if name in options}
+    if options.get("logprobs") or options.get("top_logprobs"):
+        found["return_token_log_probs"] = True  # TensorRT-LLM endpoints refuse the field, so it is not sent in vain
+    if options.get("stop"):
+        found["stop_sequences"] = [options["stop"]] if isinstance(options["stop"], str) else list(options["stop"])
+    schema = response_schema(options.get("response_format"))
+    if schema is not None:
+        found["guided_json"] = schema
+    return found
+
+
+def response_schema(response_format: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The JSON schema that a `response_format` asks for; None for free text."""
+    if response_format is None or response_format["type"] == "text":
+        return None
+    named = cast("dict[str, Any]", response_format.get("json_schema") or {})
+    return named.get("schema") or {"type": "object"}

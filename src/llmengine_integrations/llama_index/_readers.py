@@ -1,0 +1,226 @@
+"""Reads the replies of LLM Engine's two routes: `Reader`s, one for each request."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from llama_index.core.base.llms.types import LogProb, ToolCallBlock
+
+from ..prompting.guided_tools import GuidedTools
+from ..wire.chat import ChatCompletion, ChatCompletionChunk, ChatLogprobs, ToolCall, ToolCallDelta
+from ..wire.completions import Completion, CompletionChunk, TokenOutput
+from ._answers import Answer
+from ._tools import finished_arguments
+
+
+class ChatReader:
+    """Reads a chat reply (v2). Only its first choice is read; the others are in `raw`."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._thinking = ""
+        self._calls: dict[int, ToolCallBlock] = {}
+        self._logprobs: list[list[LogProb]] | None = None
+        self._finish_reason: str | None = None
+
+    def whole(self, reply: ChatCompletion) -> Answer:
+        """The answer of a reply that came at once."""
+        choice = reply.choices[0]
+        return Answer(
+            text=choice.message.content or "",
+            thinking=choice.message.reasoning_content or "",
+            calls=[_call(call) for call in choice.message.tool_calls or []],
+            logprobs=_chat_logprobs(choice.logprobs),
+            raw=_dump(reply),
+            usage=_dump(reply).get("usage"),
+            details=_details(choice.finish_reason),
+        )
+
+    def feed(self, event: ChatCompletionChunk) -> Answer:
+        """The answer up to this event."""
+        delta, thinking_delta, logprobs = "", "", None
+        for choice in event.choices:
+            if choice.index != 0:
+                continue
+            delta += choice.delta.content or ""
+            thinking_delta += choice.delta.reasoning_content or ""
+            for call in choice.delta.tool_calls or []:
+                self._call_delta(call)
+            logprobs = _chat_logprobs(choice.logprobs)
+            self._finish_reason = choice.finish_reason or self._finish_reason
+        self._text += delta
+        self._thinking += thinking_delta
+        if logprobs is not None:
+            self._logprobs = [*(self._logprobs or []), *logprobs]
+        raw = _dump(event)
+        return self._answer(delta, thinking_delta, logprobs, raw)
+
+    def end(self) -> Answer | None:
+        """The whole answer, if no event has finished it."""
+        return self._answer("", "", None, {}) if self._finish_reason is None else None
+
+    def _answer(
+        self, delta: str, thinking_delta: str, logprobs: list[list[LogProb]] | None, raw: dict[str, Any]
+    ) -> Answer:
+        finished = self._finish_reason is not None
+        return Answer(
+            text=self._text,
+            thinking=self._thinking,
+            calls=[_finished(call) if finished else call for _, call in sorted(self._calls.items())],
+            delta=delta,
+            thinking_delta=thinking_delta,
+            logprobs=logprobs,
+            raw=raw,
+            usage=raw.get("usage"),
+            details=_details(self._finish_reason, self._logprobs) if finished else {},
+        )
+
+    def _call_delta(self, delta: ToolCallDelta) -> None:
+        """Calls come in pieces, told apart by their index; some servers repeat names and ids as null or empty."""
+        known = self._calls.get(delta.index, ToolCallBlock(tool_call_id="", tool_name="", tool_kwargs=""))
+        function = delta.function
+        self._calls[delta.index] = ToolCallBlock(
+            tool_call_id=known.tool_call_id or delta.id or "",
+            tool_name=known.tool_name or (function.name if function else None) or "",
+            tool_kwargs=f"{known.tool_kwargs}{(function.arguments if function else None) or ''}",
+        )
+
+
+class CompletionReader:
+    """Reads a completion (v1).
+
+    Args:
+        limit: `max_new_tokens` of the request: the gateway does not say why an answer ended, the count does.
+        tools: The tools of the request, if its text is guided to calls and answers; then the text is read as such.
+        strip: Whether to take the whitespace off the text's beginning: what a chat without a template begins with.
+    """
+
+    def __init__(self, limit: int, tools: GuidedTools | None = None, *, strip: bool = False) -> None:
+        self._limit = limit
+        self._tools = tools
+        self._strip = strip
+        self._written = ""
+        self._shown = ""
+        self._ids: list[str] = []
+        self._logprobs: list[list[LogProb]] | None = None
+        self._counts: tuple[int | None, int | None] = (None, None)
+        self._finished = False
+
+    def whole(self, reply: Completion) -> Answer:
+        """The answer of a reply that came at once."""
+        output = reply.output
+        self._written = output.text
+        self._counts = (output.num_prompt_tokens, output.num_completion_tokens)
+        self._finished = True
+        text, calls = self._read()
+        return Answer(
+            text=text,
+            calls=calls,
+            logprobs=None if output.tokens is None else _token_logprobs(output.tokens),
+            raw=_dump(reply),
+            usage=self._usage(),
+            details=_details(self._finish_reason()),
+        )
+
+    def feed(self, event: CompletionChunk) -> Answer:
+        """The answer up to this event."""
+        output = event.output
+        self._written += output.text
+        prompt_tokens, completion_tokens = self._counts
+        if output.num_prompt_tokens is not None:
+            prompt_tokens = output.num_prompt_tokens
+        if output.num_completion_tokens is not None:
+            completion_tokens = output.num_completion_tokens
+        self._counts = (prompt_tokens, completion_tokens)
+        logprobs = None if output.token is None else _token_logprobs([output.token])
+        if logprobs is not None:
+            self._logprobs = [*(self._logprobs or []), *logprobs]
+        self._finished = self._finished or output.finished
+        return self._answer(logprobs, _dump(event))
+
+    def end(self) -> Answer | None:
+        """The whole answer, if no event has finished it, as on TensorRT-LLM."""
+        if self._finished:
+            return None
+        self._finished = True
+        return self._answer(None, {})
+
+    def _answer(self, logprobs: list[list[LogProb]] | None, raw: dict[str, Any]) -> Answer:
+        text, calls = self._read()
+        delta, self._shown = text[len(self._shown) :], text
+        return Answer(
+            text=text,
+            calls=calls,
+            delta=delta,
+            logprobs=logprobs,
+            raw=raw,
+            usage=self._usage() if self._finished else None,
+            details=_details(self._finish_reason(), self._logprobs) if self._finished else {},
+        )
+
+    def _read(self) -> tuple[str, list[ToolCallBlock]]:
+        if self._tools is None:
+            return self._written.lstrip() if self._strip else self._written, []
+        reply = self._tools.finish(self._written) if self._finished else self._tools.read(self._written)
+        named = [call for call in reply.calls if call.name]
+        while len(self._ids) < len(named):
+            self._ids.append(f"call_{uuid.uuid4().hex}")
+        calls = [
+            ToolCallBlock(tool_call_id=name, tool_name=call.name, tool_kwargs=call.arguments)
+            for name, call in zip(self._ids, named, strict=False)
+        ]
+        unread = len(named) < len(reply.calls) and not calls  # cut off before it said what it calls
+        return self._written if unread else reply.answer, calls
+
+    def _usage(self) -> dict[str, Any] | None:
+        """What is known of the counts, under OpenAI's names. Some vLLM endpoints count nothing and send 0."""
+        prompt, completion = self._counts
+        if not completion and self._written:
+            completion = None
+        counted = {"prompt_tokens": prompt, "completion_tokens": completion}
+        found = {name: count for name, count in counted.items() if count is not None}
+        return {**found, "total_tokens": sum(found.values())} if len(found) == len(counted) else found or None
+
+    def _finish_reason(self) -> str | None:
+        completion = (self._usage() or {}).get("completion_tokens")
+        return None if completion is None else "length" if completion >= self._limit else "stop"
+
+
+def _call(call: ToolCall) -> ToolCallBlock:
+    function = call.function
+    return ToolCallBlock(
+        tool_call_id=call.id, tool_name=function.name, tool_kwargs=finished_arguments(function.arguments)
+    )
+
+
+def _finished(call: ToolCallBlock) -> ToolCallBlock:
+    written = call.tool_kwargs
+    return call.model_copy(update={"tool_kwargs": finished_arguments(written)}) if isinstance(written, str) else call
+
+
+def _chat_logprobs(found: ChatLogprobs | None) -> list[list[LogProb]] | None:
+    """For each place the token that was taken, then the others that were likely there."""
+    if found is None or found.content is None:
+        return None
+    return [
+        [
+            LogProb(token=token.token, logprob=token.logprob, bytes=token.bytes or [])
+            for token in [place, *(other for other in place.top_logprobs if other.token != place.token)]
+        ]
+        for place in found.content
+    ]
+
+
+def _token_logprobs(tokens: Sequence[TokenOutput]) -> list[list[LogProb]]:
+    return [[LogProb(token=token.token, logprob=token.log_prob, bytes=list(token.token.encode()))] for token in tokens]
+
+
+def _details(finish_reason: str | None, logprobs: list[list[LogProb]] | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {"finish_reason": finish_reason}
+    return found if logprobs is None else {**found, "logprobs": logprobs}
+
+
+def _dump(reply: Any) -> dict[str, Any]:
+    return reply.model_dump(mode="json", exclude_none=True)

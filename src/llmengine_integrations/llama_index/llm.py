@@ -1,0 +1,358 @@
+"""The language model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from llama_index.core.base.llms.generic_utils import messages_to_prompt as generic_messages_to_prompt
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+    LLMMetadata,
+)
+from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW
+from llama_index.core.llms.llm import ToolSelection
+from pydantic import SecretStr
+from typing_extensions import override
+
+from .. import AsyncClient, Client, errors
+from ..prompting.chat_template import ChatTemplate, plain_prompt
+from . import _endpoint, _options
+from ._answers import Answer, ResponseT, aresponses, chat_response, completion_response, responses
+from ._events import chat_events, completion_events
+from ._fields import Fields
+from ._messages import wire_messages
+from ._requests import Call, Message, chat_call, completion_call, templated_call
+from ._structured import Structured
+from ._tools import selections, tool_options, with_one_call
+
+if TYPE_CHECKING:
+    from llama_index.core.tools.types import BaseTool
+
+    from ..wire.models import Model
+
+
+class LLMEngine(Fields, Structured):
+    """A language model served by LLM Engine, for chats, completions, tools, structured output and agents.
+
+    Setup:
+        ```bash
+        pip install "llmengine-integrations[llama-index]"
+        export SCALE_API_KEY="..."            # a server on this machine needs none
+        export LLM_ENGINE_BASE_PATH="https://llm-engine.example.com"
+        ```
+
+    Use:
+        ```python
+        from llmengine_integrations.llama_index import LLMEngine
+
+        llm = LLMEngine(model="llama-3-8b-instruct", temperature=0, max_new_tokens=64)
+        llm.chat([ChatMessage(content="Hello")])
+        llm = LLMEngine.from_endpoint("llama-2-7b")  # asks the server for the context window and the routes
+        ```
+        Every field of sampling can be given per call, under its name or alias, and wins over the instance's; so can, over v2, every other
+        field of `llmengine_integrations.types.ChatOptions`. A misspelt name raises TypeError.
+
+    Routes:
+        `api="v2"` chats over `/v2/chat/completions` (vLLM and SGLang endpoints). `api="v1"` chats over `/v1/llm/completions-*`, which every
+        endpoint has, with the prompt made here: by `chat_template` (the model's Jinja template), else by `messages_to_prompt` if you give
+        one, else as plain lines `user: ...`. Tools are then called by guided JSON (vLLM endpoints).
+        `complete()` asks a chat model as its user would, and any other model for the raw continuation of the prompt, as does
+        `formatted=True`; raw continuations are v1's.
+
+    Responses:
+        `raw` is the server's reply as a dict, with its `usage`. `additional_kwargs` has the token counts and `finish_reason`. `logprobs`
+        (ask with `logprobs=True`, over v2 also `top_logprobs`) has for each token the one that was taken first; in a stream those of the
+        chunk, and at the end all of them in `additional_kwargs["logprobs"]`.
+
+    Secrets:
+        No key is in what `to_dict`, `to_json`, `repr`, pickles and events hold; whatever is loaded takes it from `SCALE_API_KEY`.
+
+    Errors:
+        Those of `llmengine_integrations.errors`, unchanged. Tries again as the client does: `max_retries` times, streams until their
+        first event.
+
+    Raises:
+        ConfigurationError: No key is set for a server beyond loopback, or the base URL is none.
+        TypeError: There is no such field.
+        ValueError: A field has the wrong type, or `max_new_tokens` leaves no room in the context window.
+    """
+
+    if TYPE_CHECKING:
+
+        def __init__(  # the fields under all their names, which type checkers cannot read off them
+            self,
+            *,
+            model: str = ...,
+            model_name: str = ...,
+            base_url: str | None = ...,
+            api_key: SecretStr | str | None = ...,
+            timeout: Any = ...,
+            max_retries: int = ...,
+            temperature: float | None = ...,
+            max_new_tokens: int = ...,
+            max_tokens: int = ...,
+            stop: list[str] | None = ...,
+            stop_sequences: list[str] | None = ...,
+            logprobs: bool | None = ...,
+            return_token_log_probs: bool | None = ...,
+            context_window: int = ...,
+            is_chat_model: bool = ...,
+            is_function_calling_model: bool | None = ...,
+            api: Literal["v1", "v2"] = ...,
+            chat_template: str | None = ...,
+            system_prompt: str | None = ...,
+            client: Client | None = ...,
+            async_client: AsyncClient | None = ...,
+            **others: Any,
+        ) -> None: ...
+
+    @classmethod
+    @override
+    def class_name(cls) -> str:
+        """The name under which it is serialized."""
+        return "LLMEngine"
+
+    @classmethod
+    def from_endpoint(cls, model: str, **fields: Any) -> Self:
+        """The model behind an endpoint, with the context window and the routes that the server tells of.
+
+        Asks once for the endpoint, and where that does not say how much its context holds, once more with a request that the server
+        refuses because it is too large.
+
+        Args:
+            model: The endpoint's name.
+            **fields: Fields of the model; they win over what the server says.
+
+        Raises:
+            NotFoundError: There is no such endpoint, or the key may not see it.
+        """
+        llm = cls(model=model, **fields)
+        client = llm._blocking()
+        found = _endpoint.found(client.models.list(name=model), model)
+        known = {**_endpoint.fields(found), **fields}
+        if "context_window" not in known and (probe := _endpoint.probe(found)) is not None:
+            try:
+                client.completions.create(**probe)
+            except errors.APIStatusError as error:
+                known |= _told(error)
+        return cls._resolved(found, known)
+
+    @classmethod
+    async def afrom_endpoint(cls, model: str, **fields: Any) -> Self:
+        """`from_endpoint`, awaited."""
+        llm = cls(model=model, **fields)
+        client = llm._awaiting()
+        found = _endpoint.found(await client.models.list(name=model), model)
+        known = {**_endpoint.fields(found), **fields}
+        if "context_window" not in known and (probe := _endpoint.probe(found)) is not None:
+            try:
+                await client.completions.create(**probe)
+            except errors.APIStatusError as error:
+                known |= _told(error)
+        return cls._resolved(found, known)
+
+    @classmethod
+    def _resolved(cls, endpoint: Model, known: Mapping[str, Any]) -> Self:
+        if "context_window" not in known:
+            warnings.warn(
+                f"The server does not say how much the context of {endpoint.name} holds; give context_window. "
+                f"Assuming {DEFAULT_CONTEXT_WINDOW} tokens.",
+                stacklevel=3,
+            )
+        return cls(model=endpoint.name, **known)
+
+    @property
+    @override
+    def metadata(self) -> LLMMetadata:
+        """What LlamaIndex's components know of the model. Asks nobody."""
+        native = self.api == "v2" and self.is_chat_model
+        tools = self.is_function_calling_model
+        return LLMMetadata(
+            context_window=self.context_window,
+            num_output=self.max_new_tokens,
+            is_chat_model=self.is_chat_model,
+            is_function_calling_model=native if tools is None else tools,
+            model_name=self.model,
+        )
+
+    @override
+    def to_payload(self) -> dict[str, Any]:
+        """What events say of the model: nothing secret."""
+        shown = {"model": self.model, "temperature": self.temperature, "max_new_tokens": self.max_new_tokens}
+        return {**super().to_payload(), **{name: value for name, value in shown.items() if value is not None}}
+
+    # The eight endpoints. Each is one event and one request: none calls another.
+
+    @override
+    @chat_events
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """Return the model's next message, whole."""
+        return self._create(self._chat_call(messages, kwargs, chat_response))
+
+    @override
+    @completion_events
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """Return the completion of a prompt, whole.
+
+        Args:
+            prompt: The text.
+            formatted: Whether it is in the model's own form already; else `completion_to_prompt` brings it there.
+            **kwargs: Options of the model, for this call.
+        """
+        return self._create(self._complete_call(prompt, kwargs, formatted=formatted))
+
+    @override
+    @chat_events
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        """Return the model's next message as it is generated."""
+        return self._stream(self._chat_call(messages, kwargs, chat_response, stream=True))
+
+    @override
+    @completion_events
+    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
+        """Return the completion of a prompt as it is generated. Takes what `complete` takes."""
+        return self._stream(self._complete_call(prompt, kwargs, formatted=formatted, stream=True))
+
+    @override
+    @chat_events
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """`chat`, awaited."""
+        return await self._acreate(self._chat_call(messages, kwargs, chat_response))
+
+    @override
+    @completion_events
+    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """`complete`, awaited."""
+        return await self._acreate(self._complete_call(prompt, kwargs, formatted=formatted))
+
+    @override
+    @chat_events
+    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
+        """`stream_chat`, awaited: `async for` over what it returns."""
+        return self._astream(self._chat_call(messages, kwargs, chat_response, stream=True))
+
+    @override
+    @completion_events
+    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
+        """`stream_complete`, awaited: `async for` over what it returns."""
+        return self._astream(self._complete_call(prompt, kwargs, formatted=formatted, stream=True))
+
+    # Tools.
+
+    @override
+    def _prepare_chat_with_tools(
+        self,
+        tools: Sequence[BaseTool],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,
+        allow_parallel_tool_calls: bool = False,
+        tool_required: bool = False,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """The arguments of a chat with tools. Takes what the `*_with_tools` methods take; the history stays as it is."""
+        choice = kwargs.pop("tool_choice", None)
+        messages = list(chat_history or [])
+        if user_msg is not None:
+            messages.append(ChatMessage(role="user", content=user_msg) if isinstance(user_msg, str) else user_msg)
+        chosen = tool_options(tools, choice, required=tool_required, parallel=allow_parallel_tool_calls)
+        return {"messages": messages, **chosen, **kwargs}
+
+    @override
+    def _validate_chat_with_tools_response(
+        self,
+        response: ChatResponse,
+        tools: Sequence[BaseTool],
+        allow_parallel_tool_calls: bool = False,
+        **kwargs: Any,
+    ) -> ChatResponse:
+        return response if allow_parallel_tool_calls else with_one_call(response)
+
+    @override
+    def get_tool_calls_from_response(
+        self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
+    ) -> list[ToolSelection]:
+        """The tool calls of a reply, or of a chunk, with the arguments that are known so far.
+
+        Raises:
+            ValueError: There is none, and `error_on_no_tool_call`.
+        """
+        return selections(response, error_on_no_tool_call=error_on_no_tool_call)
+
+    # What to send.
+
+    def _chat_call(
+        self,
+        messages: Sequence[ChatMessage],
+        kwargs: Mapping[str, Any],
+        convert: Callable[[Answer], ResponseT],
+        *,
+        stream: bool = False,
+    ) -> Call[ResponseT]:
+        wire = wire_messages(messages)
+        if self.api == "v2":
+            fields = {**self.additional_kwargs, **self._fields()}
+            return chat_call(wire, _options.merged("chat", fields, kwargs), convert, stream=stream)
+        options = _options.merged("completions", self._fields(), kwargs)
+        return templated_call(wire, options, convert, self._render())
+
+    def _complete_call(
+        self, prompt: str, kwargs: Mapping[str, Any], *, formatted: bool, stream: bool = False
+    ) -> Call[CompletionResponse]:
+        if not formatted and self.completion_to_prompt is not None:
+            prompt = self.completion_to_prompt(prompt)
+        if self.is_chat_model and not formatted:
+            messages = [ChatMessage(role="user", content=prompt)]
+            return self._chat_call(messages, kwargs, completion_response, stream=stream)
+        options = _options.merged("completions", self._fields(), kwargs)
+        return completion_call(prompt, options, completion_response)
+
+    def _fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _options.FIELDS}
+
+    def _render(self) -> ChatTemplate | Callable[[Sequence[Message]], str]:
+        """What makes the prompt of a chat over v1."""
+        if self._template is not None:
+            return self._template
+        own = self.messages_to_prompt
+        if own is None or own is generic_messages_to_prompt:
+            return plain_prompt
+        return lambda wire: own([ChatMessage(role=one["role"], content=one["content"]) for one in wire])
+
+    # One body for whole replies and one for streams, blocking and awaited.
+
+    def _create(self, call: Call[ResponseT]) -> ResponseT:
+        resource: Any = getattr(self._blocking(), call.route)
+        return call.convert(call.reader().whole(resource.create(**call.arguments)))
+
+    async def _acreate(self, call: Call[ResponseT]) -> ResponseT:
+        resource: Any = getattr(self._awaiting(), call.route)
+        return call.convert(call.reader().whole(await resource.create(**call.arguments)))
+
+    def _stream(self, call: Call[ResponseT]) -> Generator[ResponseT, None, None]:
+        resource: Any = getattr(self._blocking(), call.route)
+        with resource.stream(**call.arguments) as events:
+            yield from responses(call.reader(), events, call.convert)
+
+    async def _astream(self, call: Call[ResponseT]) -> AsyncGenerator[ResponseT, None]:
+        resource: Any = getattr(self._awaiting(), call.route)
+        async with (
+            resource.stream(**call.arguments) as events,
+            aclosing(aresponses(call.reader(), events, call.convert)) as found,
+        ):
+            async for response in found:
+                yield response
+
+
+def _told(error: errors.APIStatusError) -> dict[str, Any]:
+    window = _endpoint.told_window(error)
+    return {} if window is None else {"context_window": window}
