@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner
 
-from llmengine_integrations.cli import main
+from llmengine_integrations.cli import main, sizes
 from llmengine_integrations.engine import config
 
 pytestmark = pytest.mark.engine
@@ -74,12 +75,14 @@ def test_a_signal_stops_it_cleanly_in_the_middle_of_a_stream(how, endless_model)
             chunks = reply.iter_bytes()
             next(chunks)
             process.send_signal(how)
-            rest = b"".join(chunks)
+            rest: list[bytes] = []
+            with pytest.raises(httpx.RemoteProtocolError):  # it breaks off, without an end
+                rest.extend(chunks)
         code, out, err = finish(process)
     assert (code, err) == (0, "")
     assert out.endswith("Stopped.\n")
-    assert b'"finished":true' not in rest
-    assert b'"error":{' not in rest
+    assert b'"finished":true' not in b"".join(rest)
+    assert b'"error":{' not in b"".join(rest)
 
 
 @pytest.mark.parametrize("after", [0.0, 0.5, 2.0])
@@ -155,6 +158,11 @@ def test_another_host_needs_a_key(host):
         (["--model", "a=/x", "--model", "a=/y"], 2, "two models are named 'a'"),
         (["--alias", "x=nobody"], 1, "points to 'nobody'"),
         (["--alias", "=x"], 2, "is not NAME or NAME=MODEL"),
+        (["--alias", "x=a", "--alias", "x=b"], 2, "'x' is given two models"),
+        (["--device", "gpu"], 1, "Error: 'gpu' is no device: give auto, cpu, cuda, cuda:1, mps or xpu\n"),
+        (["--dtype", "float8"], 2, "'float8'"),
+        (["--kv-memory", "lots"], 2, "'lots' is no size like 1000000, 512MB or 2GiB"),
+        (["--max-upload-size", "0.4"], 2, "one byte at least"),
         (["--port", "70000"], 2, "70000"),
     ],
 )
@@ -180,6 +188,28 @@ def test_a_model_that_cannot_be_loaded(tmp_path):
         code, _, err = finish(process)
     assert code == 1
     assert err.startswith("Error: model broken: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("7", 7), ("512MB", 512_000_000), ("1.5k", 1500), ("2GiB", 2**31), ("1 Ti", 2**40), ("3b", 3)],
+)
+def test_sizes(text, size):
+    assert sizes.size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "MB", "-1", "1ib", "1e9", "5 pounds"])
+def test_what_is_no_size(text):
+    with pytest.raises(click.BadParameter, match="is no size"):
+        sizes.size(text)
+
+
+def test_a_device_that_is_not_there():
+    with served("--device", "cuda:99") as (process, _):
+        code, _, err = finish(process)
+    assert code == 1
+    assert err.startswith("Error: device cuda:99 cannot be used: ")
     assert err.count("\n") == 1
 
 

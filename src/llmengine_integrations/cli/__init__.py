@@ -1,21 +1,60 @@
-"""The command line, `llmengine`: one module per command.
+"""The command line, `llmengine`: one module per command or group of commands.
 
-Exit status: 0 done, 1 failed, 2 wrong usage.
+Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted with Ctrl-C.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 import click
+from typing_extensions import override
 
 from llmengine_integrations._version import __version__
 
-from .serve import serve
+from .failures import told
+from .shared import connection_options
+
+_COMMANDS = {
+    "serve": "serve",
+    "complete": "complete",
+    "chat": "chat",
+    "models": "models",
+    "files": "files",
+    "fine-tunes": "fine_tunes",
+    "batch": "batch",
+    "doctor": "doctor",
+    "completion": "completion",
+}
+"""Commands, each with the module that it is loaded from when it is needed, and its name there."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Main(click.Group):
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = _COMMANDS.get(cmd_name)
+        return None if name is None else getattr(import_module(f"{__name__}.{name}"), name)
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        with told(ctx):
+            return super().invoke(ctx)
+
+
+@click.group(
+    cls=_Main,
+    params=connection_options(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="llmengine")
 def main() -> None:
-    """LLM Engine from the command line."""
+    """LLM Engine from the command line.
 
-
-main.add_command(serve)
+    Without --base-url and LLM_ENGINE_BASE_PATH the server is the one that `llmengine serve` starts on this machine. `llmengine doctor`
+    finds out what is wrong with a connection.
+    """

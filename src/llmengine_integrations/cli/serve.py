@@ -13,11 +13,14 @@ from llmengine_integrations.engine.config import (
     API_KEY_VARIABLE,
     DEFAULT_MODEL_NAME,
     DEFAULT_MODEL_PATH,
+    DTYPES,
     EngineConfig,
     EngineConfigError,
     UnsafeHostError,
     check_start,
 )
+
+from .sizes import size
 
 if TYPE_CHECKING:
     from llmengine_integrations.engine.server import Server
@@ -51,13 +54,46 @@ _PROMPT = r"Maria lives in Valencia.\nQuestion: Where does Maria live?\nAnswer:"
 )
 @click.option(
     "--max-upload-size",
-    metavar="BYTES",
-    type=click.IntRange(1),
+    metavar="SIZE",
+    type=size,
     default=2**30,
-    show_default=True,
-    help="The largest file that can be uploaded.",
+    show_default="1GiB",
+    help="The largest file that can be uploaded, in bytes or like 512MB.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option(
+    "--allow-path",
+    "allow_paths",
+    metavar="FOLDER",
+    multiple=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder outside the data folder in which batches and fine-tunes may read and write files; repeatable.",
+)
+@click.option(
+    "--allow-code-evaluator",
+    is_flag=True,
+    help="Let batches run the code that the model writes, in a process with limits.",
+)
+@click.option(
+    "--allow-private-urls",
+    is_flag=True,
+    help="Let fine-tunes fetch their files from this machine and from private networks.",
+)
+@click.option("--max-trainings", type=click.IntRange(1), default=1, show_default=True, help="Fine-tunes at a time.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps or xpu.")
+@click.option(
+    "--dtype",
+    type=click.Choice(DTYPES),
+    default="auto",
+    show_default=True,
+    help="The numbers to compute with; auto is float32 on a CPU, else what the folder has.",
+)
+@click.option(
+    "--kv-memory",
+    metavar="SIZE",
+    type=size,
+    help="Memory for the keys and values of all completions in flight, like 512MB; others wait. "
+    "Without it: a share of what is free once the models are loaded.",
+)
 @click.option(
     "--api-key",
     envvar=API_KEY_VARIABLE,
@@ -139,5 +175,6 @@ def _aliases(given: tuple[str, ...], default: str) -> dict[str, str]:
         alias, separator, name = text.partition("=")
         if not alias or (separator and not name):
             raise click.BadParameter(f"{text!r} is not NAME or NAME=MODEL", param_hint="--alias")
-        aliases[alias] = name or default
+        if aliases.setdefault(alias, name or default) != (name or default):
+            raise click.BadParameter(f"{alias!r} is given two models", param_hint="--alias")
     return aliases

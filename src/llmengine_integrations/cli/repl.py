@@ -1,0 +1,231 @@
+"""The interactive chat: what is typed is said to the model, or is a /command."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from llmengine_integrations.errors import LLMEngineError, NotFoundError
+
+from . import output
+from .conversation import Conversation
+from .failures import of_system, one_line
+from .shared import listed
+from .turns import Turn
+
+_MOST_CALLS = 20
+
+
+class Leave(Exception):  # noqa: N818 - it is no error
+    """The user is done."""
+
+
+class Repl:
+    """Reads lines and acts on them until there are no more."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._chat = conversation
+        self._usage: list[tuple[int, int]] = []
+        self._commands: dict[str, tuple[str, str, Callable[[str], None]]] = {
+            "help": ("", "show this", self._help),
+            "system": (
+                "[TEXT]",
+                "tell the model something first, or show what it is told; - for nothing",
+                self._system,
+            ),
+            "model": ("[NAME]", "talk to another model, or list them", self._model),
+            "tools": ("", "list the tools that the model may use (--tools gives them)", self._tools),
+            "set": ("NAME VALUE", "set temperature, max_tokens, top_p or seed", self._set),
+            "retry": ("", "have the last reply said anew", self._retry),
+            "undo": ("", "take the last message and its reply back", self._undo),
+            "history": ("", "show what has been said", self._history),
+            "usage": ("", "show the tokens so far", self._show_usage),
+            "save": ("FILE", "write the chat to a JSON file", self._save),
+            "load": ("FILE", "go on with a chat that was saved", self._load),
+            "clear": ("", "forget what has been said", self._clear),
+            "exit": ("", "leave (Ctrl-D does too)", self._leave),
+        }
+
+    def run(self) -> None:
+        """Go on until the user leaves."""
+        with suppress(ImportError):
+            import_module("readline")  # gives the input line its arrow keys and its history
+        click.echo(f"{self._chat.model}. /help lists the commands; Ctrl-D leaves.")
+        while True:
+            try:
+                line = _read("> ")
+            except EOFError:
+                click.echo()
+                return
+            try:
+                self.take(line)
+            except Leave:
+                return
+            except LLMEngineError as error:
+                output.note(one_line(error, "chat"))
+            except OSError as error:
+                output.note(of_system(error))
+            except ValueError as error:
+                output.note(str(error))
+
+    def take(self, line: str) -> None:
+        """Act on one line."""
+        text = line.strip()
+        if text.startswith("/") and not text.startswith("//"):
+            name, _, rest = text[1:].partition(" ")
+            self._run(name, rest.strip())
+        elif text:
+            self._say(text.removeprefix("/") if text.startswith("//") else text)
+
+    def _run(self, name: str, rest: str) -> None:
+        exact = self._commands.get(name)
+        found = [exact] if exact else [self._commands[known] for known in self._commands if known.startswith(name)]
+        if len(found) != 1 or not name:
+            raise ValueError(f"There is no command /{name}: /help lists them. A message that begins with / needs two.")
+        found[0][2](rest)
+
+    def _say(self, text: str) -> None:
+        before = len(self._chat.messages)
+        self._chat.messages.append({"role": "user", "content": text})
+        self._turn(before)
+
+    def _turn(self, before: int) -> None:
+        """Have the model reply, with results of tools where it wants some; a failure leaves the messages as they were."""
+        try:
+            for _ in range(_MOST_CALLS):
+                turn = self._chat.next()
+                self._count(turn)
+                if not turn.calls:
+                    return
+                self._answer(turn)
+        except BaseException as error:
+            del self._chat.messages[before:]
+            if isinstance(error, KeyboardInterrupt):
+                output.note("(stopped)")
+                return
+            raise
+
+    def _answer(self, turn: Turn) -> None:
+        for call in turn.calls:
+            try:
+                result = _read(f"result of {call['name']}: ")
+            except EOFError as error:
+                raise ValueError("Without a result the model cannot go on; the message is taken back.") from error
+            self._chat.messages.append({"role": "tool", "tool_call_id": call["id"], "content": result})
+
+    def _count(self, turn: Turn) -> None:
+        if turn.usage is not None:
+            self._usage.append((turn.usage.prompt_tokens, turn.usage.completion_tokens))
+
+    def _help(self, _: str) -> None:
+        output.fields((f"/{name} {rest}".rstrip(), said) for name, (rest, said, _) in self._commands.items())
+        click.echo("A line that ends with \\ goes on in the next one. Ctrl-C stops a reply.")
+
+    def _system(self, text: str) -> None:
+        if text:
+            self._chat.system = None if text == "-" else text
+        click.echo(output.visible(self._chat.system or "(no system message)"))
+
+    def _model(self, name: str) -> None:
+        if name:
+            with suppress(NotFoundError):  # which models are there is for /model to show, not every server says it
+                self._chat.client.models.get(name)
+                self._chat.model = name
+                click.echo(output.visible(f"Talking to {name}."))
+                return
+            raise ValueError(f"There is no model {name}.")
+        names = [model.name for model in self._chat.client.models.list()]
+        click.echo(output.visible(f"Talking to {self._chat.model}. There are {listed(names)}."))
+
+    def _tools(self, _: str) -> None:
+        tools: list[Any] = self._chat.options.get("tools") or []
+        found: list[tuple[str, object]] = [
+            (tool["function"]["name"], tool["function"].get("description") or "(no description)") for tool in tools
+        ]
+        output.fields(found) if found else click.echo("(no tools)")
+
+    def _set(self, text: str) -> None:
+        kinds: dict[str, type[float | int]] = {
+            "temperature": float,
+            "max_tokens": int,
+            "top_p": float,
+            "seed": int,
+        }
+        name, _, value = text.partition(" ")
+        if name not in kinds:
+            raise ValueError(f"/set takes {', '.join(kinds)} and a value.")
+        self._chat.options[name] = kinds[name](value)
+
+    def _retry(self, _: str) -> None:
+        removed = self._back()
+        self._chat.messages.append(removed[0])
+        before = len(self._chat.messages) - 1
+        try:
+            self._turn(before)
+        finally:
+            if len(self._chat.messages) == before:
+                self._chat.messages += removed
+
+    def _undo(self, _: str) -> None:
+        self._back()
+        click.echo(f"{len(self._chat.messages)} messages are left.")
+
+    def _back(self) -> list[dict[str, object]]:
+        """Take away the last user message and all after it, and return them."""
+        last = next(
+            (n for n in reversed(range(len(self._chat.messages))) if self._chat.messages[n]["role"] == "user"), None
+        )
+        if last is None:
+            raise ValueError("Nothing has been said yet.")
+        removed = self._chat.messages[last:]
+        del self._chat.messages[last:]
+        return removed
+
+    def _history(self, _: str) -> None:
+        for message in self._chat.whole:
+            said = message.get("content") or ", ".join(
+                f"{call['function']['name']}({call['function']['arguments']})" for call in message.get("tool_calls", ())
+            )
+            click.echo(f"{click.style(message['role'], bold=True)}: {output.visible(str(said))}")
+
+    def _show_usage(self, _: str) -> None:
+        read, written = (sum(column) for column in zip(*self._usage, strict=True)) if self._usage else (0, 0)
+        click.echo(f"{read} tokens read and {written} written in {len(self._usage)} replies.")
+
+    def _save(self, name: str) -> None:
+        path = _path(name)
+        self._chat.save(path)
+        click.echo(f"Saved {len(self._chat.whole)} messages to {path}.")
+
+    def _load(self, name: str) -> None:
+        self._chat.load(_path(name))
+        click.echo(f"Loaded {len(self._chat.whole)} messages.")
+
+    def _clear(self, _: str) -> None:
+        self._chat.messages.clear()
+        click.echo("Forgotten." if not self._chat.system else "Forgotten, but for the system message.")
+
+    def _leave(self, _: str) -> None:
+        raise Leave
+
+
+def _path(name: str) -> Path:
+    words = shlex.split(name)
+    if len(words) != 1:
+        raise ValueError("Give the file's name, in quotes if it has spaces.")
+    return Path(words[0]).expanduser()
+
+
+def _read(prompt: str) -> str:
+    """A line, with those that follow one that ends with a backslash."""
+    lines = [input(prompt)]
+    while lines[-1].endswith("\\"):
+        lines[-1] = lines[-1][:-1]
+        lines.append(input(". "))
+    return "\n".join(lines)

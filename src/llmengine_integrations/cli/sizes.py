@@ -1,0 +1,27 @@
+"""Sizes on the command line: 1000000, 512MB, 2GiB."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?))?B?", re.IGNORECASE)
+_POWERS = " KMGT"
+
+
+def size(text: str | int) -> int:
+    """The bytes of a size: with K, M, G or T in thousands, with Ki, Mi, Gi or Ti in 1024s; a B may follow.
+
+    Raises:
+        click.BadParameter: it is no size, or less than a byte.
+    """
+    found = _SIZE.fullmatch(str(text).strip())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no size like 1000000, 512MB or 2GiB")
+    number, unit, binary = found.groups()
+    power = _POWERS.index(unit.upper()) if unit else 0
+    bytes_ = int(float(number) * (1024 if binary else 1000) ** power)
+    if bytes_ < 1:
+        raise click.BadParameter("it must be one byte at least")
+    return bytes_

@@ -1,0 +1,61 @@
+"""Tokens shaded by how probable the model found them."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+
+import click
+
+from .output import visible, write
+
+_SHADES = ((0.9, 120), (0.6, 192), (0.3, 229), (0.1, 216), (0.0, 210))
+"""The least probability of each shade, and its number among the 256 colours of terminals."""
+_INK = 16
+
+
+class TokenPrinter:
+    """Prints tokens: shaded where colours can be seen, else one a line with its log-probability and its probability."""
+
+    def __init__(self) -> None:
+        self._shaded = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+    def token(self, text: str, log_prob: float) -> None:
+        """Print one token."""
+        probability = math.exp(min(log_prob, 0.0))
+        if self._shaded:
+            click.echo(shaded(text, probability), nl=False)
+        else:
+            click.echo(f"{log_prob:.4f}\t{probability:.1%}\t{json.dumps(text, ensure_ascii=False)}")
+
+    def end(self) -> None:
+        """End the line, and say what the shades mean."""
+        if self._shaded:
+            marks = (shaded(f" {least:.0%} ", least) for least, _ in _SHADES)
+            click.echo(f"\n\nProbability from {' '.join(marks)} on")
+
+
+def shaded(text: str, probability: float) -> str:
+    """Text on the shade of a probability; line breaks are left bare, because a background would run on."""
+    shade = next(colour for least, colour in _SHADES if probability >= least or not least)
+    return "\n".join(click.style(part, fg=_INK, bg=shade) if part else "" for part in visible(text).split("\n"))
+
+
+class TextPrinter:
+    """Prints text as it comes, and a line break at the end where there is none."""
+
+    def __init__(self) -> None:
+        self._last = "\n"
+
+    def text(self, text: str) -> None:
+        """Print a piece."""
+        if text:
+            self._last = text[-1]  # first, for Ctrl-C may come while it is being written
+            write(text)
+
+    def end(self) -> None:
+        """End the line."""
+        if self._last != "\n":
+            click.echo()
