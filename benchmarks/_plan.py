@@ -1,0 +1,128 @@
+"""Who is asked to do what, and how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CONTENDERS = {
+    "floor": (".venv", "raw socket / raw asyncio"),
+    "plain_http": (".venv", "httpx.Client / aiohttp"),
+    "ours": (".venv", "**llmengine-integrations**"),
+    "upstream": (".venv-upstream", "upstream's client"),
+    "openai_sdk": (".venv-peers", "openai"),
+    "openai_aiohttp": (".venv-peers", "openai over aiohttp"),
+    "langchain_floor": (".venv", "LangChain alone"),
+    "langchain_ours": (".venv", "**our LLMEngine**"),
+    "langchain_openai_llm": (".venv-peers", "langchain-openai's OpenAI"),
+    "langchain_openai_chat": (".venv-peers", "langchain-openai's ChatOpenAI"),
+    "llama_index_floor": (".venv", "LlamaIndex alone"),
+    "llama_index_ours": (".venv", "**our LLMEngine**"),
+    "llama_index_openai_like": (".venv-peers", "OpenAILike"),
+}
+"""The environment of each, and what the tables call it."""
+
+_CLIENTS = ("floor", "plain_http", "ours", "upstream", "openai_sdk", "openai_aiohttp")
+_LANGCHAIN = ("langchain_floor", "langchain_ours", "langchain_openai_llm", "langchain_openai_chat")
+_LLAMA_INDEX = ("llama_index_floor", "llama_index_ours", "llama_index_openai_like")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One row of a table."""
+
+    key: str
+    title: str
+    method: str
+    contenders: tuple[str, ...]
+    count: int
+    concurrency: int = 1
+    tokens: int = 10
+    per_token: bool = False
+
+    @property
+    def units(self) -> int:
+        """What the cost is divided by: calls, or tokens."""
+        return self.count * self.tokens if self.per_token else self.count
+
+
+def _without(*names: str, of: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in of if name not in names)
+
+
+SCENARIOS = {
+    one.key: one
+    for one in (
+        Scenario("call", "call, blocking", "call_sync", _without("openai_aiohttp", of=_CLIENTS), 200),
+        Scenario("c64", "call, 64 at once", "call_async", _CLIENTS, 640, 64),
+        Scenario("c256", "call, 256 at once", "call_async", _CLIENTS, 512, 256),
+        Scenario("c1000", "call, 1,000 at once", "call_async", ("floor", "plain_http", "ours", "upstream"), 2000, 1000),
+        Scenario(
+            "s1",
+            "stream, blocking, one event a chunk",
+            "stream_sync_single",
+            ("floor", "ours", "upstream", "openai_sdk"),
+            3,
+            1,
+            1000,
+            per_token=True,
+        ),
+        Scenario(
+            "sc",
+            "stream, blocking, 16 kB chunks",
+            "stream_sync_coalesced",
+            ("floor", "ours", "upstream", "openai_sdk"),
+            5,
+            1,
+            1000,
+            per_token=True,
+        ),
+        Scenario(
+            "a1",
+            "stream, awaited, one event a chunk",
+            "stream_async_single",
+            _CLIENTS,
+            4,
+            1,
+            1000,
+            per_token=True,
+        ),
+        Scenario(
+            "ac",
+            "stream, awaited, 16 kB chunks",
+            "stream_async_coalesced",
+            _without("plain_http", of=_CLIENTS),
+            5,
+            1,
+            1000,
+            per_token=True,
+        ),
+        Scenario(
+            "paced",
+            "64 streams, one event a wake-up",
+            "stream_async_paced",
+            _CLIENTS,
+            64,
+            64,
+            50,
+            per_token=True,
+        ),
+        Scenario("invoke", "LangChain `invoke`", "invoke", _LANGCHAIN, 100),
+        Scenario("stream", "LangChain `stream`", "stream", _LANGCHAIN, 2, 1, 1000, per_token=True),
+        Scenario("astream", "LangChain `astream`", "astream", _LANGCHAIN, 2, 1, 1000, per_token=True),
+        Scenario(
+            "abatch", "LangChain `abatch` of 256", "abatch", _without("langchain_openai_llm", of=_LANGCHAIN), 256, 256
+        ),
+        Scenario("complete", "LlamaIndex `complete`", "complete", _LLAMA_INDEX, 100),
+        Scenario(
+            "stream_complete",
+            "LlamaIndex `stream_complete`",
+            "stream_complete",
+            _LLAMA_INDEX,
+            2,
+            1,
+            1000,
+            per_token=True,
+        ),
+        Scenario("acomplete", "LlamaIndex, 256 `acomplete`", "acomplete", _LLAMA_INDEX, 256, 256),
+    )
+}

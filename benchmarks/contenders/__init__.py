@@ -1,0 +1,1 @@
+"""The contenders: each module has a class `Contender`, whose methods are the scenarios."""

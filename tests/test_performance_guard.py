@@ -1,0 +1,198 @@
+"""What a call and a token may cost, in calls of functions: a count that no busy machine changes. `benchmarks` measures the time.
+
+The limits stand about half above what was counted when they were written, so that another version of a library passes, and a
+second validation, a lost connection or work for each byte does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmengine_integrations import AsyncClient, Client
+from llmengine_integrations.core import _completion_stream, _sse
+
+SERVER = Path(__file__).parent.parent / "benchmarks" / "_server.py"
+TEXT = " word"
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks' server is an epoll loop")
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    command = [sys.executable, str(SERVER)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+        try:
+            assert process.stdout is not None
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.kill()
+
+
+def counted(work: Callable[[], Any]) -> int:
+    """The calls of functions, those written in C included, that this thread makes."""
+    calls = 0
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def per_call(work: Callable[[], Any], times: int = 20) -> float:
+    """The calls of one of many, once everything is loaded and connected."""
+    work()
+    return counted(lambda: [work() for _ in range(times)]) / times
+
+
+def per_token(stream: Callable[[int], Any], tokens: int = 1000) -> float:
+    """The calls that a token more makes."""
+    stream(tokens)
+    return (counted(lambda: stream(2 * tokens)) - counted(lambda: stream(tokens))) / tokens
+
+
+def read(texts: list[str], tokens: int) -> None:
+    assert "".join(texts) == TEXT * tokens
+
+
+def blocking_call(url: str) -> float:
+    with Client(url, "key") as client:
+        return per_call(lambda: read([client.completions.create("m", "prompt").output.text], 10))
+
+
+def blocking_stream(url: str, kind: str = "coalesced", tokens: int = 1000) -> float:
+    with Client(url, "key") as client:
+
+        def stream(count: int) -> None:
+            with client.completions.stream(f"{kind}-{count}", "prompt") as events:
+                read([event.output.text for event in events], count)
+
+        return per_token(stream, tokens)
+
+
+def awaited(url: str, body: Callable[[AsyncClient, asyncio.Runner], float]) -> float:
+    with asyncio.Runner() as runner:
+        client = AsyncClient(url, "key")
+        try:
+            return body(client, runner)
+        finally:
+            runner.run(client.close())
+
+
+def awaited_call(url: str) -> float:
+    async def many(client: AsyncClient) -> None:
+        replies = await asyncio.gather(*(client.completions.create("m", "prompt") for _ in range(32)))
+        for reply in replies:
+            read([reply.output.text], 10)
+
+    return awaited(url, lambda client, runner: per_call(lambda: runner.run(many(client)), 5) / 32)
+
+
+def awaited_stream(url: str) -> float:
+    async def stream(client: AsyncClient, tokens: int) -> None:
+        async with client.completions.stream(f"coalesced-{tokens}", "prompt") as events:
+            read([event.output.text async for event in events], tokens)
+
+    return awaited(url, lambda client, runner: per_token(lambda tokens: runner.run(stream(client, tokens))))
+
+
+def langchain(url: str, **fields: Any) -> Any:
+    module = pytest.importorskip("llmengine_integrations.langchain")
+    return module.LLMEngine(**{"model": "m", "base_url": url, "api_key": "key"} | fields)
+
+
+def langchain_invoke(url: str) -> float:
+    model = langchain(url)
+    return per_call(lambda: read([model.invoke("prompt")], 10))
+
+
+def langchain_stream(url: str) -> float:
+    model = langchain(url)
+
+    def stream(tokens: int) -> None:
+        read(list(model.stream("prompt", model=f"coalesced-{tokens}")), tokens)
+
+    return per_token(stream)
+
+
+def llama_index(url: str, model: str = "m") -> Any:
+    module = pytest.importorskip("llmengine_integrations.llama_index")
+    return module.LLMEngine(model=model, base_url=url, api_key="key", is_chat_model=False)
+
+
+def llama_index_complete(url: str) -> float:
+    model = llama_index(url)
+    return per_call(lambda: read([model.complete("prompt").text], 10))
+
+
+def llama_index_stream(url: str) -> float:
+    models = {tokens: llama_index(url, f"coalesced-{tokens}") for tokens in (1000, 2000)}
+
+    def stream(tokens: int) -> None:
+        read([response.delta or "" for response in models[tokens].stream_complete("prompt")], tokens)
+
+    return per_token(stream)
+
+
+LIMITS: dict[Callable[[str], float], float] = {
+    blocking_call: 1600,
+    awaited_call: 740,
+    blocking_stream: 16,
+    awaited_stream: 15,
+    langchain_invoke: 2200,
+    langchain_stream: 42,
+    llama_index_complete: 2050,
+    llama_index_stream: 82,
+}
+"""Calls of functions, a call or a token."""
+
+
+@pytest.mark.parametrize(("measure", "limit"), LIMITS.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_cost(url, measure, limit):
+    assert measure(url) <= limit
+
+
+def test_a_token_of_a_long_stream_costs_no_more_than_one_of_a_short_stream(url):
+    assert blocking_stream(url, tokens=4000) <= 1.1 * blocking_stream(url, tokens=500)
+
+
+def test_it_notices_a_second_validation(url, monkeypatch):
+    once = _completion_stream.CompletionReader.feed
+    monkeypatch.setattr(
+        _completion_stream.CompletionReader,
+        "feed",
+        lambda self, data: once(self, json.dumps(json.loads(data)).encode()),
+    )
+    assert blocking_stream(url) > LIMITS[blocking_stream]
+
+
+def test_it_notices_work_for_each_byte(url, monkeypatch):
+    whole = _sse.SSEDecoder.feed
+
+    def byte_by_byte(self: Any, chunk: bytes) -> Iterator[bytes]:
+        for byte in chunk:
+            yield from whole(self, bytes([byte]))
+
+    monkeypatch.setattr(_sse.SSEDecoder, "feed", byte_by_byte)
+    assert blocking_stream(url) > LIMITS[blocking_stream]
+
+
+def test_it_notices_a_connection_for_each_call(url):
+    def call() -> None:
+        with Client(url, "key") as client:
+            read([client.completions.create("m", "prompt").output.text], 10)
+
+    assert per_call(call) > LIMITS[blocking_call]
