@@ -9,8 +9,9 @@ TORCH_INDEX ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 WORKERS ?= 2
+BENCH_ROUNDS ?= 10
 
-.PHONY: help demo test lint types layers pytest test-live upstream test-lowest constraints clean
+.PHONY: help demo test lint types layers pytest test-live upstream docs release-check faults soak soak-engine bench bench-engine test-lowest constraints clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -35,12 +36,35 @@ layers: $(VENV)/.dev ## Check who imports whom
 
 pytest: $(VENV)/.dev upstream ## Run the tests
 	@echo "== pytest"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not soak"
 
 test-live: $(VENV)/.dev ## Run the public API against any endpoint: LLM_ENGINE_BASE_PATH, LLM_ENGINE_LIVE_MODEL, SCALE_API_KEY
 	@$(BIN)/python -m pytest -q -rs tests/live --deselect tests/live/test_on_the_engine.py
 
+docs: $(VENV)/.dev ## Build the documents in site/, strictly
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict && echo "== site/index.html"
+
+release-check: $(VENV)/.dev ## Build wheel and sdist, and try the wheel with each extra: PYTHONS=python3.11,python3.12
+	@$(BIN)/python tests/release/check_wheel.py $(if $(PYTHONS),--pythons $(PYTHONS)) $(if $(EXTRAS),--extras $(EXTRAS))
+
 upstream: $(VENV)-upstream/.ready ## Install upstream's own client, which drives the engine in the tests
+
+faults: $(VENV)/.dev ## Print what every kind of call makes of every fault of a server
+	@$(BIN)/python tests/reliability/make_matrix.py
+
+soak-engine: $(VENV)/.dev ## Kill the engine 50 times each while it uploads, fine-tunes and runs batches: nothing acknowledged may be lost
+	@$(BIN)/python -m pytest -q -m soak tests/engine
+	@LLM_ENGINE_TEST_KILLS=50 $(BIN)/python -m pytest -q --timeout 900 tests/engine/test_batches_at_work.py -k kill
+
+soak: $(VENV)/.dev ## 20,000 mixed calls, 200 at once, a tenth of them failing: the ledger must balance
+	@$(BIN)/python -W error::ResourceWarning tests/reliability/make_soak.py
+
+bench: $(VENV)/.dev upstream $(VENV)-peers/.ready ## Measure calls and tokens beside other clients, and write the tables of docs/performance.md
+	@$(BIN)/python benchmarks/bench.py --rounds $(BENCH_ROUNDS)
+	@$(BIN)/python benchmarks/linearity.py
+
+bench-engine: $(VENV)/.dev ## Measure the embedded engine beside plain generate, and write its table of docs/performance.md
+	@$(BIN)/python benchmarks/engine.py --rounds $(BENCH_ROUNDS)
 
 test-lowest: $(VENV)/.dev ## Run the tests with the lowest versions that pyproject.toml declares
 	@echo "== The lowest declared versions"
@@ -54,12 +78,18 @@ constraints: $(VENV)/.dev ## Write constraints.txt from the versions installed n
 	@echo "== constraints.txt: $$(wc -l < constraints.txt) packages"
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(VENV)-lowest $(VENV)-upstream dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-upstream $(VENV)-peers dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
 $(VENV)-upstream/.ready:
 	@echo "== Installing upstream's client in $(VENV)-upstream"
 	@$(PYTHON) -m venv $(VENV)-upstream
 	@$(VENV)-upstream/bin/python -m pip install --quiet scale-llm-engine==0.0.0b45
+	@touch $@
+
+$(VENV)-peers/.ready:
+	@echo "== Installing the clients that ours is measured beside in $(VENV)-peers"
+	@$(PYTHON) -m venv $(VENV)-peers
+	@$(VENV)-peers/bin/python -m pip install --quiet 'openai[aiohttp]>=2,<3' 'langchain-openai>=1.1' 'llama-index-llms-openai-like>=0.8'
 	@touch $@
 
 $(VENV)/.pip:

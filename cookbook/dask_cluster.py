@@ -1,0 +1,56 @@
+"""How do I work through more documents than one machine holds, on a Dask cluster?
+
+Each worker gets a copy of the model, which makes its own connections; the key does not travel with it: workers take it from their
+environment. Here the cluster is two processes of this machine; `Cluster("tcp://scheduler:8786")` is one of many machines.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import dask.bag
+from distributed import Client as Cluster
+from distributed import LocalCluster
+
+from llmengine_integrations.engine import EmbeddedEngine
+from llmengine_integrations.langchain import LLMEngine
+
+STAFF = Path(__file__).parent / "data" / "staff.csv"
+PROMPT = "Context: {name} works in {city}.\n\nQuestion: In which city does {name} work?\nAnswer:"
+
+
+def answered(people: Iterable[dict[str, str]], llm: LLMEngine) -> list[dict[str, str]]:
+    """What a worker does with a part of the documents: several at a time, failures kept in their places."""
+    rows = list(people)
+    answers = llm.batch([PROMPT.format(**one) for one in rows], return_exceptions=True)
+    return [one | {"answer": str(answer).strip()} for one, answer in zip(rows, answers, strict=True)]
+
+
+def main() -> int:
+    """Ask about everyone; 0 if each has an answer, most of them right."""
+    people = list(csv.DictReader(STAFF.read_text(encoding="utf-8").splitlines()))
+    with EmbeddedEngine() as engine:
+        os.environ["SCALE_API_KEY"] = engine.api_key
+        llm = LLMEngine(model=engine.models[0], base_url=engine.base_url, temperature=0, max_new_tokens=16)
+        with (
+            LocalCluster(
+                n_workers=2, threads_per_worker=2, dashboard_address=None, silence_logs=logging.ERROR
+            ) as machines,
+            Cluster(machines) as cluster,
+        ):
+            documents = dask.bag.from_sequence(people, npartitions=4)  # or read_text("s3://.../*.jsonl")
+            found = cluster.compute(documents.map_partitions(answered, llm)).result()
+    for one in found[:5]:
+        print(f"{one['name']}: {one['answer']}")
+    right = sum(one["city"] in one["answer"] for one in found)
+    print(f"... {right} of {len(found)} are right. The engine has stopped.")
+    return 0 if len(found) == len(people) and right > len(people) // 2 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""How do I move a program from upstream's client, first by its import line alone, then to `Client`?"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from llmengine_integrations import Client, errors
+from llmengine_integrations.compat import Completion, Model  # was: from llmengine import Completion, Model
+from llmengine_integrations.compat.errors import NotFoundError  # was: from llmengine.errors import NotFoundError
+from llmengine_integrations.engine import EmbeddedEngine
+
+PROMPT = "Hello, my name is"
+
+
+def as_before(model: str) -> str:
+    """What a program for upstream's client does, unchanged."""
+    response = Completion.create(model=model, prompt=PROMPT, max_new_tokens=10, temperature=0.0)
+    stream = Completion.create(model=model, prompt=PROMPT, max_new_tokens=10, temperature=0.0, stream=True)
+    streamed = "".join(chunk.output.text for chunk in stream if chunk.output)
+    print(f"{response.output.text!r}, streamed {streamed!r}, of {[one.name for one in Model.list().model_endpoints]}")
+    try:
+        Completion.create(model="no-such-model", prompt=PROMPT)
+    except NotFoundError as error:
+        print(f"   {error}")
+    return response.output.text
+
+
+def as_now(model: str) -> str:
+    """The same with a client of its own: several of them can be in a process, and a stream that breaks off raises."""
+    with Client() as client:
+        reply = client.completions.create(model, PROMPT, max_new_tokens=10, temperature=0)
+        with client.completions.stream(model, PROMPT, max_new_tokens=10, temperature=0) as chunks:
+            streamed = "".join(chunk.output.text for chunk in chunks if chunk.output)
+        print(f"{reply.output.text!r}, streamed {streamed!r}, of {[one.name for one in client.models.list()]}")
+        try:
+            client.completions.create("no-such-model", PROMPT)
+        except errors.NotFoundError as error:
+            print(f"   {error}")
+    return reply.output.text
+
+
+def main() -> int:
+    """Do it both ways; 0 if they say the same."""
+    with EmbeddedEngine() as engine:
+        os.environ |= {"LLM_ENGINE_BASE_PATH": engine.base_url, "SCALE_API_KEY": engine.api_key}
+        same = as_before(engine.models[0]) == as_now(engine.models[0])
+    print("The engine has stopped.")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""How do I write a program that runs on my laptop today and on a cluster tomorrow, with one URL changed?
+
+    python one_url.py                                                       # starts the embedded engine
+    LLM_ENGINE_BASE_PATH=https://... SCALE_API_KEY=... python one_url.py llama-2-7b
+
+`make test-live` asks an endpoint for more, before your programs do.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from llmengine_integrations import Client
+from llmengine_integrations.engine import EmbeddedEngine
+
+
+@contextmanager
+def server() -> Iterator[str | None]:
+    """The server that the environment names, else one of our own; yields our own's model."""
+    if "LLM_ENGINE_BASE_PATH" in os.environ:
+        yield None
+        return
+    with EmbeddedEngine() as engine:
+        os.environ |= {"LLM_ENGINE_BASE_PATH": engine.base_url, "SCALE_API_KEY": engine.api_key}
+        yield engine.models[0]
+    print("The engine has stopped.")
+
+
+def program(model: str) -> None:
+    """Knows of no server: that is the environment's."""
+    with Client() as client:
+        print(f"{model} at {client.base_url} is {client.models.get(model).status}")
+        print(client.completions.create(model, "Hello, my name is", max_new_tokens=10, temperature=0).output.text)
+
+
+if __name__ == "__main__":
+    with server() as own:
+        program(own or sys.argv[1])

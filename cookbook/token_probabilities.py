@@ -1,0 +1,64 @@
+"""How do I see how sure the model is of each token while it streams?
+
+Each token gets a colour: green where the model was sure, over yellow to red where it was not. `--svg FILE` also draws it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from llmengine_integrations import Client
+from llmengine_integrations.engine import EmbeddedEngine
+
+TEXT = (Path(__file__).parent / "data" / "llm_engine.txt").read_text(encoding="utf-8")
+QUESTIONS = {
+    "Who founded Scale AI?": "Lucy Guo",
+    "When was Scale AI founded?": "2016",
+    "What is the license of LLM Engine?": "",  # any answer will do: the small model guesses here
+}
+
+
+def coloured(token: str, log_prob: float) -> Text:
+    """A token on the colour of its probability."""
+    probability = math.exp(log_prob)
+    red, green = min(1.0, 2 - 2 * probability), min(1.0, 2 * probability)
+    return Text(token, style=f"black on rgb({int(120 + 120 * red)},{int(120 + 120 * green)},120)")
+
+
+@click.command()
+@click.option("--svg", type=click.Path(path_type=Path), help="Where to draw it, too.")
+def main(svg: Path | None) -> None:
+    """Ask every question, and colour the answers."""
+    console, wrong = Console(record=True, width=92, highlight=False), 0
+    with EmbeddedEngine() as engine, Client(engine.base_url, engine.api_key) as client:
+        for question, expected in QUESTIONS.items():
+            prompt = f"Context: {TEXT}\n\nQuestion: {question}\nAnswer:"
+            options = {"temperature": 0, "max_new_tokens": 32, "return_token_log_probs": True}
+            console.print(f"Q: {question}\nA:", end="")
+            answer = []
+            with client.completions.stream(engine.models[0], prompt, **options) as chunks:
+                for chunk in chunks:
+                    if chunk.output is not None and chunk.output.token is not None:
+                        answer.append(chunk.output.token)
+                        console.print(coloured(chunk.output.token.token, chunk.output.token.log_prob), end="")
+            unsure = min(answer, key=lambda token: token.log_prob)
+            console.print(f"\n   least sure of {unsure.token!r}: {math.exp(unsure.log_prob):.0%}\n")
+            wrong += expected not in "".join(token.token for token in answer)
+    if svg is not None:
+        drawn = console.export_svg(title="Each token in a colour for its probability")
+        svg.write_text(
+            re.sub(r"@font-face {.*?}", "", drawn, flags=re.DOTALL), encoding="utf-8"
+        )  # fonts from elsewhere
+    print("The engine has stopped." + (f" {wrong} answers were wrong." if wrong else ""))
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
