@@ -130,7 +130,8 @@ async def _arrived(server: Server, count: int) -> bool:
 
 
 PROGRAM = """
-import asyncio, sys
+import asyncio, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests themselves run in a shell's background
 from llmengine_integrations import AsyncClient, Client
 url, kind, flow, folder = sys.argv[1:]
 made = (Client if kind == "sync" else AsyncClient)(url, max_retries=1)
