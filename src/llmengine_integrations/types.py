@@ -4,6 +4,7 @@ Replies are pydantic models that keep fields which this version does not know; o
 """
 
 from .core._training_data import TrainingData
+from .wire._openai import Usage
 from .wire.batch_completions import BatchJob
 from .wire.batch_files import BatchResult
 from .wire.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessage, ChatOptions, ToolCall
@@ -55,4 +56,5 @@ __all__ = [
     "ToolParam",
     "TrainingData",
     "UploadedFile",
+    "Usage",
 ]

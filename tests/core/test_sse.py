@@ -57,6 +57,29 @@ def test_byte_by_byte_gives_the_same_events(lines):
     assert decode(*(text[i : i + 1] for i in range(len(text)))) == reference(text) == decode(text)
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from([b"data: ", b"data:", b"", b": ", b"x"]), LINE.map(str.encode)), max_size=6),
+    st.lists(st.sampled_from(ENDS), min_size=1, max_size=3),
+    st.data(),
+)
+def test_chunks_of_whole_events_beside_others(fields, ends, data):
+    """Whole events of one line take a way of their own; what comes before and after them must not confuse it."""
+    chunks: list[bytes] = []
+    for index, (field, value) in enumerate(fields):
+        end = ends[index % len(ends)]
+        line = field + value + end * data.draw(st.sampled_from([2, 2, 2, 0, 1, 3]))
+        chunks += [line] if not chunks or data.draw(st.booleans()) else [chunks.pop() + line]
+    assert decode(*chunks) == reference(b"".join(chunks))
+
+
+@pytest.mark.parametrize(
+    "before", [b"x", b"data: a\n", b"data: a\n\nda", b"event: x\n", b"data: a\r", b"data: a\n\nx", b""]
+)
+def test_whole_events_after_a_part_of_one(before):
+    chunk = b"data: b\n\ndata: c\n\n"
+    assert decode(before, chunk, chunk) == reference(before + chunk + chunk)
+
+
 @pytest.mark.parametrize("end", ENDS)
 def test_line_endings(end):
     assert decode(end.join([b"data: a", b"data: b", b"", b"data:c", b"", b""])) == [b"a\nb", b"c"]

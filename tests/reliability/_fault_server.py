@@ -24,7 +24,8 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from reliability._exchange import PATIENCE, Exchange, HungUp, operation, reset
-from reliability._faults import FAULTS, STREAMS
+from reliability._faults import STREAMS
+from reliability._odd_faults import FAULTS
 
 LATE = 0.3
 FAILURES = 0.1
@@ -58,6 +59,7 @@ class FaultServer:
         await self._listen("accept-and-close", self._close)
         await self._listen("accept-and-reset", self._reset)
         await self._listen("stops-reading", self._read_the_head)
+        await self._listen("answers-early", self._answer_early)
         self._take_port("refused")
 
     async def _listen(self, name, serve) -> None:
@@ -95,6 +97,18 @@ class FaultServer:
             writer.transport.pause_reading()
             await asyncio.sleep(PATIENCE)
             writer.transport.abort()
+
+    async def _answer_early(self, reader, writer) -> None:
+        """Refuse a body unread, and hang up once the refusal has had time to arrive."""
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            content = b'{"detail": "too large"}'
+            writer.write(
+                b"HTTP/1.1 413 X\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(content), content)
+            )
+            await writer.drain()
+            await asyncio.sleep(0.2)
+            writer.close()
 
     async def _close(self, reader, writer) -> None:
         writer.close()

@@ -59,7 +59,7 @@ class Fault:
     @property
     def seconds(self) -> float:
         """The client's timeout: short where it runs out, long where a busy machine must not make it run out."""
-        return 0.8 if TIMEOUT in self.expected.values() else 10.0
+        return 0.8 if any(TIMEOUT in outcome for outcome in self.expected.values()) else 10.0
 
 
 FAULTS: dict[str, Fault] = {}
@@ -348,16 +348,15 @@ async def end_before_the_last_event(x: Exchange) -> None:
 
 
 # Codings.
-def _coded(coding: str, content: Callable[[bytes], bytes]) -> Callable[[Exchange], bytes]:
+def coded(coding: str, content: Callable[[bytes], bytes]) -> Callable[[Exchange], bytes]:
+    """The healthy reply in a coding."""
     return lambda x: x.whole(content(x.content), content_encoding=coding)
 
 
-replies("gzip", each(OK, fetch=INVALID), _coded("gzip", gzip.compress))
-replies("deflate", each(OK, fetch=INVALID), _coded("deflate", zlib.compress))
-replies("broken-gzip", each(INVALID), _coded("gzip", lambda content: content))
-replies(
-    "truncated-gzip", each(INVALID, streams=TRUNCATED), _coded("gzip", lambda content: gzip.compress(content)[:-12])
-)
+replies("gzip", each(OK, fetch=INVALID), coded("gzip", gzip.compress))
+replies("deflate", each(OK, fetch=INVALID), coded("deflate", zlib.compress))
+replies("broken-gzip", each(INVALID), coded("gzip", lambda content: content))
+replies("truncated-gzip", each(INVALID, streams=TRUNCATED), coded("gzip", lambda content: gzip.compress(content)[:-12]))
 
 
 @cache
@@ -409,13 +408,14 @@ def _moved(x: Exchange, where: str = "main") -> str:
 
 
 # Statuses.
-def _refusal(status: int, retry_after: str | None = None) -> Callable[[Exchange], bytes]:
+def refusal(status: int, retry_after: str | None = None) -> Callable[[Exchange], bytes]:
+    """An error of a status."""
     content = b'{"error": "Too many requests"}'
     return lambda x: x.whole(content, status, content_type="application/json", retry_after=retry_after)
 
 
 for status, error in ((429, LIMIT), (503, SERVER)):
-    replies(f"{status}-always", each(error), _refusal(status, "0"))
+    replies(f"{status}-always", each(error), refusal(status, "0"))
     for named, value in (
         ("zero", "0"),
         ("past", "Sat, 01 Jan 2000 00:00:00 GMT"),
@@ -425,16 +425,16 @@ for status, error in ((429, LIMIT), (503, SERVER)):
         ("words", "soon"),
         ("asctime", "Sat Jan  1 00:00:00 2000"),
     ):
-        at_first(f"{status}-{named}", each(OK, once=error), _refusal(status, value))
+        at_first(f"{status}-{named}", each(OK, once=error), refusal(status, value))
 
 
 def _refused_now(x: Exchange) -> bytes:
-    return _refusal(503, formatdate(time(), usegmt=True))(x)
+    return refusal(503, formatdate(time(), usegmt=True))(x)
 
 
 at_first("503-now", each(OK, once=SERVER), _refused_now)
 for status, error in ((500, SERVER), (400, "BadRequestError"), (401, "AuthenticationError"), (418, STATUS)):
-    replies(f"{status}", each(error), _refusal(status))
+    replies(f"{status}", each(error), refusal(status))
 replies(
     "error-event",
     each("StreamError"),

@@ -25,7 +25,8 @@ from llmengine_integrations.core._timeouts import Timeout
 from llmengine_integrations.errors import LLMEngineError
 from reliability._exchange import BLOB, NAME
 from reliability._fault_server import Running
-from reliability._faults import FAULTS, ONCE, Fault
+from reliability._faults import ONCE, Fault
+from reliability._odd_faults import FAULTS
 
 KEY = "sk-fault-5ecret"
 UPLOAD = b"prompt,response\n" + b"a,b\n" * 70_000

@@ -11,8 +11,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from reliability._fault_server import Running
-from reliability._faults import FAULTS, OPERATIONS
+from reliability._faults import OPERATIONS
 from reliability._matrix import Cell, run
+from reliability._odd_faults import FAULTS
 
 ROW = 120.0
 """Seconds after which a row hangs."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from core._api import EVERY, OWN
-from reliability._faults import FAULTS
 from reliability._matrix import run
+from reliability._odd_faults import FAULTS
 
 AT_ONCE = 8
 NAMES = list(FAULTS)

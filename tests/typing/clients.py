@@ -4,7 +4,7 @@ from typing import assert_type
 
 import httpx
 
-from llmengine_integrations import AsyncClient, Client, __version__, errors
+from llmengine_integrations import AsyncClient, Client, Timeout, __version__, errors
 from llmengine_integrations.errors import APIStatusError, NotFoundError, StreamTruncatedError, ValidationError
 
 VERSION: str = __version__
@@ -13,6 +13,7 @@ VERSION: str = __version__
 def blocking(client: Client) -> None:
     Client("http://h", "k", timeout=5, max_retries=0, default_headers={"a": "b"}, http_client=httpx.Client())
     Client(timeout=httpx.Timeout(5))
+    Client(timeout=Timeout(total=5))
     with Client() as entered:
         assert_type(entered, Client)
     assert_type(client.close(), None)

@@ -6,10 +6,10 @@ aiohttp is imported with the first request: importing it costs as much as httpx 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Mapping
-from contextlib import contextmanager, suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+from contextlib import suppress
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from weakref import WeakKeyDictionary, ref
 
 from ._aiohttp_session import LoopSession
@@ -22,19 +22,18 @@ if TYPE_CHECKING:
     import aiohttp
 
     from ._io import AsyncIncoming, Outgoing
+    from ._timeouts import Timeout
 
 
-@contextmanager
-def own_errors() -> Generator[None]:
+def _reraise(error: Exception) -> NoReturn:
     """Raise aiohttp's errors as ours; https://docs.aiohttp.org/en/stable/client_reference.html#hierarchy-of-exceptions."""
     import aiohttp  # noqa: PLC0415 - see the module's docstring
 
-    try:
-        yield
-    except (aiohttp.ClientError, OSError) as error:  # its timeouts are the builtin one, thus OSErrors
-        # The text of some of aiohttp's errors is the whole URL, which may be presigned: there its cause is ours.
-        told = isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL)
-        raise _own(error) from (error.__cause__ if told else error)
+    if not isinstance(error, aiohttp.ClientError | OSError):  # its timeouts are the builtin one, thus OSErrors
+        raise error
+    # The text of some of aiohttp's errors is the whole URL, which may be presigned: there its cause is ours.
+    told = isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL)
+    raise _own(error) from (error.__cause__ if told else error)
 
 
 def _own(error: Exception) -> LLMEngineError:  # noqa: PLR0911 - one row an error
@@ -57,35 +56,80 @@ def _own(error: Exception) -> LLMEngineError:  # noqa: PLR0911 - one row an erro
             return InvalidResponseError(f"The reply's content encoding is broken: {broken.message}")
         case aiohttp.ClientPayloadError(__cause__=cause) if not isinstance(cause, OSError):
             return APIConnectionError(CUT_OFF)
+        case aiohttp.ClientResponseError() if error.message.startswith("Can not decode"):
+            return InvalidResponseError(f"The reply's content encoding is not known: {error.message}")
         case aiohttp.ClientResponseError():  # no HTTP; its text has the URL with the query
             return APIConnectionError(f"The reply is no HTTP: {error.message}")
         case _:
             return APIConnectionError(reason(error))
 
 
-@contextmanager
-def _failing(content: object) -> Generator[None]:
-    """Raise what reading the body failed with: aiohttp says only that the connection broke."""
-    try:
-        yield
-    except Exception as error:
-        if isinstance(content, Multipart) and content.failure is not None:
-            raise content.failure from error
-        raise
+class _Patience:
+    """Ends the wait for the next bytes of a body. aiohttp would set a timer anew for each chunk, at a tenth of what a token costs."""
+
+    def __init__(self, response: aiohttp.ClientResponse, seconds: float | None) -> None:
+        self._content = response.content
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self.since: float | None = None
+        """When the wait for the next bytes began, on the loop's clock; None while nobody waits."""
+        if seconds is not None:
+            self._timer = self._loop.call_later(seconds, self._look, seconds)
+        if response.connection is not None and (protocol := response.connection.protocol) is not None:
+            protocol.read_timeout = None  # until the connection's next request sets it
+            protocol.start_timeout()
+
+    def end(self) -> None:
+        """Nobody reads any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self, seconds: float) -> None:
+        from aiohttp import SocketTimeoutError  # noqa: PLC0415 - see the module's docstring
+
+        waited = 0.0 if self.since is None else self._loop.time() - self.since
+        if waited >= seconds:
+            self._content.set_exception(SocketTimeoutError())
+        else:
+            self._timer = self._loop.call_later(seconds - waited, self._look, seconds)
 
 
 class _Reply:
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, patience: float | None) -> None:
         self._response = response
+        self._seconds = patience
+        self._patience: _Patience | None = None
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        with own_errors():
-            async for chunk in self._response.content.iter_any():
+        read, clock = self._response.content.readany, asyncio.get_running_loop().time
+        patience = self._patience = _Patience(self._response, self._seconds)
+        try:
+            while True:
+                patience.since = clock()
+                if not (chunk := await read()):
+                    return
+                patience.since = None
                 yield chunk
+        except Exception as error:  # noqa: BLE001 - raised again
+            _reraise(error)
+
+    async def begin(self, limit: int) -> bytes:
+        content = self._response.content
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while size <= limit and (part := await content.readany()):
+                parts.append(part)
+                size += len(part)
+        except Exception as error:  # noqa: BLE001 - raised again
+            _reraise(error)
+        return b"".join(parts)
 
     async def close(self) -> None:
+        if self._patience is not None:
+            self._patience.end()
         # Hands the connection back if the body was read to its end, and drops it otherwise.
         self._response.close()
 
@@ -138,6 +182,14 @@ class _Body:
             self._guard.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
 
 
+@lru_cache(16)
+def _limits(timeouts: Timeout) -> aiohttp.ClientTimeout:
+    import aiohttp  # noqa: PLC0415 - see the module's docstring
+
+    total = None if timeouts.connect is None or timeouts.pool is None else timeouts.connect + timeouts.pool
+    return aiohttp.ClientTimeout(total=None, connect=total, sock_connect=timeouts.connect, sock_read=timeouts.read)
+
+
 _Sessions: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSession]
 
 
@@ -156,19 +208,19 @@ class AiohttpBackend:
 
     async def send(self, outgoing: Outgoing) -> AsyncIncoming:
         """Send it and wait for the reply's headers."""
-        import aiohttp  # noqa: PLC0415 - see the module's docstring
         from yarl import URL  # noqa: PLC0415 - as aiohttp
 
         session = await self._session()
-        timeouts = outgoing.timeouts
-        total = None if timeouts.connect is None or timeouts.pool is None else timeouts.connect + timeouts.pool
         content = outgoing.whole()
         body, headers = None, outgoing.headers
         if isinstance(content, Multipart):
-            body = _Body(content.achunks(), timeouts.write)
+            body = _Body(content.achunks(), outgoing.timeouts.write)
         elif content is not None and len(content) > CHUNK:
-            body, headers = _Body(_pieces(content), timeouts.write), {**headers, "content-length": str(len(content))}
-        with _failing(content), own_errors():
+            body, headers = (
+                _Body(_pieces(content), outgoing.timeouts.write),
+                {**headers, "content-length": str(len(content))},
+            )
+        try:
             request = session.request(
                 outgoing.method,
                 URL(outgoing.url, encoded=True),
@@ -176,12 +228,15 @@ class AiohttpBackend:
                 headers=headers,
                 allow_redirects=False,
                 proxy=self._proxy,
-                timeout=aiohttp.ClientTimeout(
-                    total=None, connect=total, sock_connect=timeouts.connect, sock_read=timeouts.read
-                ),
+                timeout=_limits(outgoing.timeouts),
             )
             response = await (request if body is None else body.sent(request))
-        return _Reply(response)
+        except Exception as error:
+            # Of a body that cannot be read aiohttp says only that the connection broke.
+            if isinstance(content, Multipart) and content.failure is not None:
+                raise content.failure from error
+            _reraise(error)
+        return _Reply(response, outgoing.timeouts.read)
 
     def elsewhere(self, proxy: str | None) -> AiohttpBackend:
         """Connections of their own, with certificates checked whatever the base URL is."""

@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, closing
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from tenacity import AsyncRetrying
 
-from ._bodies import MAX_ERROR, abegin, aread
+from ._bodies import MAX_ERROR, aread
 from ._deadline import in_time
 from ._driver import Decoding, Driver, again, check_stream, is_success, note, parsed
 from ._flow import Done, Emit, Local, Now, Sleep, Transfer, advance
@@ -38,7 +39,7 @@ class AsyncTransport(Driver):
     async def run(self, operation: Operation[ReplyT]) -> ReplyT:
         """Send one request and return its typed reply, trying again where that is allowed."""
         operation = self.dated(operation)
-        return await self._retrying(operation.request, lambda: self._once(operation))
+        return await self._retrying(operation.request, partial(self._once, operation))
 
     @asynccontextmanager
     async def stream(self, operation: StreamOperation[T]) -> AsyncGenerator[AsyncIterator[T]]:
@@ -111,11 +112,13 @@ class AsyncTransport(Driver):
             case _:
                 return await self.run(step)
 
-    async def _retrying(self, request: Request, attempt: Callable[[], Awaitable[T]]) -> T:
-        if request.deadline is None:
-            return await self._tries(request, attempt)
+    def _retrying(self, request: Request, attempt: Callable[[], Awaitable[T]]) -> Awaitable[T]:
+        tries = self._tries(request, attempt)
+        return tries if request.deadline is None else self._in_time(tries, request.deadline)
+
+    async def _in_time(self, tries: Awaitable[T], deadline: float) -> T:
         try:
-            return await in_time(self._tries(request, attempt), request.deadline)
+            return await in_time(tries, deadline)
         except APITimeoutError as error:
             self.explain(error)
             raise
@@ -152,7 +155,7 @@ class AsyncTransport(Driver):
         if is_success(reply.status):
             return reply
         try:
-            raise from_reply(reply.status, reply.headers, await abegin(reply, MAX_ERROR))
+            raise from_reply(reply.status, reply.headers, await reply.begin(MAX_ERROR))
         finally:
             await reply.close()
 

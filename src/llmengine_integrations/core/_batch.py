@@ -22,7 +22,7 @@ from ._operation import Operation, Request, given, path_segment
 from .errors import APIStatusError, InvalidArgumentError, NotFoundError
 
 Version: TypeAlias = Literal["v1", "v2"]
-ReplyT = TypeVar("ReplyT", bound=BaseModel)
+ReplyT = TypeVar("ReplyT", bound="BaseModel")
 
 V1_PATH = "/v1/llm/batch-completions"
 V2_PATH = "/v2/batch-completions"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from .errors import InvalidResponseError
 
@@ -24,14 +24,14 @@ def read(reply: Incoming) -> bytes:
     Raises:
         InvalidResponseError: It is longer than `MAX_BODY`.
     """
-    return _checked(begin(reply, MAX_BODY), reply.status)
+    return _checked(reply.begin(MAX_BODY), reply.status)
 
 
-def begin(reply: Incoming, limit: int) -> bytes:
-    """The body until it has more than `limit` bytes."""
+def begin(body: Generator[bytes], limit: int) -> bytes:
+    """A body until it has more than `limit` bytes."""
     parts: list[bytes] = []
     size = 0
-    with closing(cast("Generator[bytes]", reply.chunks())) as chunks:
+    with closing(body) as chunks:
         for chunk in chunks:
             parts.append(chunk)
             size += len(chunk)
@@ -42,14 +42,14 @@ def begin(reply: Incoming, limit: int) -> bytes:
 
 async def aread(reply: AsyncIncoming) -> bytes:
     """`read`, awaited."""
-    return _checked(await abegin(reply, MAX_BODY), reply.status)
+    return _checked(await reply.begin(MAX_BODY), reply.status)
 
 
-async def abegin(reply: AsyncIncoming, limit: int) -> bytes:
+async def abegin(body: AsyncGenerator[bytes], limit: int) -> bytes:
     """`begin`, awaited."""
     parts: list[bytes] = []
     size = 0
-    async with aclosing(cast("AsyncGenerator[bytes]", reply.chunks())) as chunks:
+    async with aclosing(body) as chunks:
         async for chunk in chunks:
             parts.append(chunk)
             size += len(chunk)

@@ -166,7 +166,8 @@ def _get(url: str, part: Part, *, allow_http: bool) -> Generator[Step, Any, Head
         if head.status in _REDIRECTS and location:
             url = _joined(url, location)
         elif head.status in {200, 206, 416}:
-            if (coding := head.headers.get("content-encoding", "identity")) != "identity":
+            coding = head.headers.get("content-encoding", "").strip()
+            if coding.lower() not in {"", "identity"}:
                 # Nothing would tell a cut then, nor limit what a few bytes unpack to.
                 raise InvalidResponseError(f"The storage compressed the file ({coding}), which it was asked not to do.")
             return head

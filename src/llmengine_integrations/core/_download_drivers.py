@@ -10,12 +10,12 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from ._bodies import abegin, begin
 from ._deadline import in_time
 from ._download import Get, Head, Receive, Renew, Step
 from ._flow import Done, Sleep, advance
 from ._io import timeout_reason
 from ._transfer import batches
+from ._untraced import untraced
 from .errors import APITimeoutError, InvalidResponseError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Threads:
         self._urls = job.urls
         self._backends: dict[str | None, Backend] = {}
         self._deadline = job.deadline()
+        self._whole: list[File] = []
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
         self.stop = threading.Event()
@@ -54,12 +55,14 @@ class Threads:
             for _ in files:
                 if (error := ended.get()) is not None:
                     raise error
+            return self._job.keep(files)
         finally:
-            self.stop.set()
             with self._lock:
+                self.stop.set()
                 for backend in self._backends.values():
                     backend.close()
-        return self._job.keep(files)
+                for file in self._whole:
+                    file.close()
 
     def _work(self, waiting: SimpleQueue[File], ended: SimpleQueue[BaseException | None]) -> None:
         while not self.stop.is_set():
@@ -68,11 +71,24 @@ class Threads:
             except Empty:
                 return
             try:
-                _ThreadFile(self, file).run()
+                self._one(file)
             except BaseException as error:  # noqa: BLE001 - raised by who waits for it
                 ended.put(error)
             else:
                 ended.put(None)
+
+    def _one(self, file: File) -> None:
+        """Fetch a file, which stays open until all are whole. If it fails it is closed here, once nobody writes to it any more."""
+        file.open()
+        try:
+            _ThreadFile(self, file).run()
+            with self._lock:
+                if self.stop.is_set():
+                    raise InterruptedError
+                self._whole.append(file)
+        except BaseException:
+            file.close()
+            raise
 
     def send(self, step: Get) -> Incoming:
         """Ask for a URL."""
@@ -83,7 +99,8 @@ class Threads:
             if proxy not in self._backends:
                 self._backends[proxy] = self._transport.elsewhere(proxy)
             backend = self._backends[proxy]
-        return backend.send(self._job.outgoing(step, self._deadline))
+        with untraced():
+            return backend.send(self._job.outgoing(step, self._deadline))
 
     def sleep(self, seconds: float) -> None:
         """Wait before the next try, unless that would come too late."""
@@ -141,7 +158,7 @@ class _ThreadFile:
     def _get(self, step: Get) -> Head:
         self._close()
         self._reply = reply = self._run.send(step)
-        return Head(reply.status, reply.headers, b"" if _is_wanted(reply.status) else begin(reply, _ERROR_BODY))
+        return Head(reply.status, reply.headers, b"" if _is_wanted(reply.status) else reply.begin(_ERROR_BODY))
 
     def _receive(self) -> None:
         if (reply := self._reply) is None:
@@ -179,16 +196,20 @@ class Tasks:
         try:
             gathered = asyncio.gather(*tasks)
             await (gathered if self._deadline is None else in_time(gathered, self._deadline))
+            # Not in a thread: what is given up in between must not go on.
+            return self._job.keep(files)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            for file in files:
+                file.close()
             for backend in self._backends.values():
                 await backend.close()
-        return await asyncio.to_thread(self._job.keep, files)
 
     async def _one(self, file: File) -> None:
         async with self._room:
+            file.open()  # not in a thread: one that is given up would claim what nobody lets go of
             await _TaskFile(self, file).run()
 
     async def send(self, step: Get) -> AsyncIncoming:
@@ -196,7 +217,8 @@ class Tasks:
         proxy = self._transport.proxy(step.url)
         if proxy not in self._backends:
             self._backends[proxy] = self._transport.elsewhere(proxy)
-        return await self._backends[proxy].send(self._job.outgoing(step, self._deadline))
+        with untraced():
+            return await self._backends[proxy].send(self._job.outgoing(step, self._deadline))
 
     async def renew(self, file: File, stale: str) -> str:
         """The URL in place of one that has expired; the gateway is asked once for all files."""
@@ -241,7 +263,7 @@ class _TaskFile:
     async def _get(self, step: Get) -> Head:
         await self._close()
         self._reply = reply = await self._run.send(step)
-        return Head(reply.status, reply.headers, b"" if _is_wanted(reply.status) else await abegin(reply, _ERROR_BODY))
+        return Head(reply.status, reply.headers, b"" if _is_wanted(reply.status) else await reply.begin(_ERROR_BODY))
 
     async def _receive(self) -> None:
         if (reply := self._reply) is None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ._download import Get, Part, Step, fetch, safe_names
 from ._download_drivers import Tasks, Threads
+from ._file_lock import Claim
 from ._flow import Transfer
 from ._io import Outgoing
 from ._timeouts import Timeout, TimeoutLike
-from ._transfer import Writer, part_path
+from ._transfer import Writer, check_free, part_path
 from .errors import InvalidArgumentError, InvalidResponseError
 
 if TYPE_CHECKING:
@@ -41,13 +43,40 @@ class File:
     max_retries: int
     allow_http: bool
     on_progress: DownloadProgress | None
+    overwrite: bool
+    _claim: Claim | None = None
 
     def steps(self) -> Generator[Step, Any, None]:
         """What it takes to fetch it."""
         return fetch(self.name, self.url, self.part, max_retries=self.max_retries, allow_http=self.allow_http)
 
-    def load(self) -> None:
-        """See what an earlier download has left."""
+    def open(self) -> None:
+        """Take what an earlier download has left, and keep others away from it until `close`.
+
+        Raises:
+            FileExistsError: Another download is writing it, or has put it in its place.
+        """
+        self._claim = Claim(part_path(self.path))
+        try:
+            check_free(self.path, overwrite=self.overwrite)
+            self._load()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let others have it; what is there of it stays. Harmless when that is done already."""
+        if self._claim is None:
+            return
+        part = part_path(self.path)
+        with suppress(FileNotFoundError):  # somebody has deleted it
+            if not part.stat().st_size:
+                self._note.unlink(missing_ok=True)
+                self._claim.drop(part)
+        self._claim.release()
+        self._claim = None
+
+    def _load(self) -> None:
         try:
             noted = cast("dict[str, Any]", json.loads(self._note.read_bytes()))
             total, validator = noted["total"], noted["validator"]
@@ -70,8 +99,11 @@ class File:
 
     def keep(self) -> None:
         """Put it in its place."""
-        part_path(self.path).replace(self.path)
+        if self._claim is None:
+            raise AssertionError("it is being written")
         self._note.unlink(missing_ok=True)
+        self._claim.keep(self.path, part_path(self.path))
+        self._claim = None
 
     @property
     def _note(self) -> Path:
@@ -116,8 +148,7 @@ class Downloads(Transfer):
         files: list[File] = []
         for name, safe in safe_names(self.urls).items():
             path = self.to / safe
-            if path.exists() and not self.overwrite:
-                raise FileExistsError(f"{path} exists; overwrite=True replaces it.")
+            check_free(path, overwrite=self.overwrite)
             file = File(
                 name=name,
                 url=self.urls[name],
@@ -126,8 +157,8 @@ class Downloads(Transfer):
                 max_retries=self.max_retries,
                 allow_http=self.allow_http,
                 on_progress=self.on_progress,
+                overwrite=self.overwrite,
             )
-            file.load()
             files.append(file)
         return files
 

@@ -108,10 +108,10 @@ class Decoding(Generic[T]):
 
     def events(self, chunk: bytes) -> Iterator[T]:
         """The events that a chunk completes, one by one: an error event comes after those before it."""
+        read = self.reader.feed
         try:
             for data in self.decoder.feed(chunk):
-                event = self.reader.feed(data)
-                if event is not None:
+                if (event := read(data)) is not None:
                     yield event
         except InvalidResponseError as error:
             error.status_code = self.status

@@ -1,15 +1,25 @@
-"""A lock that threads and processes of one machine share: a file that one holder at a time has locked."""
+"""Locks that threads and processes of one machine share: files that one holder at a time has locked."""
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_TAKEN = frozenset({errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK})
 
 if sys.platform == "win32":
     import msvcrt
     import time
+
+    _FAR = 2**30  # where no byte is: others may read and write those that are
+
+    def _try(descriptor: int) -> None:
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
     def _acquire(descriptor: int) -> None:
         while True:
@@ -21,6 +31,9 @@ if sys.platform == "win32":
                 return
 else:
     import fcntl
+
+    def _try(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _acquire(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -36,3 +49,72 @@ def file_lock(path: Path) -> Generator[None]:
     with path.open("ab") as file:
         _acquire(file.fileno())
         yield
+
+
+class Claim:
+    """A file that its holder alone writes to, until it lets go of it or dies. Made if it is not there.
+
+    Where the file system knows no locks, nothing is claimed.
+
+    Raises:
+        FileExistsError: Someone else holds it.
+        OSError: The file cannot be made, or is a link: another's, to a file that must not be written over.
+    """
+
+    def __init__(self, path: Path) -> None:
+        while True:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _NO_LINK, 0o666)
+            try:
+                _claim(descriptor, path)
+                if _is_at(descriptor, path):
+                    self._descriptor: int | None = descriptor
+                    return
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)  # its holder has just put the file in its place, or deleted it
+
+    def release(self) -> None:
+        """Let go of it. Harmless when that is done already."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def keep(self, place: Path, path: Path) -> None:
+        """Put the file, which is at `path`, in its place, and let go of it."""
+        if sys.platform == "win32":  # which moves no open file
+            self.release()
+        try:
+            path.replace(place)
+        finally:
+            self.release()
+
+    def drop(self, path: Path) -> None:
+        """Delete the file, which is at `path`, and let go of it. Harmless when it has been let go of already."""
+        if self._descriptor is None:
+            return
+        if sys.platform == "win32":
+            self.release()
+        try:
+            with suppress(FileNotFoundError):
+                path.unlink()
+        finally:
+            self.release()
+
+
+_NO_LINK: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+def _claim(descriptor: int, path: Path) -> None:
+    try:
+        _try(descriptor)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            raise FileExistsError(f"{path} is being written by another download.") from error
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import httpx
 
+from ._bodies import abegin, begin
 from ._io import CUT_OFF, IDLE, KEEPALIVE, NO_REPLY, reason, timeout_reason
-from ._network import Network, Until
+from ._timeouts import Until
 from ._upload import Multipart
 from .errors import APIConnectionError, APITimeoutError, InvalidResponseError
 
 if TYPE_CHECKING:
     from ._io import AsyncBackend, AsyncIncoming, Backend, Incoming, Outgoing
+    from ._network import Network
 
 _URLS = 64  # a program asks few models; parsing costs a tenth of a call
 
@@ -105,6 +107,9 @@ class _SyncReply(_Reply):
                 if self._deadline is not None and time.monotonic() >= self._deadline:
                     raise httpx.ReadTimeout("")
 
+    def begin(self, limit: int) -> bytes:
+        return begin(self.chunks(), limit)
+
     def close(self) -> None:
         self._response.close()
 
@@ -128,6 +133,9 @@ class _AsyncReply(_Reply):
         with own_errors():
             async for chunk in self._response.aiter_bytes():
                 yield chunk
+
+    async def begin(self, limit: int) -> bytes:
+        return await abegin(self.chunks(), limit)
 
     async def close(self) -> None:
         await self._response.aclose()
@@ -171,6 +179,8 @@ class HttpxBackend:
             pool.transport.close()
 
     def _open(self) -> _Pool:
+        from ._network import Network  # noqa: PLC0415 - it loads httpcore, as httpx itself does when a transport is made
+
         # Certificates take 10-20 ms to load, so a plain connection goes without.
         verify: ssl.SSLContext | bool = httpx.create_ssl_context() if self._secure or self._proxy else False
         transport = httpx.HTTPTransport(

@@ -46,6 +46,10 @@ class Incoming(Protocol):
         """The body as it arrives."""
         ...
 
+    def begin(self, limit: int) -> bytes:
+        """The body, until it has more than `limit` bytes."""
+        ...
+
     def close(self) -> None:
         """Give the connection back if the body was read to its end, else drop it."""
         ...
@@ -59,6 +63,10 @@ class AsyncIncoming(Protocol):
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives."""
+        ...
+
+    async def begin(self, limit: int) -> bytes:
+        """The body, until it has more than `limit` bytes."""
         ...
 
     async def close(self) -> None:

@@ -12,24 +12,7 @@ from typing import Any
 
 import httpcore
 
-
-class Until(float):
-    """A timeout in seconds that also ends at a moment on `time.monotonic`'s clock.
-
-    httpx and httpcore hand timeouts down as they are, and ask for them once for a whole reply; the streams below look at the clock.
-    """
-
-    __slots__ = ("deadline",)
-    deadline: float
-
-    @classmethod
-    def of(cls, seconds: float | None, deadline: float | None) -> float | None:
-        """The timeout with its deadline, if there is one."""
-        if deadline is None:
-            return seconds
-        made = cls(max(0.0, deadline - time.monotonic()) if seconds is None else seconds)
-        made.deadline = deadline
-        return made
+from ._timeouts import Until
 
 
 def _left(timeout: float | None, late: type[httpcore.TimeoutException]) -> float | None:

@@ -51,7 +51,7 @@ class Event(Protocol):
 
 T = TypeVar("T")
 JobT = TypeVar("JobT", bound=Job)
-ReplyT = TypeVar("ReplyT", bound=BaseModel)
+ReplyT = TypeVar("ReplyT", bound="BaseModel")
 
 
 class Watch(Generic[JobT]):

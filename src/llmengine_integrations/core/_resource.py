@@ -26,18 +26,18 @@ from typing import (
     overload,
 )
 
-from pydantic import BaseModel
-
 from ._flow import Feed, Flow
 from ._operation import Operation, StreamOperation
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from ._async_transport import AsyncTransport
     from ._sync_transport import SyncTransport
 
 P = ParamSpec("P")
 T = TypeVar("T")
-ReplyT = TypeVar("ReplyT", bound=BaseModel)
+ReplyT = TypeVar("ReplyT", bound="BaseModel")
 TransportT = TypeVar("TransportT", bound="SyncTransport | AsyncTransport")
 
 

@@ -16,12 +16,16 @@ READ = 600.0
 
 
 class TimeoutParts(Protocol):
-    """The attributes of an `httpx.Timeout`."""
+    """The attributes of an `httpx.Timeout`; read-only, as those of a `Timeout` are."""
 
-    connect: float | None
-    read: float | None
-    write: float | None
-    pool: float | None
+    @property
+    def connect(self) -> float | None: ...
+    @property
+    def read(self) -> float | None: ...
+    @property
+    def write(self) -> float | None: ...
+    @property
+    def pool(self) -> float | None: ...
 
 
 TimeoutLike: TypeAlias = float | TimeoutParts
@@ -75,3 +79,23 @@ class Timeout:
     def until(self, deadline: float | None) -> Timeout:
         """The same, but no part longer than what is left until a moment on `time.monotonic`'s clock."""
         return self if deadline is None else self.capped(max(_LEAST, deadline - time.monotonic()))
+
+
+class Until(float):
+    """A timeout in seconds that also ends at a moment on `time.monotonic`'s clock.
+
+    httpx and httpcore hand timeouts down as they are, and ask for them once for a whole reply; the streams of `_network.py` look at
+    the clock.
+    """
+
+    __slots__ = ("deadline",)
+    deadline: float
+
+    @classmethod
+    def of(cls, seconds: float | None, deadline: float | None) -> float | None:
+        """The timeout with its deadline, if there is one."""
+        if deadline is None:
+            return seconds
+        made = cls(max(0.0, deadline - time.monotonic()) if seconds is None else seconds)
+        made.deadline = deadline
+        return made

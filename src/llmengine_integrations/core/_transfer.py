@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
+from ._file_lock import Claim
 from ._flow import Transfer
 from .errors import LLMEngineError
 
@@ -106,11 +107,16 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Save(Transfer):
-    """Send one request and write what `reader` makes of the reply to `path`, which appears when it is whole."""
+    """Send one request and write what `reader` makes of the reply to `path`, which appears when it is whole.
+
+    Raises:
+        FileExistsError: It is there, and must not be overwritten; or another download is writing it.
+    """
 
     request: Request
     path: Path
     reader: Callable[[], Reader]
+    overwrite: bool = True
 
     def run(self, transport: SyncTransport) -> Path:
         """Save it, blocking."""
@@ -125,37 +131,55 @@ class Save(Transfer):
         return part_path(self.path)
 
     def _take(self, reply: Incoming) -> Path:
-        reader, writer = self.reader(), Writer(self._part)
+        reader, writer, claim = self.reader(), Writer(self._part), self._claim()
         try:
             for chunk in reply.chunks():
                 _append(writer, reader, chunk)
-            return self._keep(reader, writer)
+            return self._keep(reader, writer, claim)
         finally:
-            self._drop(writer)
+            writer.close()
+            claim.drop(self._part)
 
     async def _atake(self, reply: AsyncIncoming) -> Path:
-        reader, writer = self.reader(), Writer(self._part)
+        # Not in a thread: one that is given up would claim what nobody lets go of.
+        reader, writer, claim = self.reader(), Writer(self._part), self._claim()
         try:
             async for data in batches(reply):
                 await asyncio.to_thread(_append, writer, reader, data)
-            return await asyncio.to_thread(self._keep, reader, writer)
+            return await asyncio.to_thread(self._keep, reader, writer, claim)
         finally:
-            self._drop(writer)
+            writer.close()
+            claim.drop(self._part)
 
-    def _keep(self, reader: Reader, writer: Writer) -> Path:
+    def _claim(self) -> Claim:
+        claim = Claim(self._part)
+        try:
+            check_free(self.path, overwrite=self.overwrite)
+        except BaseException:
+            claim.drop(self._part)
+            raise
+        return claim
+
+    def _keep(self, reader: Reader, writer: Writer, claim: Claim) -> Path:
         reader.end()
         writer.finish()
-        self._part.replace(self.path)
+        claim.keep(self.path, self._part)
         return self.path
-
-    def _drop(self, writer: Writer) -> None:
-        writer.close()
-        self._part.unlink(missing_ok=True)
 
 
 def _append(writer: Writer, reader: Reader, data: bytes) -> None:
     for start in range(0, len(data), _SLICE):  # a reader makes several copies of what it reads
         writer.write(reader.feed(data[start : start + _SLICE]))
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """See that a download may put its file there.
+
+    Raises:
+        FileExistsError: There is one that must not be overwritten.
+    """
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; overwrite=True replaces it.")
 
 
 def part_path(path: Path) -> Path:

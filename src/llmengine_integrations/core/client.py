@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 
 from ._http import HttpxAsyncClientBackend, HttpxBackend, HttpxClientBackend
 from ._resource import TransportT
-from ._settings import LOCAL_PLACEHOLDER, Settings, portable
+from ._settings import API_KEY_VARIABLE, BASE_URL_VARIABLES, LOCAL_PLACEHOLDER, Settings, portable
 from ._sync_transport import SyncTransport
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .resources.fine_tunes import FineTunes
     from .resources.models import Models
     from .resources.text_completions import TextCompletions
+
+__all__ = ["API_KEY_VARIABLE", "BASE_URL_VARIABLES", "AsyncClient", "Client"]
 
 
 class _API(Generic[TransportT]):

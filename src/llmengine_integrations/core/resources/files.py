@@ -16,7 +16,7 @@ from .._operation import Operation, Request, path_segment
 from .._resource import Resource, TransportT, endpoint, flow_endpoint
 from .._source import FileSource, Source, open_source
 from .._training_data import TrainingData, check_source, check_training_file
-from .._transfer import Reader, Reported, Save
+from .._transfer import Reader, Reported, Save, check_free
 from .._upload import Multipart, UploadProgress
 from .._warning import warn
 from ..errors import NotFoundError
@@ -136,7 +136,7 @@ class Files(Resource[TransportT]):
 
         Raises:
             NotFoundError: There is no such file.
-            FileExistsError: There is a file already.
+            FileExistsError: There is a file already, or another download is writing it.
             OSError: The file cannot be written.
         """
         path: Path | None = yield Local(partial(_target, to))
@@ -147,7 +147,7 @@ class Files(Resource[TransportT]):
             if on_progress is not None:
                 reader = partial(_reported, on_progress, stored.size)
         yield Local(partial(_make_ready, path, overwrite=overwrite))
-        saved: Path = yield Save(_content(file_id), path, reader)
+        saved: Path = yield Save(_content(file_id), path, reader, overwrite)
         return saved
 
     @flow_endpoint
@@ -189,6 +189,5 @@ def _target(to: str | os.PathLike[str]) -> Path | None:
 
 
 def _make_ready(path: Path, *, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; overwrite=True replaces it.")
+    check_free(path, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -290,7 +290,7 @@ class Models(Resource[TransportT]):
 
         Raises:
             NotFoundError: There is no such model of your team.
-            FileExistsError: One of the files is there already.
+            FileExistsError: One of the files is there already, or another download is writing it.
             InvalidResponseError: A URL is not encrypted, or a reply makes no sense.
             APIStatusError: The storage refuses: PermissionDeniedError even with new URLs, for example.
             APIConnectionError: The storage cannot be reached, or breaks off time and again.
