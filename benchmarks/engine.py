@@ -12,30 +12,37 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import argparse
 import asyncio
 import json
+import logging
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import partial
+from operator import truediv
 from pathlib import Path
+from typing import Any
 
 import _report
 import psutil
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, ContinuousBatchingConfig, GenerationConfig
 
 from llmengine_integrations import AsyncClient
 from llmengine_integrations.engine import EmbeddedEngine
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH
 
 TOKENS = 64
-SIZES = (1, 8, 16, 32)
+REPEATS = {1: 4, 8: 2, 16: 1, 32: 1}
+SIZES = tuple(REPEATS)
 WAITING = 16
-PATIENCE = 60
+PROBES = 30
 PROMPTS = [f"Tell me about number {n} and the others." for n in range(10, 10 + max(SIZES))]
 NAMES = ("engine, over HTTP", "`generate`", "continuous batching of transformers")
+
+Speeds = dict[tuple[str, int], list[float]]
+Waits = dict[str, list[float]]
 
 
 def endless_model(folder: Path) -> Path:
@@ -60,8 +67,12 @@ class Transformers:
         self._tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.convert_ids_to_tokens(0)
-        self._model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        self._model = self._load(folder)
+        self._batching = self._load(folder)  # which changes its model's attention
         self._options = {"max_new_tokens": TOKENS, "do_sample": False, "pad_token_id": 0}
+
+    def _load(self, folder: Path) -> Any:
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
     def generate(self, size: int) -> int:
         """Tokens written by one call of `generate`."""
@@ -71,12 +82,37 @@ class Transformers:
             written = self._model.generate(**inputs, **self._options)
         return (written.shape[1] - inputs["input_ids"].shape[1]) * size
 
+    def _continuous_options(self) -> dict[str, Any]:
+        """Room for what is asked at once, and no more.
+
+        Left to itself it takes 0.6 of the memory for keys and values, and fills a mask of all of them for every token of a batch: on
+        a CPU that takes minutes.
+        """
+        return {
+            "generation_config": GenerationConfig(**self._options, eos_token_id=-1),
+            "continuous_batching_config": ContinuousBatchingConfig(
+                num_blocks=max(SIZES) + 8, max_batch_tokens=512, max_requests_per_batch=max(SIZES)
+            ),
+        }
+
     def continuous(self, size: int) -> int:
         """Tokens written by one call of `generate_batch`."""
         inputs = self._tokenizer(PROMPTS[:size])["input_ids"]
-        config = GenerationConfig(**self._options, eos_token_id=-1)
-        found = self._model.generate_batch(inputs, generation_config=config, progress_bar=False)
+        found = self._batching.generate_batch(inputs, persistent_manager=True, **self._continuous_options())
         return sum(len(one.generated_tokens) for one in found.values())
+
+    def continuous_first_tokens(self, count: int) -> list[float]:
+        """Milliseconds until the first token of a new request, again and again, while others are being served."""
+        inputs, waits = self._tokenizer(PROMPTS[:WAITING])["input_ids"], list[float]()
+        with self._batching.continuous_batching_context_manager(**self._continuous_options()) as manager:
+            manager.add_requests(inputs, max_new_tokens=TOKENS)
+            for _ in range(count):
+                start = time.perf_counter()
+                asked = manager.add_request(inputs[0], max_new_tokens=1)
+                while manager.get_result().request_id != asked:
+                    manager.add_request(inputs[0], max_new_tokens=TOKENS)
+                waits.append((time.perf_counter() - start) * 1e3)
+        return waits
 
 
 async def complete(client: AsyncClient, size: int) -> int:
@@ -116,9 +152,21 @@ def _cpu(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-async def measure(folder: Path, rounds: int) -> tuple[dict[tuple[str, int], list[float]], list[float], list[float]]:
-    """Tokens a CPU second by contender and batch, and milliseconds to the first token: alone and under load."""
-    speeds: dict[tuple[str, int], list[float]] = defaultdict(list)
+def _speed(write: Callable[[], int], repeats: int, size: int) -> float:
+    """Tokens a second of this process's CPU time."""
+    start = time.process_time()
+    _check(written := sum(write() for _ in range(repeats)), repeats, size)
+    return written / (time.process_time() - start)
+
+
+def _check(written: int, repeats: int, size: int) -> None:
+    if written != repeats * size * TOKENS:
+        raise SystemExit(f"{written} tokens were written, and {repeats * size * TOKENS} asked for.")
+
+
+async def measure(folder: Path, rounds: int) -> tuple[Speeds, Waits]:
+    """Tokens a CPU second by contender and batch, and milliseconds to the first token."""
+    speeds: Speeds = defaultdict(list)
     plain = Transformers(folder)
     with EmbeddedEngine({"endless": folder}, max_batch_size=32, dtype="float32") as engine:
         process = psutil.Process(engine.pid)
@@ -126,50 +174,41 @@ async def measure(folder: Path, rounds: int) -> tuple[dict[tuple[str, int], list
             for number in range(rounds + 1):
                 for size in SIZES:
                     before = _cpu(process)
-                    repeats = max(1, 8 // size)
+                    repeats = REPEATS[size] if number else 1  # the first round warms up
                     written = sum([await complete(client, size) for _ in range(repeats)])
-                    found = {NAMES[0]: written / max(_cpu(process) - before, 0.01)}
-                    start = time.process_time()
-                    written = sum(plain.generate(size) for _ in range(repeats))
-                    found[NAMES[1]] = written / (time.process_time() - start)
+                    _check(written, repeats, size)
+                    found = {
+                        NAMES[0]: written / max(_cpu(process) - before, 0.01),
+                        NAMES[1]: _speed(partial(plain.generate, size), repeats, size),
+                        NAMES[2]: _speed(partial(plain.continuous, size), repeats, size),
+                    }
                     for name, speed in found.items():
                         if number:
                             speeds[name, size].append(speed)
                 print(f"round {number} of {rounds}", flush=True)
-            alone = [await first_token(client) for _ in range(30)]
-            loaded = await first_tokens(client, 60)
-    return speeds, alone, loaded
+            waits = {
+                "engine, over HTTP, alone": [await first_token(client) for _ in range(PROBES)],
+                f"engine, over HTTP, while {WAITING} others are served": await first_tokens(client, PROBES),
+            }
+    waits[f"{NAMES[2]}, while {WAITING} others are served"] = plain.continuous_first_tokens(PROBES)
+    return speeds, waits
 
 
-def batched_continuously(folder: Path) -> None:
-    """Print transformers' tokens a CPU second by batch, as JSON."""
-    plain, speeds = Transformers(folder), {}
-    for size in (1, *SIZES):  # the first one warms up
-        start = time.process_time()
-        speeds[size] = plain.continuous(size) / (time.process_time() - start)
-    print(json.dumps(speeds))
+def _row(name: str, cells: Iterable[str]) -> str:
+    return f"| {name} | " + " | ".join(cells) + " |"
 
 
-def continuous(folder: Path) -> dict[tuple[str, int], list[float]]:
-    """The same from a process of its own: on a CPU it may never come back."""
-    command = [sys.executable, __file__, "--continuous", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
-    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-        print(f"{NAMES[2]}: {type(error).__name__}")
-        return {}
-    return {(NAMES[2], int(size)): [speed] for size, speed in json.loads(done.stdout.splitlines()[-1]).items()}
+def _share(speeds: Speeds, name: str, size: int) -> str:
+    """The engine's speed beside another's, round by round."""
+    return f"{statistics.median(map(truediv, speeds[NAMES[0], size], speeds[name, size])):.2f} x"
 
 
-def table(speeds: dict[tuple[str, int], list[float]], alone: list[float], loaded: list[float]) -> str:
+def table(speeds: Speeds, waits: Waits) -> str:
     """What goes onto the page."""
     lines = ["| tokens a CPU second | " + " | ".join(f"batch {size}" for size in SIZES) + " |"]
     lines.append("|---" + "|--:" * len(SIZES) + "|")
-    for name in NAMES:
-        cells = [_report.spread(found, 0) if (found := speeds.get((name, size))) else "-" for size in SIZES]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    if (NAMES[2], 1) not in speeds:
-        lines += ["", f"Continuous batching failed, or did not come back within {PATIENCE} s, on this CPU."]
+    lines += [_row(name, (_report.spread(speeds[name, size], 0) for size in SIZES)) for name in NAMES]
+    lines += [_row(f"the engine beside {name}", (_share(speeds, name, size) for size in SIZES)) for name in NAMES[1:]]
     single = statistics.median(speeds[NAMES[1], 1])
     goals = [(1, 1.0), (16, 5.0)]
     lines += ["", "| goal | at least | measured | |", "|---|--:|--:|---|"]
@@ -179,10 +218,11 @@ def table(speeds: dict[tuple[str, int], list[float]], alone: list[float], loaded
         lines.append(
             f"| the engine at batch {size}, beside `generate` at batch 1 | {least:.0f} x | {share:.2f} x | {met} |"
         )
-    lines += ["", "| milliseconds (wall) to a stream's first token | median | p95 |", "|---|--:|--:|"]
-    for name, waits in (("alone", alone), (f"while {WAITING} others are served", loaded)):
-        p95 = statistics.quantiles(waits, n=20)[-1]
-        lines.append(f"| {name} | {statistics.median(waits):.0f} | {p95:.0f} |")
+    lines += ["", "| milliseconds (wall) to the first token | median | p95 |", "|---|--:|--:|"]
+    lines += [
+        f"| {name} | {statistics.median(found):.0f} | {statistics.quantiles(found, n=20)[-1]:.0f} |"
+        for name, found in waits.items()
+    ]
     return "\n".join(lines)
 
 
@@ -190,15 +230,10 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--continuous", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.continuous:
-        batched_continuously(asked.continuous)
-        return
+    logging.getLogger("ContinuousBatchingLogger").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
-        model = endless_model(Path(folder))
-        speeds, alone, loaded = asyncio.run(measure(model, asked.rounds))
-        text = table(speeds | continuous(model), alone, loaded)
+        text = table(*asyncio.run(measure(endless_model(Path(folder)), asked.rounds)))
     print(text)
     where = _report.conditions(f"make bench-engine BENCH_ROUNDS={asked.rounds}")
     _report.write("engine", f"{where} torch {torch.__version__}, one thread.\n\n{text}")

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from llmengine_integrations.engine import app
 from llmengine_integrations.engine.chat_prompt import ChatPrompt
 from llmengine_integrations.engine.config import EngineConfig
-from llmengine_integrations.engine.generation import Choice
+from llmengine_integrations.engine.generation import Choice, Prompt
 from llmengine_integrations.engine.kv_memory import KVMemory
 from llmengine_integrations.engine.lane import Lane
 from llmengine_integrations.engine.server import Server, serve
@@ -48,20 +48,19 @@ class FakeBatch:
     """The token of every row at which the model fails; 0 fails the prompt."""
     rows: list[int] = field(default_factory=list)
     steps: int = 0
+    poison: int | None = None
+    """The model fails at prompts with this token."""
+    read: list[list[int]] = field(default_factory=list)
+    """The lengths of the prompts that were read together, each time."""
 
-    def prefill(
-        self,
-        ids: Sequence[int],
-        params: object,
-        *,
-        log_probs: bool = False,
-        guide: object = None,
-        adapter: object = None,
-    ) -> SimpleNamespace:
-        return SimpleNamespace(choice=self._choice(0, log_probs=log_probs))
+    def prefill(self, prompts: Sequence[Prompt]) -> SimpleNamespace:
+        if any(self.poison in prompt.ids for prompt in prompts):
+            raise RuntimeError("poison")
+        self.read.append([len(prompt.ids) for prompt in prompts])
+        return SimpleNamespace(choices=[self._choice(0, log_probs=prompt.log_probs) for prompt in prompts])
 
-    def join(self, row: object) -> None:
-        self.rows.append(1)
+    def join(self, new: object, rows: Sequence[int]) -> None:
+        self.rows += [1] * len(rows)
 
     def step(self) -> list[Choice]:
         self.steps += 1

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig
-from llmengine_integrations.engine.generation import Generation, GenerationError, GenerationRequest, SamplingParams
+from llmengine_integrations.engine.generation import Generation, GenerationError, GenerationRequest, Prompt
 from llmengine_integrations.engine.kv_memory import KVMemory
 from llmengine_integrations.engine.lane import Lane
 
@@ -24,7 +24,6 @@ from llmengine_integrations.engine.adapters import AdapterError  # noqa: E402 - 
 from llmengine_integrations.engine.backend import LoadedModel, prepare  # noqa: E402
 from llmengine_integrations.engine.batch import Batch  # noqa: E402
 
-GREEDY = SamplingParams()
 # Different layers, ranks, and ways to scale.
 KINDS = {
     "plain": {"strength": 0.2},
@@ -96,9 +95,9 @@ def written(model, adapters, rows: list[tuple[str | None, str]], steps: int = 19
     while waiting or running:
         if waiting:
             name, prompt = waiting.pop(0)
-            row = batch.prefill(model.tokenizer.encode(prompt), GREEDY, adapter=adapters[name])
-            batch.join(row)
-            tokens.append([row.choice.token])
+            new = batch.prefill([Prompt(ids=model.tokenizer.encode(prompt), adapter=adapters[name])])
+            batch.join(new, [0])
+            tokens.append([new.choices[0].token])
             running.append(len(tokens) - 1)
         for number, choice in zip(running, batch.step(), strict=True):
             tokens[number].append(choice.token)

@@ -144,9 +144,9 @@ def counted(monkeypatch) -> list[object]:
     """A list that grows with every completion that begins."""
     begun, prefill = [], FakeBatch.prefill
 
-    def counting(batch, *arguments, **settings):
-        begun.append(arguments)
-        return prefill(batch, *arguments, **settings)
+    def counting(batch, prompts):
+        begun.extend(prompts)
+        return prefill(batch, prompts)
 
     monkeypatch.setattr(FakeBatch, "prefill", counting)
     return begun

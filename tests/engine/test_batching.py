@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig, check_model_folder
-from llmengine_integrations.engine.generation import Generation, GenerationRequest, SamplingParams
+from llmengine_integrations.engine.generation import Generation, GenerationRequest, Prompt, SamplingParams
 from llmengine_integrations.engine.kv_memory import KVMemory
 from llmengine_integrations.engine.lane import Lane
 
@@ -59,10 +59,8 @@ def test_batched_tokens_are_those_of_generate(model, expected, cap):
     while waiting or running:
         if waiting and len(running) < cap:  # one at a time, so that rows join at different places
             number, (prompt, wanted) = waiting.pop(0)
-            row = batch.prefill(prompt, GREEDY)
-            results[number] = [row.choice.token]
+            results[number] = [begin(batch, Prompt(ids=prompt), joins=len(wanted) > 1)]
             if len(wanted) > 1:
-                batch.join(row)
                 running.append((number, wanted))
         if running:
             for (number, _), choice in zip(running, batch.step(), strict=True):
@@ -75,10 +73,48 @@ def test_batched_tokens_are_those_of_generate(model, expected, cap):
     assert len(batch) == 0
 
 
+def test_prompts_that_are_read_together_get_the_tokens_of_generate(model, expected):
+    batch = Batch(model.causal_lm)
+    new = batch.prefill([Prompt(ids=prompt) for prompt, _ in expected])
+    assert [choice.token for choice in new.choices] == [wanted[0] for _, wanted in expected]
+    rows = list(range(3, len(expected), 2))  # the others leave with their first token
+    batch.join(new, rows)
+    longest = max(len(expected[row][0]) for row in rows)
+    assert batch._cache.length == longest
+    assert batch._padding == [longest - len(expected[row][0]) for row in rows]
+    steps = [batch.step() for _ in range(min(len(expected[row][1]) for row in rows) - 1)]
+    for place, row in enumerate(rows):
+        assert [choices[place].token for choices in steps] == expected[row][1][1 : len(steps) + 1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "takes"),
+    [
+        ("Mistral", {"num_key_value_heads": 2, "sliding_window": None}, True),
+        ("Mistral", {"num_key_value_heads": 2, "sliding_window": 8}, False),
+        ("Gemma3", {"num_key_value_heads": 1, "head_dim": 16, "sliding_window": 8}, False),
+        ("Falcon", {"alibi": False, "multi_query": False}, True),
+        ("Falcon", {"alibi": True}, False),
+        ("Bloom", {"n_head": 2, "n_layer": 2}, False),
+    ],
+)
+def test_who_takes_the_mask_that_attention_uses(kind, settings, takes, tmp_path):
+    """Not a model with windows, nor one that reads positions off the mask; and either way rows get the tokens of generate."""
+    model = LoadedModel.load(tiny_folder(kind, settings, tmp_path), torch.device("cpu"))
+    prompts = [list(range(20, 20 + length)) for length in (9, 3)]
+    batch = Batch(model.causal_lm)
+    tokens = [[begin(batch, Prompt(ids=prompt))] for prompt in prompts]
+    for _ in range(10):
+        for written, choice in zip(tokens, batch.step(), strict=True):
+            written.append(choice.token)
+    assert model.causal_lm._takes_bare_masks is takes
+    assert tokens == [generate(model, prompt, 11) for prompt in prompts]
+
+
 def test_padding_that_nobody_needs_is_dropped(model):
     batch = Batch(model.causal_lm)
     for length in (40, 3, 5):
-        batch.join(batch.prefill(list(range(10, 10 + length)), GREEDY))
+        begin(batch, Prompt(ids=range(10, 10 + length)))
     batch.step()
     assert batch._cache.length == 41
     batch.keep([2, 1])
@@ -89,12 +125,11 @@ def test_padding_that_nobody_needs_is_dropped(model):
 def test_log_probs_are_those_of_a_forward_pass(model):
     prompt = model.tokenizer.encode("The sky is")
     batch = Batch(model.causal_lm)
-    batch.join(batch.prefill(list(range(10, 40)), GREEDY))  # a longer row, so that ours is padded
-    row = batch.prefill(
-        prompt, SamplingParams(temperature=1.0, top_k=50, frequency_penalty=1.0, seed=3), log_probs=True
-    )
-    batch.join(row)
-    choices = [row.choice, *(batch.step()[1] for _ in range(9))]
+    begin(batch, Prompt(ids=range(10, 40)))  # a longer row, so that ours is padded
+    sampling = SamplingParams(temperature=1.0, top_k=50, frequency_penalty=1.0, seed=3)
+    row = batch.prefill([Prompt(ids=prompt, sampling=sampling, log_probs=True)])
+    batch.join(row, [0])
+    choices = [*row.choices, *(batch.step()[1] for _ in range(9))]
     ids = torch.tensor([prompt + [choice.token for choice in choices]])
     with torch.inference_mode():
         whole = model.causal_lm._model(ids).logits[0].float().log_softmax(-1)
@@ -108,10 +143,9 @@ def test_a_seed_gives_the_same_tokens_in_any_company(model):
     def tokens(company: list[SamplingParams]) -> list[int]:
         batch = Batch(model.causal_lm)
         for params in company:
-            batch.join(batch.prefill(prompt, params))
-        row = batch.prefill(prompt, SamplingParams(temperature=0.9, seed=11))
-        batch.join(row)
-        return [row.choice.token, *(batch.step()[-1].token for _ in range(8))]
+            begin(batch, Prompt(ids=prompt, sampling=params))
+        first = begin(batch, Prompt(ids=prompt, sampling=SamplingParams(temperature=0.9, seed=11)))
+        return [first, *(batch.step()[-1].token for _ in range(8))]
 
     alone = tokens([])
     assert tokens([SamplingParams(temperature=1.0, top_p=0.5, seed=1), GREEDY]) == alone
@@ -157,9 +191,14 @@ def test_other_numbers_give_what_generate_gives_with_them(dtype):
 
 def tokens_alone(model: LoadedModel, prompt: list[int], count: int) -> list[int]:
     batch = Batch(model.causal_lm)
-    row = batch.prefill(prompt, GREEDY)
-    batch.join(row)
-    return [row.choice.token, *(batch.step()[0].token for _ in range(count - 1))]
+    return [begin(batch, Prompt(ids=prompt)), *(batch.step()[0].token for _ in range(count - 1))]
+
+
+def begin(batch: Batch, prompt: Prompt, *, joins: bool = True) -> int:
+    """A new row's first token."""
+    new = batch.prefill([prompt])
+    batch.join(new, [0] if joins else [])
+    return new.choices[0].token
 
 
 @pytest.mark.parametrize(
@@ -176,13 +215,13 @@ def test_other_architectures(kind, settings, tmp_path):
     """Folders of other families load, and batch as generate does: grouped heads, sliding windows, learned positions."""
     folder = tiny_folder(kind, settings, tmp_path)
     model = LoadedModel.load(folder, torch.device("cpu"))
-    prompts = [list(range(20, 20 + length)) for length in (30, 3, 12)]
+    prompts = [list(range(20, 20 + length)) for length in (30, 3, 12, 9, 21)]
     batch = Batch(model.causal_lm)
     tokens: list[list[int]] = []
-    for prompt in prompts:
-        row = batch.prefill(prompt, GREEDY)
-        tokens.append([row.choice.token])
-        batch.join(row)
+    for together in (prompts[:1], prompts[1:2], prompts[2:]):  # the last ones padded to one length
+        new = batch.prefill([Prompt(ids=prompt) for prompt in together])
+        tokens += [[choice.token] for choice in new.choices]
+        batch.join(new, range(len(together)))
         for written, choice in zip(tokens, batch.step(), strict=True):
             written.append(choice.token)
     for _ in range(10):

@@ -25,7 +25,7 @@ def text_of(lane, **fields):
 
 def test_a_completion_ends_where_the_context_ends():
     lane = fake_lane(FakeBatch(text="x" * 100), context_length=20)
-    pieces, _ = pieces_of(lane)
+    pieces, _ = pieces_of(lane, incremental=True)
     assert (len(pieces), pieces[-1].num_prompt_tokens, pieces[-1].finished) == (9, 11, True)
 
 
@@ -64,7 +64,7 @@ def test_text_that_was_held_comes_with_the_last_piece():
 def test_nothing_is_delivered_before_the_end_unless_asked_for():
     lane = fake_lane(FakeBatch(text="abc"))
     lane.enqueue(Generation(GenerationRequest(prompt="x", max_new_tokens=3)))
-    assert [len(delivery.pieces) for _ in range(5) for delivery in lane.turn()] == [3]
+    assert [len(delivery.pieces) for _ in range(5) for delivery in lane.turn()] == [1]
 
 
 def test_a_prompt_that_the_model_fails_on_leaves_the_others_alone():
@@ -81,6 +81,47 @@ def test_a_prompt_that_the_model_fails_on_leaves_the_others_alone():
         (False, True),
     ]
     assert lane.busy
+
+
+def enqueue(lane, *prompts, **fields):
+    generations = [Generation(GenerationRequest(**{"prompt": p, "max_new_tokens": 3} | fields)) for p in prompts]
+    for generation in generations:
+        lane.enqueue(generation)
+    return generations
+
+
+def test_prompts_of_like_length_are_read_together():
+    batch = FakeBatch(text="xyz")
+    lane = fake_lane(batch)
+    enqueue(lane, "a" * 9, "a" * 50, "a" * 19, "a", "a" * 90)  # and a token that begins every prompt
+    assert len(lane.turn()) == 0
+    assert batch.read == [[2], [10, 20], [51, 91]]
+    assert len(lane._active) == 5
+
+
+def test_not_more_is_read_between_two_tokens_than_streams_can_wait_for():
+    batch = FakeBatch(text="x" * 20)
+    lane = fake_lane(batch)
+    enqueue(lane, "a" * 2000, "a" * 600, "a" * 399, "a" * 399, max_new_tokens=9)
+    for _ in range(3):
+        lane.turn()
+    assert batch.read == [[2001], [400, 601], [400]]
+
+
+def test_a_prompt_that_the_model_fails_on_leaves_those_read_with_it_alone():
+    lane = fake_lane(FakeBatch(text="xyz", poison=ord("!")))
+    first, poisoned, last = enqueue(lane, "one", "two!", "three", incremental=True)
+    deliveries = lane.turn()
+    assert [delivery.generation for delivery in deliveries if delivery.error] == [poisoned]
+    assert {id(delivery.generation) for delivery in deliveries if delivery.pieces} == {id(first), id(last)}
+    assert not {id(first), id(last)} - {id(sequence.generation) for sequence in lane._active}
+
+
+def test_a_whole_text_comes_in_one_piece_unless_its_tokens_are_wanted():
+    assert [piece.text for piece in pieces_of(fake_lane(FakeBatch()))[0]] == ["abc"]
+    assert [piece.text for piece in pieces_of(fake_lane(FakeBatch()), stop_sequences=("c",))[0]] == ["ab"]
+    assert [piece.text for piece in pieces_of(fake_lane(FakeBatch()), echo=True)[0]] == ["0123456789abc"]
+    assert len(pieces_of(fake_lane(FakeBatch()), log_probs=True)[0]) == 4
 
 
 def test_giving_up_tells_everyone():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmengine_integrations.engine.text import CompletionText, Detokenizer, StopScanner
+from llmengine_integrations.engine.text import CompletionText, Detokenizer, StopScanner, WholeText
 
 
 def decode_bytes(ids: Sequence[int]) -> str:
@@ -55,6 +55,26 @@ def test_an_incomplete_character_is_held():
 
 def test_a_character_cut_by_the_end_is_still_reported():
     assert pieces_of(decode_bytes, "é".encode()[:1]) == ["", "\ufffd"]
+
+
+@given(st.text(), st.text())
+def test_all_of_a_text_at_once_is_what_its_pieces_join_to(before, text):
+    whole = WholeText(decode_bytes, before.encode())
+    assert [whole.push(token) for token in text.encode()] == [""] * len(text.encode())
+    assert whole.finish() == text
+
+
+@given(st.lists(st.integers(0, 4)))
+def test_as_with_a_leading_space(ids):
+    completion = CompletionText(decode_words, [2], at_once=True)
+    assert "".join(map(completion.push, ids)) == ""
+    assert completion.finish() == "".join(pieces_of(decode_words, ids, context=[2]))
+
+
+def test_a_stop_sequence_is_found_at_once_all_the_same():
+    completion = CompletionText(decode_bytes, stops=["b"], at_once=True)
+    assert [completion.push(token) for token in b"ab"] == ["a", ""]
+    assert completion.stopped
 
 
 def expected_stop(text: str, stops: Sequence[str], *, include: bool) -> tuple[str, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from dataclasses import dataclass
 from functools import partial
 
@@ -100,6 +101,7 @@ def build_engine(config: EngineConfig, store: Store) -> Engine:
             InvalidRequestError: _on_invalid_request,
             QueueFullError: _on_queue_full,
             OSError: _on_os_error,
+            sqlite3.OperationalError: _on_database_error,
             Exception: unhandled_reply,
         },
     )
@@ -197,4 +199,14 @@ async def _on_queue_full(_: Request, __: Exception) -> Response:
 async def _on_os_error(_: Request, error: Exception) -> Response:
     if not isinstance(error, OSError) or error.errno not in _FULL:
         raise error
+    return _no_room()
+
+
+async def _on_database_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, sqlite3.OperationalError) or error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+        raise error
+    return _no_room()
+
+
+def _no_room() -> Response:
     return detail_reply(507, "There is no room left on the engine's disk.")

@@ -1,7 +1,8 @@
 """Continuous batching: completions join and leave a running batch between any two tokens.
 
-A new row is prefilled alone and then padded on the left to the batch's length (or the batch to the row's); a finished row is taken
-out and padding that no row needs any more is cut. Each row gets the tokens that it would get alone.
+New rows read their prompts together, padded on the right, where no token sees the padding; then they are padded on the left to the
+batch's length (or the batch to theirs). A finished row is taken out, and padding that no row needs any more is cut. Each row gets the
+tokens that it would get alone.
 """
 
 from __future__ import annotations
@@ -14,20 +15,19 @@ from torch import Tensor
 
 from .adapters import Adapter, AdapterMix
 from .backend import CausalLM
-from .generation import Choice, SamplingParams
-from .guides import Guide
+from .generation import Choice, Prompt
 from .kv_cache import KVCache
 from .sampling import Sampler, choose
 
 
 @dataclass(frozen=True, slots=True)
 class Prefilled:
-    """A row that has read its prompt and chosen its first token, ready to join a batch."""
+    """Rows that have read their prompts and chosen their first tokens, ready to join a batch."""
 
-    sampler: Sampler
-    adapter: Adapter | None
+    prompts: Sequence[Prompt]
+    samplers: Sequence[Sampler]
     cache: KVCache
-    choice: Choice
+    choices: Sequence[Choice]
 
 
 class Batch:
@@ -49,36 +49,40 @@ class Batch:
         self._padding: list[int] = []
         self._use([])
 
-    def prefill(
-        self,
-        ids: Sequence[int],
-        params: SamplingParams,
-        *,
-        log_probs: bool = False,
-        guide: Guide | None = None,
-        adapter: Adapter | None = None,
-    ) -> Prefilled:
-        """Read a prompt and choose the first token, without touching the batch."""
-        sampler, cache = Sampler(params, log_probs=log_probs, prompt=ids, guide=guide), KVCache()
+    def prefill(self, prompts: Sequence[Prompt]) -> Prefilled:
+        """Read prompts and choose the first tokens, without touching the batch."""
+        samplers = [
+            Sampler(prompt.sampling, log_probs=prompt.log_probs, prompt=prompt.ids, guide=prompt.guide)
+            for prompt in prompts
+        ]
+        cache, lengths = KVCache(), [len(prompt.ids) for prompt in prompts]
+        padded = [[*prompt.ids, *[0] * (max(lengths) - len(prompt.ids))] for prompt in prompts]
         with torch.inference_mode():
             logits = self._model.logits(
-                torch.tensor([list(ids)], device=self._model.device), cache, adapters=_mix([adapter])
+                torch.tensor(padded, device=self._model.device),
+                cache,
+                lengths=lengths,
+                adapters=_mix([prompt.adapter for prompt in prompts]),
             )
-            return Prefilled(sampler, adapter, cache, choose(logits, [sampler])[0])
+            return Prefilled(prompts, samplers, cache, choose(logits, samplers))
 
-    def join(self, row: Prefilled) -> None:
-        """Add a row as the last one."""
-        if not self._samplers:
-            self._cache, self._padding = row.cache, [0]
-        else:
-            before, new = self._cache.length, row.cache.length
-            length = max(before, new)
-            with torch.inference_mode():
-                self._cache.join(row.cache)
-            self._padding = [padding + length - before for padding in self._padding] + [length - new]
-        self._samplers.append(row.sampler)
-        self._last.append(row.choice.token)
-        self._use([*self._adapters, row.adapter])
+    def join(self, new: Prefilled, rows: Sequence[int]) -> None:
+        """Add those of the new rows as the last ones."""
+        if not rows:
+            return
+        lengths = [len(new.prompts[row].ids) for row in rows]
+        before, added = self._cache.length, max(lengths)
+        with torch.inference_mode():
+            new.cache.align(rows, lengths)
+            if self._samplers:
+                self._cache.join(new.cache)
+            else:
+                self._cache = new.cache
+        length = max(before, added)
+        self._padding = [padding + length - before for padding in self._padding] + [length - own for own in lengths]
+        self._samplers += [new.samplers[row] for row in rows]
+        self._last += [new.choices[row].token for row in rows]
+        self._use([*self._adapters, *(new.prompts[row].adapter for row in rows)])
 
     def step(self) -> list[Choice]:
         """Choose the next token of every row, in the order in which they joined."""

@@ -20,6 +20,7 @@ from .sse import EventStream
 _MODEL = "model_endpoint_name"
 _REQUEST: TypeAdapter[CompletionRequest] = TypeAdapter(CompletionRequest)
 _CLIENT_CLOSED_REQUEST = 499
+_MOST_STOPS = 1000  # each is looked for in every piece of the text
 
 
 class CompletionRoutes(InferenceRoutes):
@@ -92,8 +93,11 @@ def check_fields(fields: CompletionRequest) -> None:
         raise HTTPException(400, "top_k and top_p can't be enabled when temperature is 0.")
     if top_k == 0:
         raise HTTPException(400, "top_k needs to be strictly positive, or set it to be -1 / None to disable top_k.")
-    if "" in (fields.get("stop_sequences") or []):
+    stops = fields.get("stop_sequences") or []
+    if "" in stops:
         raise HTTPException(400, "stop_sequences can't contain an empty string.")
+    if len(stops) > _MOST_STOPS:
+        raise HTTPException(400, f"stop_sequences can have up to {_MOST_STOPS} strings in this engine.")
     if not _is_unicode(fields["prompt"]):
         raise HTTPException(400, "prompt holds half of a surrogate pair, which is no text.")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +19,11 @@ from .gbnf import GbnfError, gbnf_to_lark, is_gbnf
 if TYPE_CHECKING:
     from llguidance._lib import JsonCompileOptions
 
+_LONGEST = 100_000  # characters of a constraint: checking it takes up to a second then, and compiling it another
+_MOST_CHOICES = (
+    1900  # llguidance itself looks at 2,000 ways to go on at most, but takes long to find that there are more
+)
+_MOST_PROPERTIES = 2000  # of a JSON schema: the time goes with their square
 _LONGEST_REASON = 500  # characters; an error may quote the whole constraint
 
 _PLACE = re.compile(r"\s{4}|\s*\d+ \|")
@@ -54,12 +59,29 @@ def json_constraint(schema: Mapping[str, Any]) -> Constraint:
     whose cases overlap, ...) are errors.
 
     Raises:
-        ConstraintError: the schema is invalid, uses such a keyword, or allows nothing.
+        ConstraintError: the schema is invalid, uses such a keyword, allows nothing, or is too large.
     """
+    check_size([schema])
     try:
         return _satisfiable(LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=_JSON))
     except (ValueError, RecursionError) as error:
         raise ConstraintError(_reason(str(error))) from error
+
+
+def check_size(schemas: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse JSON schemas that together would take long to check.
+
+    Raises:
+        ConstraintError: they are too large; the text says what may be.
+    """
+    found = list(schemas)
+    try:
+        _check_length(json.dumps(found, ensure_ascii=False))
+        properties = sum(map(_properties, found))
+    except RecursionError as error:
+        raise ConstraintError("It is too deeply nested.") from error
+    if properties > _MOST_PROPERTIES:
+        raise ConstraintError(f"There are more than {_MOST_PROPERTIES} properties, the most that this engine takes.")
 
 
 def json_object_constraint() -> Constraint:
@@ -76,8 +98,9 @@ def regex_constraint(pattern: str) -> Constraint:
     """Text that a regular expression matches from beginning to end, in Rust's syntax: no look-around, no back-references.
 
     Raises:
-        ConstraintError: the expression is invalid, or matches nothing.
+        ConstraintError: the expression is invalid, too long, or matches nothing.
     """
+    _check_length(pattern)
     return _satisfiable(LLMatcher.grammar_from_regex(_text(pattern)))
 
 
@@ -85,10 +108,13 @@ def choice_constraint(choices: Sequence[str]) -> Constraint:
     """One of several texts.
 
     Raises:
-        ConstraintError: there is none.
+        ConstraintError: there is none, or there are too many.
     """
     if not choices:
         raise ConstraintError("There must be at least one choice.")
+    if len(choices) > _MOST_CHOICES:
+        raise ConstraintError(f"There are {len(choices)} choices; this engine takes up to {_MOST_CHOICES}.")
+    _check_length("".join(choices))
     literals = (json.dumps(_text(choice), ensure_ascii=False) for choice in choices)
     return _satisfiable(LLMatcher.grammar_from_lark("start: " + " | ".join(literals)))
 
@@ -99,8 +125,9 @@ def grammar_constraint(text: str) -> Constraint:
     The grammar is GBNF, the EBNF of llama.cpp and vLLM (`root ::= ...`), or Lark as llguidance understands it (`start: ...`).
 
     Raises:
-        ConstraintError: the grammar is invalid.
+        ConstraintError: the grammar is invalid, or too long.
     """
+    _check_length(text)
     try:
         lark = gbnf_to_lark(_text(text)) if is_gbnf(text) else _text(text)
     except GbnfError as error:
@@ -128,7 +155,7 @@ GUIDED_FIELDS = tuple(_GUIDED)
 def guided_constraint(fields: Mapping[str, Any]) -> Constraint | None:
     """The constraint of a request's guided_* fields; None without any.
 
-    Takes milliseconds, for extremely large constraints up to a second, in which other Python threads run.
+    Takes milliseconds, for the largest constraints a second, in which other Python threads run.
 
     Raises:
         ConstraintError: the constraint is invalid, or there are several; the text names the field.
@@ -176,6 +203,23 @@ def _schema(given: object) -> Mapping[str, Any]:
     if not isinstance(given, dict):
         raise ConstraintError("A JSON schema must be an object.")
     return cast("dict[str, Any]", given)
+
+
+def _check_length(text: str) -> None:
+    if len(text) > _LONGEST:
+        raise ConstraintError(f"It has {len(text)} characters; this engine takes up to {_LONGEST}.")
+
+
+def _properties(schema: object) -> int:
+    """How many properties a schema and what is in it have."""
+    if isinstance(schema, list):
+        return sum(map(_properties, cast("list[object]", schema)))
+    if not isinstance(schema, dict):
+        return 0
+    inner = cast("dict[str, object]", schema)
+    listed = inner.get("properties")
+    own = len(cast("dict[str, object]", listed)) if isinstance(listed, dict) else 0
+    return own + sum(map(_properties, inner.values()))
 
 
 def _text(text: str) -> str:

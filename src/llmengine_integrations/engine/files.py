@@ -23,7 +23,7 @@ from llmengine_integrations.wire.files import File, FileDeletion, FileList, Uplo
 
 from .auth import Authenticator
 from .replies import InvalidRequestError, error_item, json_reply, unhandled_reply
-from .requests import announced_length
+from .requests import announced_length, arriving
 from .store import FileStore, FileTooLargeError, NotTextError
 from .upload_form import FormError, UploadForm
 
@@ -82,7 +82,7 @@ class FileRoutes:
         form = UploadForm(content_type, self._files.receive)
         try:
             await run_in_threadpool(self._files.check_room, announced_length(request))
-            async for piece in _gathered(request.stream()):
+            async for piece in _gathered(arriving(request)):
                 await run_in_threadpool(self._feed, form, piece)
             return await run_in_threadpool(_keep, form)
         finally:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .chat_prompt import ChatPrompt
 from .constraints import Constraint
+
+if TYPE_CHECKING:
+    from .adapters import Adapter
+    from .guides import Guide
 
 FinishReason = Literal["stop", "length"]
 
@@ -64,6 +68,17 @@ class GenerationRequest:
     """What the text must look like, unless `max_new_tokens` or a stop sequence cuts it. `min_tokens` and `ignore_end` give way to it."""
     incremental: bool = False
     """Whether pieces are delivered as they come (a stream) or all at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a row of a batch begins with."""
+
+    ids: Sequence[int]
+    sampling: SamplingParams = SamplingParams()
+    log_probs: bool = False
+    guide: Guide | None = None
+    adapter: Adapter | None = None
 
 
 class Choice(NamedTuple):

@@ -35,10 +35,16 @@ class _GrowingLayer(_DynamicLayer):
             self._hold(_buffer(key_states, total), _buffer(value_states, total), total)
         elif total > self._buffers[0].shape[-2]:
             self._hold(_grown(self.keys, total), _grown(self.values, total), total)
-        for buffer, states in zip(self._buffers, (key_states, value_states), strict=True):
-            buffer[:, :, used:total] = states
-        self.keys, self.values = (buffer[:, :, :total] for buffer in self._buffers)
+        # Narrowed, not sliced, which takes twice as long: this runs for every layer and token.
+        keys, values = self._buffers
+        keys.narrow(2, used, total - used).copy_(key_states)
+        values.narrow(2, used, total - used).copy_(value_states)
+        self.keys, self.values = keys.narrow(2, 0, total), values.narrow(2, 0, total)
         return self.keys, self.values
+
+    def align(self, rows: Sequence[int], lengths: Sequence[int]) -> None:
+        """Keep these rows, of which so many positions from the left are used, and move those to the right."""
+        self._hold(_aligned(self.keys, rows, lengths), _aligned(self.values, rows, lengths), max(lengths))
 
     def join(self, other: _GrowingLayer) -> None:
         """Add the other's rows below, the shorter ones padded on the left, and empty the other."""
@@ -70,6 +76,15 @@ def _buffer(like: Tensor, tokens: int, rows: int | None = None) -> Tensor:
 def _grown(states: Tensor, tokens: int) -> Tensor:
     buffer = _buffer(states, tokens)
     buffer[:, :, : states.shape[-2]] = states
+    return buffer
+
+
+def _aligned(states: Tensor, rows: Sequence[int], lengths: Sequence[int]) -> Tensor:
+    longest = max(lengths)
+    buffer = _buffer(states, longest, len(rows))
+    buffer[:, :, : longest - min(lengths)] = 0  # masked, but a NaN would not be
+    for place, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+        buffer[place, :, longest - length : longest] = states[row, :, :length]
     return buffer
 
 
@@ -112,6 +127,14 @@ class KVCache:
             for layer in self.raw.layers
         ]
         return sum(sizes) + max(sizes)
+
+    def align(self, rows: Sequence[int], lengths: Sequence[int]) -> None:
+        """Keep the given rows, of which so many positions from the left are used, and pad them on the left instead of the right."""
+        if any(length != self.length for length in lengths):
+            for layer in self.raw.layers:
+                layer.align(rows, lengths)
+        elif len(rows) < len(self.raw.layers[0].keys):
+            self.keep(rows, 0)
 
     def join(self, other: KVCache) -> None:
         """Take over the other's rows, the shorter ones padded on the left; the other is empty then."""

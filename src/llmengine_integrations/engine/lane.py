@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .generation import Choice, Generation, GenerationError, Piece
+from .generation import Choice, Generation, GenerationError, Piece, Prompt
 from .kv_memory import BLOCK, KVMemory, most_slots
 from .sequence import Sequence
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_JOINS_PER_TURN = 4  # prompts read between two tokens of the running batch: more would make its streams stutter
+_PROMPT_TOKENS = 1024  # read between two tokens of the running batch: more would make its streams stutter
+_GUIDED = 256  # tokens that a constraint counts for, since it may have to be compiled
 
 
 class Delivery(NamedTuple):
@@ -39,7 +40,7 @@ class _Waiting(NamedTuple):
 
 
 class _Head(NamedTuple):
-    """The first of the queue, when all that it waits for is memory."""
+    """The first of the queue, when all that it waits for is memory, or time to read its prompt."""
 
     sequence: Sequence
     ticket: int
@@ -106,12 +107,7 @@ class Lane:
     def turn(self) -> list[Delivery]:
         """Drop what was cancelled, fill free places in the order of the queue, and generate one token for every row."""
         self._drop(lambda generation, _: generation.cancelled)
-        deliveries: list[Delivery] = []
-        for _ in range(min(_JOINS_PER_TURN, self._max_batch_size - len(self._active))):
-            admitted = self._admit()
-            if admitted is None:
-                break
-            deliveries += admitted
+        deliveries = self._fill()
         if self._active:
             deliveries += self._step()
         return deliveries
@@ -135,49 +131,71 @@ class Lane:
         self._keep(sequence for sequence in self._active if sequence not in dropped)
         return [entry.generation for entry in (*dropped, *waiting)]
 
-    def _admit(self) -> list[Delivery] | None:
-        """Begin with the first of the queue; None if there is none, or it has to wait for memory."""
-        if self._head is None and not self._waiting:
-            return None
-        generation = self._waiting[0].generation if self._head is None else self._head.sequence.generation
+    def _fill(self) -> list[Delivery]:
+        """Let the first of the queue begin, as many as there are places, memory and time for."""
+        deliveries: list[Delivery] = []
+        beginning: list[Sequence] = []
+        for _ in range(self._max_batch_size - len(self._active)):
+            if self._head is None and self._waiting:
+                deliveries += self._look_at_next()
+            if self._head is not None and not self._may_begin(self._head, beginning):
+                break
+            if self._head is not None:
+                beginning.append(self._head.sequence)
+                self._head = None
+        for group in _of_like_length(beginning):
+            deliveries += self._begin(group)
+        if beginning:
+            self._memory.hold(self, self._need(self._active))
+        return deliveries
+
+    def _may_begin(self, head: _Head, beginning: list[Sequence]) -> bool:
+        together = [*beginning, head.sequence]
+        if beginning and sum(map(_time, together)) > _PROMPT_TOKENS:
+            return False
+        return self._memory.grant(self, self._need([*self._active, *together]), head.ticket)
+
+    def _look_at_next(self) -> list[Delivery]:
+        """Make the first who wait the head of the queue, or say what becomes of it at once."""
+        generation, adapter, ticket = self._waiting.popleft()
+        slots = self._memory.size // self._slot_size // BLOCK * BLOCK
         try:
-            return self._begin_next()
+            sequence = Sequence(generation, self._model, slots, adapter)
         except GenerationError as error:
             return [Delivery(generation, [], error)]
         except Exception:  # noqa: BLE001 - logged, and told to this client; the others go on
             _log.exception("a completion could not start")
             return [Delivery(generation, [], GenerationError(500))]
+        if generation.request.max_new_tokens == 0:
+            return [Delivery(generation, [sequence.empty()])]
+        self._head = _Head(sequence, ticket)
+        return []
 
-    def _begin_next(self) -> list[Delivery] | None:
-        head = self._head
-        if head is None:
-            generation, adapter, ticket = self._waiting.popleft()
-            slots = self._memory.size // self._slot_size // BLOCK * BLOCK
-            head = _Head(Sequence(generation, self._model, slots, adapter), ticket)
-            if generation.request.max_new_tokens == 0:
-                return [Delivery(generation, [head.sequence.empty()])]
-        if not self._memory.grant(self, self._need([*self._active, head.sequence]), head.ticket):
-            self._head = head
-            return None
-        self._head = None
+    def _begin(self, sequences: list[Sequence]) -> list[Delivery]:
+        """Read the prompts together; those who write more than one token join the batch."""
         try:
-            return self._begin(head.sequence)
-        finally:
-            self._memory.hold(self, self._need(self._active))
+            new = self._batch.prefill([self._prompt(sequence) for sequence in sequences])
+        except Exception:  # noqa: BLE001 - logged, and told to these clients; the others go on
+            if len(sequences) > 1:  # one of them may be to blame
+                return [delivery for sequence in sequences for delivery in self._begin([sequence])]
+            return _failed("a completion could not start", sequences)
+        try:
+            accepted = [_advance(*pair) for pair in zip(sequences, new.choices, strict=True)]
+            going_on = [row for row, sequence in enumerate(sequences) if not sequence.finished]
+            self._batch.join(new, going_on)
+        except Exception:  # noqa: BLE001 - as above
+            return _failed("a completion could not start", sequences)
+        self._active += [sequences[row] for row in going_on]
+        return [delivery for delivery in accepted if delivery.pieces or delivery.error]
 
-    def _begin(self, sequence: Sequence) -> list[Delivery]:
-        row = self._batch.prefill(
-            sequence.prompt,
-            sequence.sampling,
+    def _prompt(self, sequence: Sequence) -> Prompt:
+        return Prompt(
+            ids=sequence.prompt,
+            sampling=sequence.sampling,
             log_probs=sequence.generation.request.log_probs,
             guide=sequence.guide,
             adapter=None if sequence.adapter is None else self._adapters[sequence.adapter],
         )
-        pieces = sequence.accept(row.choice)
-        if not sequence.finished:
-            self._batch.join(row)
-            self._active.append(sequence)
-        return [Delivery(sequence.generation, pieces)] if pieces else []
 
     def _need(self, sequences: Iterable[Sequence]) -> int:
         """Bytes that a batch of these takes at most until the last has ended."""
@@ -188,10 +206,9 @@ class Lane:
             choices = self._batch.step()
             accepted = [_advance(*pair) for pair in zip(self._active, choices, strict=True)]
         except Exception:  # noqa: BLE001 - logged, and told to these clients; the thread goes on
-            _log.exception("generation failed")
-            given_up = [sequence.generation for sequence in self._active]
+            given_up = self._active
             self._keep([])
-            return [Delivery(generation, [], GenerationError(500)) for generation in given_up]
+            return _failed("generation failed", given_up)
         self._keep(sequence for sequence in self._active if not sequence.finished)
         return [delivery for delivery in accepted if delivery.pieces or delivery.error]
 
@@ -202,6 +219,28 @@ class Lane:
             self._batch.keep([places[id(sequence)] for sequence in kept])
             self._active = kept
             self._memory.hold(self, self._need(kept))
+
+
+def _time(sequence: Sequence) -> int:
+    """What it takes to begin, as a number of tokens."""
+    return len(sequence.prompt) if sequence.guide is None else max(len(sequence.prompt), _GUIDED)
+
+
+def _of_like_length(sequences: Iterable[Sequence]) -> list[list[Sequence]]:
+    """Groups whose longest prompt is at most twice as long as the shortest, so that little of the work is on padding."""
+    groups: list[list[Sequence]] = []
+    for sequence in sorted(sequences, key=lambda sequence: len(sequence.prompt)):
+        if groups and len(sequence.prompt) <= 2 * len(groups[-1][0].prompt):
+            groups[-1].append(sequence)
+        else:
+            groups.append([sequence])
+    return groups
+
+
+def _failed(event: str, sequences: Iterable[Sequence]) -> list[Delivery]:
+    """Log the exception in hand and tell the clients."""
+    _log.exception(event)
+    return [Delivery(sequence.generation, [], GenerationError(500)) for sequence in sequences]
 
 
 def _any(_: Generation, __: str | None) -> bool:

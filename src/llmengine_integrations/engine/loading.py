@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .config import EngineConfig, EngineConfigError
-from .generation import SamplingParams
+from .generation import Prompt
 from .kv_memory import BLOCK, KVMemory
 from .lane import Lane
 
@@ -63,8 +63,9 @@ def _try_out(model: LoadedModel) -> None:
     from .batch import Batch  # noqa: PLC0415 - torch is only imported while loading
 
     batch = Batch(model.causal_lm)
-    for prompt in ("Hello", "Hello, my name is"):
-        batch.join(batch.prefill(model.tokenizer.encode(prompt), SamplingParams()))
+    for texts in (("Hello",), ("Hello", "Hello, my name is")):
+        prompts = [Prompt(ids=model.tokenizer.encode(text)) for text in texts]
+        batch.join(batch.prefill(prompts), range(len(prompts)))
         batch.step()
     batch.keep([1])
     batch.step()

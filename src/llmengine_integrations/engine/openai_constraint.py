@@ -15,6 +15,7 @@ from llmengine_integrations.wire.chat_messages import ToolParam
 from .constraints import (
     Constraint,
     ConstraintError,
+    check_size,
     guided_constraint,
     json_constraint,
     json_object_constraint,
@@ -78,6 +79,10 @@ def _response_schema(fields: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _calls(tools: Sequence[ToolParam], *, parallel: bool, start: str = "start") -> str:
     """The rules of one call, or of calls on several lines, to any of the tools."""
+    try:
+        check_size([tool["function"].get("parameters") or {} for tool in tools])
+    except ConstraintError as error:
+        raise ConstraintError(f"tools: {error}") from error
     rules = [_call_rule(number, tool) for number, tool in enumerate(tools)]
     alternatives = " | ".join(f"call{number}" for number in range(len(tools)))
     more = ' ("\\n" call)*' if parallel else ""

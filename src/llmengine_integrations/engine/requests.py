@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,13 +15,22 @@ from starlette.types import Receive
 
 from .auth import Authenticator
 from .constraints import GUIDED_FIELDS, Constraint, ConstraintError, guided_constraint
+from .json_size import has_more_values
 from .replies import ErrorItem, InvalidRequestError, error_item
 
 _T = TypeVar("_T")
 
 _LARGEST_BODY = 64 * 2**20  # bytes: a batch's content may be long, and larger ones come as files
 _LARGEST_UNKNOWN_BODY = 2**20  # bytes that are read and parsed for a client whose key is not good
+_MOST_VALUES = (
+    150_000  # of a body: checking them takes a second in which nobody is answered; a batch's may come as a file
+)
+_MOST_ERRORS = 1000  # that are told one by one: each repeats what is wrong
 _PATIENCE = 10.0  # seconds that such a client has to send them: it takes one of the places that there are for requests
+_SLOWEST = (
+    1024.0  # bytes a second that a client whose key is good must send of a body, once `_HEAD_START` seconds are over
+)
+_HEAD_START = 30.0
 
 
 async def read_body(request: Request, authenticator: Authenticator) -> Any:
@@ -29,7 +38,8 @@ async def read_body(request: Request, authenticator: Authenticator) -> Any:
 
     Raises:
         InvalidRequestError: the body is not JSON; told before the key is, as the gateway does.
-        HTTPException: 400 for bytes that are no text at all, 401 for the key, 413 for more bytes than are taken.
+        HTTPException: 400 for bytes that are no text at all, 401 for the key, 408 for a body that comes too slowly, 413 for more
+            bytes or values than are taken.
     """
     refusal = _refusal(request, authenticator)
     try:
@@ -48,6 +58,28 @@ async def read_body(request: Request, authenticator: Authenticator) -> Any:
     if refusal is not None:
         raise refusal
     return body
+
+
+async def arriving(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes; ended for a client that takes up a place without sending much.
+
+    Raises:
+        HTTPException: 408; it comes too slowly.
+        ClientDisconnect: the client is gone.
+    """
+    clock, size = asyncio.get_running_loop().time, 0
+    deadline = clock() + _HEAD_START
+    pieces = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline + size / _SLOWEST):
+                piece = await anext(pieces, None)
+        except TimeoutError as error:
+            raise HTTPException(408, "The body comes too slowly.", headers={"Connection": "close"}) from error
+        if piece is None:
+            return
+        size += len(piece)
+        yield piece
 
 
 def announced_length(request: Request) -> int:
@@ -118,7 +150,7 @@ async def _read(request: Request, limit: int) -> bytes:
         raise _TooLargeError(limit)
     pieces: list[bytes] = []
     size = 0
-    async for piece in request.stream():
+    async for piece in arriving(request):
         size += len(piece)
         if size > limit:
             raise _TooLargeError(limit)
@@ -132,6 +164,8 @@ def _body_errors(body: Any, error: ValidationError) -> list[ErrorItem]:
     if not isinstance(body, dict):
         message = "Input should be a valid dictionary or object to extract fields from"
         return [error_item("model_attributes_type", ("body",), message, body)]
+    if (count := error.error_count()) > _MOST_ERRORS:
+        return [error_item("too_many_errors", ("body",), f"{count} things are wrong, too many to tell each", None)]
     return [{**item, "loc": ("body", *item["loc"])} for item in error.errors(include_url=False)]
 
 
@@ -143,6 +177,8 @@ def _is_json(content_type: str | None) -> bool:
 
 
 def _parse(raw: bytes) -> Any:
+    if has_more_values(raw, _MOST_VALUES):
+        raise HTTPException(413, f"The body holds more than {_MOST_VALUES} values, the most that this engine takes.")
     try:
         return json.loads(raw)
     except json.JSONDecodeError as error:

@@ -43,8 +43,9 @@ class Sequence:
         self._limit = _limit(request, len(self.prompt), model.context_length, slots)
         self._tokenizer = model.tokenizer
         self._ends = _end_tokens(request, model.tokenizer, self.guide)
-        self._echo = _echoed(request, self.prompt, model.tokenizer)
+        self._held = _echoed(request, self.prompt, model.tokenizer)
         self._num_tokens = 0
+        self._in_pieces = request.incremental or request.log_probs
         self._waiting: list[Piece] = []
         self._text = CompletionText(
             partial(self._tokenizer.decode, skip_special_tokens=request.skip_special_tokens),
@@ -52,6 +53,7 @@ class Sequence:
             stops=request.stop_sequences,
             include_stop=request.include_stop,
             min_tokens=request.min_tokens,
+            at_once=not self._in_pieces,
         )
 
     @property
@@ -73,12 +75,15 @@ class Sequence:
         self.finished = ended or self._num_tokens >= self._limit
         if self.finished:
             text += self._text.finish()
-        text, self._echo = self._echo + text, ""
+        text, self._held = self._held + text, ""
+        if not (self._in_pieces or self.finished):
+            self._held = text  # comes with the last piece, the only one
+            return []
         return self._due(self._piece(choice, text, ended=ended))
 
     def empty(self) -> Piece:
         """The only piece of a completion of no tokens."""
-        return Piece(self._echo, 0, len(self.prompt), finish_reason="length")
+        return Piece(self._held, 0, len(self.prompt), finish_reason="length")
 
     def _take(self, token: int) -> tuple[bool, str]:
         """Whether the token ends the text, and the text that it brings."""

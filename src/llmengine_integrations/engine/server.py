@@ -18,6 +18,7 @@ import uvicorn
 from .app import Engine, build_engine
 from .config import EngineConfig, EngineConfigError
 from .event_streams import expect_broken_streams
+from .request_heads import BoundedProtocol
 from .store import open_store
 
 _GRACE = 2  # seconds for replies in hand when the engine is stopped
@@ -91,6 +92,7 @@ def _serve(
 ) -> None:
     options = uvicorn.Config(
         engine.app,
+        http=BoundedProtocol,
         lifespan="off",
         log_level="warning",
         access_log=False,

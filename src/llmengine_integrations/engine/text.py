@@ -45,6 +45,29 @@ class Detokenizer:
         return added
 
 
+class WholeText:
+    """Decodes tokens when all are there: the text that a `Detokenizer` gives piece by piece, for a fraction of its time.
+
+    Args:
+        decode: as there.
+        context: as there.
+    """
+
+    def __init__(self, decode: Decode, context: Iterable[int] = ()) -> None:
+        self._decode = decode
+        self._context = list(context)
+        self._tokens: list[int] = []
+
+    def push(self, token: int) -> str:
+        """Take the next token; its text comes at the end."""
+        self._tokens.append(token)
+        return ""
+
+    def finish(self) -> str:
+        """Return the text."""
+        return self._decode(self._context + self._tokens)[len(self._decode(self._context)) :]
+
+
 class StopScanner:
     """Ends a text at the first stop sequence, however the text is cut into pieces.
 
@@ -100,7 +123,10 @@ class StopScanner:
 
 
 class CompletionText:
-    """The text of one completion: tokens in, text out, up to a stop sequence; the first `min_tokens` tokens end nothing."""
+    """The text of one completion: tokens in, text out, up to a stop sequence; the first `min_tokens` tokens end nothing.
+
+    With `at_once`, and no stop sequence to look for, all of it comes at the end.
+    """
 
     def __init__(
         self,
@@ -110,9 +136,10 @@ class CompletionText:
         stops: Sequence[str] = (),
         include_stop: bool = False,
         min_tokens: int = 0,
+        at_once: bool = False,
     ) -> None:
         self._unscanned = min_tokens
-        self._detokenizer = Detokenizer(decode, context)
+        self._detokenizer = WholeText(decode, context) if at_once and not stops else Detokenizer(decode, context)
         self._scanner = StopScanner(stops, include=include_stop)
 
     @property
