@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from llmengine_integrations import errors
 from llmengine_integrations.langchain import ChatLLMEngine
 from llmengine_integrations.langchain._chat_template import formatter_of, probe, role_stops
-from llmengine_integrations.langchain._stops import StopFilter
 
 from . import chat_calls as calls
 from .gateway import completion, output_event, stream
@@ -138,15 +137,6 @@ async def test_own_stops_come_first_and_role_markers_too(v1, says, chat_gateway,
     found = await call(v1(role_stops=[], include_stop_str_in_output=True), "x", stop="STOP")
     assert chat_gateway.last["stop_sequences"] == ["STOP"]
     assert found.content == "one two STOP three"
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
-def test_stop_filter_and_every_way_to_cut(size):
-    text = "a\nUs\nUser: b"
-    for stops, expected in ((["\nUser:"], "a\nUs"), ([], text), (["zz"], text), (["b", "\nUser"], "a\nUs")):
-        reader = StopFilter(stops)
-        found = [reader.push(text[i : i + size]) for i in range(0, len(text), size)]
-        assert "".join(found) + reader.finish() == expected
 
 
 def test_leaving_at_a_stop_closes_the_stream(v1, chat_gateway):

@@ -152,7 +152,13 @@ def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
 
 def token_usage(usage: Usage | None) -> dict[str, Any]:
     """The counts under OpenAI's names, which LangChain's handlers read."""
-    return {} if usage is None else usage.model_dump(include={"prompt_tokens", "completion_tokens", "total_tokens"})
+    if usage is None:
+        return {}
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+    }
 
 
 def _counted(**counts: int | None) -> Any:
@@ -180,14 +186,19 @@ def _generation(
 def _beside(message: ChatCompletionMessage | ChatDelta) -> dict[str, Any]:
     """What LangChain has no place for in a message: thoughts (its `content_blocks` find them here) and refusals."""
     thought = message.reasoning_content or (message.model_extra or {}).get("reasoning")  # newer vLLM's name of it
+    if not (thought or message.refusal):
+        return {}
     found = {"reasoning_content": thought, "refusal": message.refusal}
     return {name: text for name, text in found.items() if text}
 
 
 def _delta(delta: ChatDelta) -> AIMessageChunk:
+    beside = _beside(delta)
+    if not (beside or delta.tool_calls):
+        return AIMessageChunk(content=delta.content or "")  # what else is given is validated too: 0.6 us a token
     return AIMessageChunk(
         content=delta.content or "",
-        additional_kwargs=_beside(delta),
+        additional_kwargs=beside,
         tool_call_chunks=[_call_chunk(call) for call in delta.tool_calls or ()],
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from ..wire.chat import ChatOptions
@@ -45,6 +46,7 @@ FIELDS = (
 )
 """The fields that shape an answer; all of them identify a cached one."""
 
+_READ = attrgetter(*FIELDS)
 _KEPT_BY_NONE = frozenset({"model", "stop", "timeout", "stream", "stream_usage", "chat_template"})
 _OF_THE_WIRE = frozenset(ALIASES.get(name, name) for name in ChatOptions.__annotations__)
 _OF_THE_CALL = frozenset({"model", "timeout", "stream", "stream_usage"})
@@ -68,6 +70,11 @@ def check_extra(options: Mapping[str, Any]) -> None:
         TypeError: One of them is no field of a chat request, or has a field of its own.
     """
     canonical(None, options, _EXTRA)
+
+
+def chat_fields(model: object) -> dict[str, Any]:
+    """What the model itself asks for."""
+    return dict(zip(FIELDS, _READ(model), strict=True))
 
 
 def chat_params(
@@ -109,6 +116,8 @@ def v2_request(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _cleared(fields: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields without the constraint on the text, if the call has one of its own: the server takes one."""
+    if not given:
+        return fields
     forces = given.get("tool_choice") not in (None, False, "auto", "none")
     if forces or any(given.get(name) is not None for name in _ONE_OF):
         return {name: None if name in _ONE_OF else value for name, value in fields.items()}

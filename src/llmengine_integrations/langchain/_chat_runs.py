@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from ._base_chat import aread, read
 from ._chat_fields import ChatFields
-from ._chat_options import FIELDS, chat_params, question
+from ._chat_options import chat_fields, chat_params, question
 from ._chat_template import Formatter, chat_tokenizer, fingerprint, formatter_of, probe, role_stops
 from ._errors import langchain_errors
 from ._v1_chat import V1Call
@@ -48,8 +48,8 @@ class ChatRuns(ChatFields):
         )
 
     def _params(self, stop: list[str] | None, options: Mapping[str, Any]) -> dict[str, Any]:
-        fields = {name: getattr(self, name) for name in FIELDS}
-        return chat_params(fields, self.model_kwargs, stop, {"stream_usage": self.stream_usage, **options})
+        fields = {**chat_fields(self), "stream_usage": self.stream_usage}
+        return chat_params(fields, self.model_kwargs, stop, options)
 
     def _formatter(self, params: Mapping[str, Any]) -> Formatter:
         if self.formatter is not None:

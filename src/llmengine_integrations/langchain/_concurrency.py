@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from concurrent.futures import as_completed
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from langchain_core.runnables.config import ContextThreadPoolExecutor
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+Calling: TypeAlias = Callable[[T], Coroutine[Any, Any, R]]
 
 
 def map_threads(function: Callable[[T], R], items: Sequence[T], limit: int) -> list[R]:
@@ -31,17 +34,9 @@ def map_threads(function: Callable[[T], R], items: Sequence[T], limit: int) -> l
         return [future.result() for future in futures]
 
 
-async def tasks_as_completed(
-    function: Callable[[T], Awaitable[R]], items: Sequence[T], limit: int
-) -> AsyncGenerator[R]:
+async def tasks_as_completed(function: Calling[T, R], items: Sequence[T], limit: int) -> AsyncGenerator[R]:
     """`map_tasks`, but each result as soon as it is there. When the caller leaves, the others are cancelled and waited for, too."""
-    slots = asyncio.Semaphore(limit)
-
-    async def one(item: T) -> R:
-        async with slots:
-            return await function(item)
-
-    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    tasks = _tasks(function, items, limit)
     try:
         for done in asyncio.as_completed(tasks):
             yield await done
@@ -51,17 +46,11 @@ async def tasks_as_completed(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def map_tasks(function: Callable[[T], Awaitable[R]], items: Sequence[T], limit: int) -> list[R]:
+async def map_tasks(function: Calling[T, R], items: Sequence[T], limit: int) -> list[R]:
     """Await `function` with each item, in tasks. After an error, or when cancelled, the others are cancelled and waited for."""
     if len(items) == 1:
         return [await function(items[0])]
-    slots = asyncio.Semaphore(limit)
-
-    async def one(item: T) -> R:
-        async with slots:
-            return await function(item)
-
-    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    tasks = _tasks(function, items, limit)
     try:
         return await asyncio.gather(*tasks)
     except BaseException:
@@ -69,3 +58,16 @@ async def map_tasks(function: Callable[[T], Awaitable[R]], items: Sequence[T], l
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
+
+
+def _tasks(function: Calling[T, R], items: Sequence[T], limit: int) -> list[asyncio.Task[R]]:
+    start = asyncio.get_running_loop().create_task
+    if limit >= len(items):
+        return [start(function(item)) for item in items]
+    slots = asyncio.Semaphore(limit)
+
+    async def one(item: T) -> R:
+        async with slots:
+            return await function(item)
+
+    return [start(one(item)) for item in items]

@@ -7,8 +7,7 @@ fallbacks and retry middleware read `is_retryable`.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from langchain_core import exceptions
@@ -142,16 +141,18 @@ _BOTH: dict[type[errors.LLMEngineError], type[errors.LLMEngineError]] = {
 _TOO_LONG = re.compile(r"maximum context length|`inputs` must have less than|`inputs` tokens \+ `max_new_tokens`")
 
 
-@contextmanager
-def langchain_errors() -> Generator[None]:
+class langchain_errors:  # noqa: N801 - reads as the function that a context manager usually is; a generator costs every call 2 us
     """Raise core's errors as classes that are LangChain's too, with every attribute, from the original."""
-    try:
-        yield
-    except errors.LLMEngineError as error:
-        kind = _kind(error)
-        if kind is None:
-            raise
-        raise _as(kind, error) from error
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Raise the other error, if there is one."""
+        if isinstance(error, errors.LLMEngineError) and (both := _kind(error)) is not None:
+            raise _as(both, error) from error
 
 
 def _kind(error: errors.LLMEngineError) -> type[errors.LLMEngineError] | None:

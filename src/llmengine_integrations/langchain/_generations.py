@@ -9,7 +9,7 @@ chunk carries its log-probabilities, as lists, and only the last one says anythi
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
@@ -51,19 +51,6 @@ class Chunks:
         self._empty = True
         self._closed = False
 
-    def read(self, events: Iterable[CompletionChunk]) -> Iterator[GenerationChunk]:
-        """The chunks of a stream."""
-        for event in events:
-            yield self.feed(event)
-        yield from self.end()
-
-    async def aread(self, events: AsyncIterable[CompletionChunk]) -> AsyncGenerator[GenerationChunk]:
-        """The chunks of a stream, as they come."""
-        async for event in events:
-            yield self.feed(event)
-        for chunk in self.end():
-            yield chunk
-
     def feed(self, event: CompletionChunk) -> GenerationChunk:
         """The chunk for an event; the one that finishes the stream also says how it went."""
         output = event.output
@@ -73,14 +60,15 @@ class Chunks:
             self._prompt_tokens = output.num_prompt_tokens
         if output.num_completion_tokens is not None:
             self._completion_tokens = output.num_completion_tokens
-        info = _logprobs(None if output.token is None else [output.token])
+        info = {} if output.token is None else _logprobs([output.token])
         if output.finished and not self._closed:
             info |= self._close()
         return GenerationChunk(text=output.text, generation_info=info or None)
 
-    def end(self) -> list[GenerationChunk]:
+    def end(self) -> Iterator[GenerationChunk]:
         """What is owed at the end of a stream that never said it was finished, as those of TensorRT-LLM: an empty last chunk."""
-        return [] if self._closed else [GenerationChunk(text="", generation_info=self._close())]
+        if not self._closed:
+            yield GenerationChunk(text="", generation_info=self._close())
 
     def _close(self) -> dict[str, Any]:
         self._closed = True
@@ -147,6 +135,8 @@ def _usage(prompt_tokens: int | None, completion_tokens: int | None) -> dict[str
 
 def _total(usages: Sequence[Mapping[str, int]]) -> dict[str, int]:
     """The sum of each count that every usage has: a partial sum would pass for the whole."""
+    if len(usages) == 1:
+        return dict(usages[0])
     keys = [key for key in ("prompt_tokens", "completion_tokens", "total_tokens") if all(key in u for u in usages)]
     return {key: sum(usage[key] for usage in usages) for key in keys}
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from operator import attrgetter
 from typing import Any
 
 from ..wire.completions import CompletionOptions
@@ -20,6 +21,7 @@ REQUIRED = ("model", "temperature", "max_new_tokens")
 FIELDS = (*REQUIRED, *(ALIASES.get(name, name) for name in CompletionOptions.__annotations__))
 """The fields that shape an answer; all of them identify a cached one."""
 
+_READ = attrgetter(*FIELDS)
 _UNSET_BY_NONE = frozenset(FIELDS) - {*REQUIRED, "stop"}
 _GUIDED = frozenset(name for name in FIELDS if name.startswith("guided_"))
 
@@ -51,10 +53,11 @@ def canonical(stop: Sequence[str] | None, options: Mapping[str, Any], names: Nam
         TypeError: One of them is unknown, or given under two names.
     """
     given: dict[str, Any] = {} if stop is None else {"stop": as_list(stop)}
-    keys = dict(zip(given, given, strict=True))
+    keys = {name: name for name in given}
     for key, value in options.items():
         name = names.aliases.get(key, key)
-        check_known(key, (*names.own, *names.aliases))
+        if name not in names.own:
+            check_known(key, (*names.own, *names.aliases))
         check_once(name, key, keys)
         if value is not None or name in names.unset_by_none:
             given[name] = as_list(value) if name == "stop" else value
@@ -76,16 +79,20 @@ def check_once(name: str, key: str, keys: dict[str, str]) -> None:
         raise TypeError(f"{name!r} is given twice, as {other!r} and as {key!r}")
 
 
-def check_known(name: str, known: Iterable[str]) -> None:
+def check_known(name: str, known: Collection[str]) -> None:
     """Refuse a misspelt name, as Python does a misspelt keyword argument.
 
     Raises:
         TypeError: It is none of the known ones; the message names the closest.
     """
-    names = list(known)
-    if name not in names:
-        close = get_close_matches(name, names, n=1)
+    if name not in known:
+        close = get_close_matches(name, list(known), n=1)
         raise TypeError(f"unexpected keyword argument {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+
+
+def fields(model: object) -> dict[str, Any]:
+    """What the model itself asks for."""
+    return dict(zip(FIELDS, _READ(model), strict=True))
 
 
 def merged(fields: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,8 +104,7 @@ def merged(fields: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
 
 def request(params: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters as `completions.create` and `completions.stream` take them."""
-    return {
-        **{name: value for name, value in params.items() if name not in {"stop", "logprobs"}},
-        "stop_sequences": params["stop"] or None,
-        "return_token_log_probs": params["logprobs"] or None,  # TensorRT-LLM endpoints refuse the field
-    }
+    sent = dict(params)
+    sent["stop_sequences"] = sent.pop("stop") or None
+    sent["return_token_log_probs"] = sent.pop("logprobs") or None  # TensorRT-LLM endpoints refuse the field
+    return sent

@@ -13,11 +13,11 @@ from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from ..prompting.guided_tools import GuidedTools
+from ..prompting.stops import StopFilter
 from ..wire.completions import Completion, CompletionChunk, TokenOutput
 from ._chat_generations import closing, llm_output
 from ._generations import counted
 from ._guided_tools import Answer, read_answer
-from ._stops import StopFilter
 from ._tools import Calls
 
 

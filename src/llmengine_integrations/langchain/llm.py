@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import aclosing
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -221,8 +221,7 @@ class LLMEngine(Connected, PerCallLLM):
         return traced
 
     def _params(self, stop: list[str] | None, options: Mapping[str, Any]) -> dict[str, Any]:
-        fields = {name: getattr(self, name) for name in _options.FIELDS}
-        return _options.merged(fields, _options.canonical(stop, options))
+        return _options.merged(_options.fields(self), _options.canonical(stop, options))
 
     @override
     def _generate(
@@ -269,7 +268,7 @@ class LLMEngine(Connected, PerCallLLM):
         params = self._params(stop, kwargs)
         chunks, stream = Chunks(params), self._connected().client.completions.stream
         with langchain_errors(), stream(prompt=prompt, **_options.request(params)) as events:
-            for chunk in chunks.read(events):
+            for chunk in chain(map(chunks.feed, events), chunks.end()):
                 if run_manager is not None:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
@@ -285,11 +284,13 @@ class LLMEngine(Connected, PerCallLLM):
         params = self._params(stop, kwargs)
         chunks, stream = Chunks(params), self._connected().async_client.completions.stream
         with langchain_errors():
-            async with (
-                stream(prompt=prompt, **_options.request(params)) as events,
-                aclosing(chunks.aread(events)) as read,
-            ):
-                async for chunk in read:
+            async with stream(prompt=prompt, **_options.request(params)) as events:
+                async for event in events:
+                    chunk = chunks.feed(event)
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
+            for chunk in chunks.end():
+                if run_manager is not None:
+                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 
 class StopFilter:
     """Passes a growing text on up to the first stop string, however it is cut into pieces.
 
     Attributes:
-        stopped: whether a stop string has been found; nothing more comes.
+        stopped: Whether a stop string has been found; nothing more comes.
     """
 
-    def __init__(self, stops: Sequence[str]) -> None:
+    def __init__(self, stops: Iterable[str]) -> None:
         self._stops = [stop for stop in stops if stop]
+        self._firsts = frozenset(stop[0] for stop in self._stops)
         self._held = ""
         self.stopped = False
 
@@ -21,6 +22,10 @@ class StopFilter:
         """Take more text; what certainly comes before any stop string."""
         if self.stopped:
             return ""
+        if not self._held and self._firsts.isdisjoint(
+            text
+        ):  # as nearly every token of a stream: no stop string begins in it
+            return text
         self._held += text
         found = [place for stop in self._stops if (place := self._held.find(stop)) >= 0]
         if found:
