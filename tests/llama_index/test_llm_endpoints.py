@@ -23,6 +23,7 @@ from llama_index.core.instrumentation.events.llm import (
 )
 
 from .endpoints import ALL, CHATS, COMPLETIONS, STREAMS, by_name, complete, stream_complete, text_of
+from .gateway import said
 
 STARTS, ENDS = (LLMChatStartEvent, LLMCompletionStartEvent), (LLMChatEndEvent, LLMCompletionEndEvent)
 
@@ -97,8 +98,9 @@ async def test_where_the_server_does_not_count_the_token_counter_estimates(call,
 
 
 @each_call
-async def test_log_probabilities(call, llm):
-    responses = await call(llm, "one two", logprobs=True)
+async def test_log_probabilities(call, llm, gateway):
+    gateway.replies.append(said("one two three"))
+    responses = await call(llm, "hi", logprobs=True)
     text = text_of(responses[-1])
     places = [place for response in responses for place in response.logprobs or []]
     assert "".join(place[0].token for place in places).strip() == text.strip()
@@ -128,8 +130,9 @@ async def test_why_it_ended(call, llm):
 
 
 @each_call
-async def test_an_answer_as_long_as_allowed_was_cut_off(call, make_llm):
-    responses = await call(make_llm(api="v1"), "one", max_new_tokens=4)  # user: one, and what comes before
+async def test_an_answer_as_long_as_allowed_was_cut_off(call, make_llm, gateway):
+    gateway.replies.append(said("one two three four"))
+    responses = await call(make_llm(api="v1"), "hi", max_new_tokens=4)
     assert responses[-1].additional_kwargs["finish_reason"] == "length"
 
 

@@ -6,7 +6,7 @@ in a stream at the last chunk. Where the server does not count, there is none, a
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -25,8 +25,10 @@ from ._messages import wire_call
 
 ResponseT = TypeVar("ResponseT", ChatResponse, CompletionResponse)
 
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True)  # not frozen: each token makes one, and that would take three times as long
 class Answer:
     """What the model said, in a stream up to one of its events; `delta` and `logprobs` are then what that event added."""
 
@@ -37,13 +39,18 @@ class Answer:
     thinking_delta: str | None = None
     logprobs: list[list[LogProb]] | None = None
     raw: dict[str, Any] = field(default_factory=dict[str, Any])
-    usage: dict[str, Any] | None = None
-    details: dict[str, Any] = field(default_factory=dict[str, Any])
+    usage: Mapping[str, Any] | None = None
+    details: Mapping[str, Any] | None = None
     """What is said at the end only: `finish_reason`, and in streams the `logprobs` of all."""
 
 
 class Reader(Protocol):
     """Reads one reply, either whole or event by event."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the answer has ended although the server goes on: the rest of the stream is of no interest."""
+        ...
 
     def whole(self, reply: Any) -> Answer:
         """The answer of a reply that came at once."""
@@ -85,30 +92,16 @@ def completion_response(answer: Answer) -> CompletionResponse:
     )
 
 
-def responses(reader: Reader, events: Iterable[Any], convert: Callable[[Answer], ResponseT]) -> Iterator[ResponseT]:
-    """A stream's responses, at least one; the last one is the whole answer with its usage."""
-    for event in events:
-        yield convert(reader.feed(event))
-    if (last := reader.end()) is not None:
-        yield convert(last)
-
-
-async def aresponses(
-    reader: Reader, events: AsyncIterable[Any], convert: Callable[[Answer], ResponseT]
-) -> AsyncGenerator[ResponseT]:
-    """`responses` of events as they come."""
-    async for event in events:
-        yield convert(reader.feed(event))
-    if (last := reader.end()) is not None:
-        yield convert(last)
-
-
 def _raw(answer: Answer) -> dict[str, Any]:
     return answer.raw if answer.usage is None else {**answer.raw, "usage": answer.usage}
 
 
 def _additional(answer: Answer) -> dict[str, Any]:
-    counts = ("prompt_tokens", "completion_tokens", "total_tokens")
-    found = {name: answer.usage[name] for name in counts if name in answer.usage} if answer.usage else {}
-    thinking = {"thinking_delta": answer.thinking_delta} if answer.thinking_delta else {}
-    return {**found, **answer.details, **thinking}
+    found: dict[str, Any] = {}
+    if answer.usage is not None:
+        found = {name: answer.usage[name] for name in _COUNTS if name in answer.usage}
+    if answer.details is not None:
+        found.update(answer.details)
+    if answer.thinking_delta:
+        found["thinking_delta"] = answer.thinking_delta
+    return found

@@ -74,17 +74,17 @@ class Connected(BaseComponent):
         """The client for blocking calls; it may be shared between threads."""
         if self.client is not None:
             return self.client
-        if self._client is None:
-            self._client = Client(**self._arguments())
-        return self._client
+        if (made := self._client) is None:  # looked up once: pydantic makes that of a private attribute slow
+            self._client = made = Client(**self._arguments())
+        return made
 
     def _awaiting(self) -> AsyncClient:
         """The client for async calls; it may be shared between event loops."""
         if self.async_client is not None:
             return self.async_client
-        if self._async_client is None:
-            self._async_client = AsyncClient(**self._arguments())
-        return self._async_client
+        if (made := self._async_client) is None:
+            self._async_client = made = AsyncClient(**self._arguments())
+        return made
 
     def _arguments(self) -> dict[str, Any]:
         return {

@@ -62,6 +62,8 @@ def merged(route: Route, fields: Mapping[str, Any], given: Mapping[str, Any]) ->
     Raises:
         TypeError: An option is unknown on this route, or given under two names.
     """
+    if not given:
+        return {name: value for name, value in fields.items() if value is not None}
     known = _ON_V2 if route == "chat" else _ON_V1
     own: dict[str, Any] = {}
     for key, value in given.items():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import LogProb, ToolCallBlock
+from pydantic import BaseModel
 
 from ..prompting.guided_tools import GuidedTools
+from ..prompting.stops import StopFilter
 from ..wire.chat import ChatCompletion, ChatCompletionChunk, ChatLogprobs, ToolCall, ToolCallDelta
 from ..wire.completions import Completion, CompletionChunk, TokenOutput
 from ._answers import Answer
@@ -18,24 +20,26 @@ from ._tools import finished_arguments
 class ChatReader:
     """Reads a chat reply (v2). Only its first choice is read; the others are in `raw`."""
 
+    done = False
+
     def __init__(self) -> None:
         self._text = ""
         self._thinking = ""
         self._calls: dict[int, ToolCallBlock] = {}
-        self._logprobs: list[list[LogProb]] | None = None
+        self._logprobs: list[list[LogProb]] = []
         self._finish_reason: str | None = None
 
     def whole(self, reply: ChatCompletion) -> Answer:
         """The answer of a reply that came at once."""
-        choice = reply.choices[0]
+        choice, raw = reply.choices[0], _dump(reply)
         return Answer(
             text=choice.message.content or "",
             thinking=choice.message.reasoning_content or "",
             calls=[_call(call) for call in choice.message.tool_calls or []],
             logprobs=_chat_logprobs(choice.logprobs),
-            raw=_dump(reply),
-            usage=_dump(reply).get("usage"),
-            details=_details(choice.finish_reason),
+            raw=raw,
+            usage=raw.get("usage"),
+            details={"finish_reason": choice.finish_reason},
         )
 
     def feed(self, event: ChatCompletionChunk) -> Answer:
@@ -46,16 +50,15 @@ class ChatReader:
                 continue
             delta += choice.delta.content or ""
             thinking_delta += choice.delta.reasoning_content or ""
-            for call in choice.delta.tool_calls or []:
+            for call in choice.delta.tool_calls or ():
                 self._call_delta(call)
             logprobs = _chat_logprobs(choice.logprobs)
             self._finish_reason = choice.finish_reason or self._finish_reason
         self._text += delta
         self._thinking += thinking_delta
         if logprobs is not None:
-            self._logprobs = [*(self._logprobs or []), *logprobs]
-        raw = _dump(event)
-        return self._answer(delta, thinking_delta, logprobs, raw)
+            self._logprobs += logprobs
+        return self._answer(delta, thinking_delta, logprobs, _dump(event))
 
     def end(self) -> Answer | None:
         """The whole answer, if no event has finished it."""
@@ -65,16 +68,17 @@ class ChatReader:
         self, delta: str, thinking_delta: str, logprobs: list[list[LogProb]] | None, raw: dict[str, Any]
     ) -> Answer:
         finished = self._finish_reason is not None
+        calls = [call for _, call in sorted(self._calls.items())] if self._calls else ()
         return Answer(
             text=self._text,
             thinking=self._thinking,
-            calls=[_finished(call) if finished else call for _, call in sorted(self._calls.items())],
+            calls=[_finished(call) for call in calls] if finished else calls,
             delta=delta,
             thinking_delta=thinking_delta,
             logprobs=logprobs,
             raw=raw,
             usage=raw.get("usage"),
-            details=_details(self._finish_reason, self._logprobs) if finished else {},
+            details=_details(self._finish_reason, list(self._logprobs)) if finished else None,
         )
 
     def _call_delta(self, delta: ToolCallDelta) -> None:
@@ -93,77 +97,92 @@ class CompletionReader:
 
     Args:
         limit: `max_new_tokens` of the request: the gateway does not say why an answer ended, the count does.
+        stops: The strings at which the text ends, also where the server goes on behind them.
         tools: The tools of the request, if its text is guided to calls and answers; then the text is read as such.
         strip: Whether to take the whitespace off the text's beginning: what a chat without a template begins with.
     """
 
-    def __init__(self, limit: int, tools: GuidedTools | None = None, *, strip: bool = False) -> None:
+    def __init__(
+        self, limit: int, stops: Sequence[str] = (), tools: GuidedTools | None = None, *, strip: bool = False
+    ) -> None:
         self._limit = limit
+        self._stops = StopFilter(stops) if stops else None
         self._tools = tools
         self._strip = strip
-        self._written = ""
+        self._silent = True
+        self._text = ""
         self._shown = ""
         self._ids: list[str] = []
-        self._logprobs: list[list[LogProb]] | None = None
-        self._counts: tuple[int | None, int | None] = (None, None)
+        self._logprobs: list[list[LogProb]] = []
+        self._prompt_tokens: int | None = None
+        self._completion_tokens: int | None = None
         self._finished = False
+        self.done = False
+        """Whether a stop string has been found at which the server did not end."""
 
     def whole(self, reply: Completion) -> Answer:
         """The answer of a reply that came at once."""
         output = reply.output
-        self._written = output.text
-        self._counts = (output.num_prompt_tokens, output.num_completion_tokens)
+        self._prompt_tokens, self._completion_tokens = output.num_prompt_tokens, output.num_completion_tokens
         self._finished = True
+        self._take(output.text)
         text, calls = self._read()
+        usage = self._usage()
         return Answer(
             text=text,
             calls=calls,
             logprobs=None if output.tokens is None else _token_logprobs(output.tokens),
             raw=_dump(reply),
-            usage=self._usage(),
-            details=_details(self._finish_reason()),
+            usage=usage,
+            details=_details(self._finish_reason(usage)),
         )
 
     def feed(self, event: CompletionChunk) -> Answer:
         """The answer up to this event."""
-        output = event.output
-        self._written += output.text
-        prompt_tokens, completion_tokens = self._counts
+        output, logprobs = event.output, None
         if output.num_prompt_tokens is not None:
-            prompt_tokens = output.num_prompt_tokens
+            self._prompt_tokens = output.num_prompt_tokens
         if output.num_completion_tokens is not None:
-            completion_tokens = output.num_completion_tokens
-        self._counts = (prompt_tokens, completion_tokens)
-        logprobs = None if output.token is None else _token_logprobs([output.token])
-        if logprobs is not None:
-            self._logprobs = [*(self._logprobs or []), *logprobs]
+            self._completion_tokens = output.num_completion_tokens
+        if output.token is not None:
+            logprobs = _token_logprobs([output.token])
+            self._logprobs += logprobs
         self._finished = self._finished or output.finished
-        return self._answer(logprobs, _dump(event))
+        return self._answer(self._take(output.text), logprobs, _dump(event))
 
     def end(self) -> Answer | None:
         """The whole answer, if no event has finished it, as on TensorRT-LLM."""
         if self._finished:
             return None
         self._finished = True
-        return self._answer(None, {})
+        return self._answer(self._take(""), None, {})
 
-    def _answer(self, logprobs: list[list[LogProb]] | None, raw: dict[str, Any]) -> Answer:
+    def _answer(self, delta: str, logprobs: list[list[LogProb]] | None, raw: dict[str, Any]) -> Answer:
         text, calls = self._read()
-        delta, self._shown = text[len(self._shown) :], text
-        return Answer(
-            text=text,
-            calls=calls,
-            delta=delta,
-            logprobs=logprobs,
-            raw=raw,
-            usage=self._usage() if self._finished else None,
-            details=_details(self._finish_reason(), self._logprobs) if self._finished else {},
-        )
+        if self._tools is not None:  # what was written is not what is shown
+            delta, self._shown = text[len(self._shown) :], text
+        answer = Answer(text=text, calls=calls, delta=delta, logprobs=logprobs, raw=raw)
+        if self._finished or self.done:
+            answer.usage = self._usage()
+            answer.details = _details(self._finish_reason(answer.usage), list(self._logprobs))
+        return answer
 
-    def _read(self) -> tuple[str, list[ToolCallBlock]]:
+    def _take(self, text: str) -> str:
+        """Take more text; what it adds to the answer."""
+        if text:
+            self._silent = False
+        if self._stops is not None:
+            text = self._stops.push(text) + (self._stops.finish() if self._finished else "")
+            self.done = self._stops.stopped and not self._finished
+        if self._strip and not self._text:
+            text = text.lstrip()
+        self._text += text
+        return text
+
+    def _read(self) -> tuple[str, Sequence[ToolCallBlock]]:
         if self._tools is None:
-            return self._written.lstrip() if self._strip else self._written, []
-        reply = self._tools.finish(self._written) if self._finished else self._tools.read(self._written)
+            return self._text, ()
+        reply = self._tools.finish(self._text) if self._finished or self.done else self._tools.read(self._text)
         named = [call for call in reply.calls if call.name]
         while len(self._ids) < len(named):
             self._ids.append(f"call_{uuid.uuid4().hex}")
@@ -172,19 +191,21 @@ class CompletionReader:
             for name, call in zip(self._ids, named, strict=False)
         ]
         unread = len(named) < len(reply.calls) and not calls  # cut off before it said what it calls
-        return self._written if unread else reply.answer, calls
+        return self._text if unread else reply.answer, calls
 
     def _usage(self) -> dict[str, Any] | None:
         """What is known of the counts, under OpenAI's names. Some vLLM endpoints count nothing and send 0."""
-        prompt, completion = self._counts
-        if not completion and self._written:
+        prompt, completion = self._prompt_tokens, self._completion_tokens
+        if not completion and not self._silent:
             completion = None
         counted = {"prompt_tokens": prompt, "completion_tokens": completion}
         found = {name: count for name, count in counted.items() if count is not None}
         return {**found, "total_tokens": sum(found.values())} if len(found) == len(counted) else found or None
 
-    def _finish_reason(self) -> str | None:
-        completion = (self._usage() or {}).get("completion_tokens")
+    def _finish_reason(self, usage: Mapping[str, Any] | None) -> str | None:
+        if self._stops is not None and self._stops.stopped:
+            return "stop"
+        completion = (usage or {}).get("completion_tokens")
         return None if completion is None else "length" if completion >= self._limit else "stop"
 
 
@@ -218,9 +239,9 @@ def _token_logprobs(tokens: Sequence[TokenOutput]) -> list[list[LogProb]]:
 
 
 def _details(finish_reason: str | None, logprobs: list[list[LogProb]] | None = None) -> dict[str, Any]:
-    found: dict[str, Any] = {"finish_reason": finish_reason}
-    return found if logprobs is None else {**found, "logprobs": logprobs}
+    return {"finish_reason": finish_reason, "logprobs": logprobs} if logprobs else {"finish_reason": finish_reason}
 
 
-def _dump(reply: Any) -> dict[str, Any]:
-    return reply.model_dump(mode="json", exclude_none=True)
+def _dump(reply: BaseModel) -> dict[str, Any]:
+    # Pydantic's method around it looks at options that nobody gives, for each token.
+    return type(reply).__pydantic_serializer__.to_python(reply, mode="json", exclude_none=True)

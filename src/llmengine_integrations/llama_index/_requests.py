@@ -50,7 +50,9 @@ def completion_call(
     """A completion over v1."""
     arguments = {"prompt": prompt, **completion_arguments(options)}
     limit = options["max_new_tokens"]
-    return Call("completions", arguments, lambda: CompletionReader(limit, **reading), convert)
+    # Some servers honour stop strings in part or not at all; see `_readers`. One that was told to keep them does honour them.
+    stops = () if options.get("include_stop_str_in_output") else arguments.get("stop_sequences", ())
+    return Call("completions", arguments, lambda: CompletionReader(limit, stops, **reading), convert)
 
 
 def templated_call(
@@ -101,6 +103,8 @@ def _guided(options: Mapping[str, Any], tools: GuidedTools) -> Mapping[str, Any]
 
 def guided_tools(options: Mapping[str, Any]) -> GuidedTools | None:
     """The tools of a call over v1; None if it has none, or must not use them."""
+    if not options.get("tools") and not options.get("tool_choice"):
+        return None
     choice: Any = options.get("tool_choice") or "auto"
     name = choice if isinstance(choice, str) else choice["function"]["name"]
     shaped = response_schema(options.get("response_format"))

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _THEIRS = "llama_index.finetuning.types"
 _ENDED_BADLY = frozenset({"FAILURE", "CANCELLED", "TIMEOUT"})
+_THEIR_WORDS = {"SUCCESS": "succeeded", "FAILURE": "failed"}
+"""Statuses as LlamaIndex's engines report them, where that is not the server's word in small letters."""
 
 
 class NotFinetunedError(LLMEngineError, ValueError):
@@ -330,15 +332,16 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
     def _model(self, *, wait_until_ready: bool = False) -> Steps[str]:
         """The name of the model that the job made."""
         job: FineTune = yield lambda client: client.fine_tunes.get(self.job_id)
+        says = f"Job {job.id} has status {_THEIR_WORDS.get(job.status, job.status.lower())} ({job.status})"
         if job.status in _ENDED_BADLY:
-            raise NotFinetunedError(f"Job {job.id} has status {job.status}: it made no model. Look at its events().")
+            raise NotFinetunedError(f"{says}, cannot get model: it made none. Its events() say why.")
         if not job.succeeded:
             raise NotFinetunedError(
-                f"Job {job.id} has status {job.status} and no model yet: wait_until_complete() waits."
+                f"{says} and does not have a finetuned model id ready yet: wait_until_complete() waits."
             )
         name = job.fine_tuned_model
         if name is None:
-            raise NotFinetunedError(f"Job {job.id} does not have a finetuned model id.")
+            raise NotFinetunedError(f"{says}, but does not have a finetuned model id: the server names no model.")
         if wait_until_ready:
             yield lambda client: client.models.wait_until_ready(name)
         return name

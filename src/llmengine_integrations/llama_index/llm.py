@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from llama_index.core.base.llms.generic_utils import messages_to_prompt as generic_messages_to_prompt
@@ -26,7 +25,7 @@ from typing_extensions import override
 from .. import AsyncClient, Client, errors
 from ..prompting.chat_template import ChatTemplate, plain_prompt
 from . import _endpoint, _options
-from ._answers import Answer, ResponseT, aresponses, chat_response, completion_response, responses
+from ._answers import Answer, ResponseT, chat_response, completion_response
 from ._events import chat_events, completion_events
 from ._fields import Fields
 from ._messages import wire_messages
@@ -66,12 +65,17 @@ class LLMEngine(Fields, Structured):
         endpoint has, with the prompt made here: by `chat_template` (the model's Jinja template), else by `messages_to_prompt` if you give
         one, else as plain lines `user: ...`. Tools are then called by guided JSON (vLLM endpoints).
         `complete()` asks a chat model as its user would, and any other model for the raw continuation of the prompt, as does
-        `formatted=True`; raw continuations are v1's.
+        `formatted=True`; raw continuations are v1's. Over v1 an answer ends at its `stop` strings also where the server goes on behind
+        them, as DeepSpeed and LightLLM endpoints do; a stream is then left.
 
     Responses:
         `raw` is the server's reply as a dict, with its `usage`. `additional_kwargs` has the token counts and `finish_reason`. `logprobs`
         (ask with `logprobs=True`, over v2 also `top_logprobs`) has for each token the one that was taken first; in a stream those of the
         chunk, and at the end all of them in `additional_kwargs["logprobs"]`.
+
+    Events:
+        LlamaIndex's own, for whoever looks: handlers of the instrumentation's dispatchers and of `callback_manager` see each call, and
+        each token of a stream, as with any other model. Where there are none, nothing is made for them.
 
     Secrets:
         No key is in what `to_dict`, `to_json`, `repr`, pickles and events hold; whatever is loaded takes it from `SCALE_API_KEY`.
@@ -317,7 +321,7 @@ class LLMEngine(Fields, Structured):
         return completion_call(prompt, options, completion_response)
 
     def _fields(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in _options.FIELDS}
+        return {name: value for name in _options.FIELDS if (value := getattr(self, name)) is not None}
 
     def _render(self) -> ChatTemplate | Callable[[Sequence[Message]], str]:
         """What makes the prompt of a chat over v1."""
@@ -339,18 +343,27 @@ class LLMEngine(Fields, Structured):
         return call.convert(call.reader().whole(await resource.create(**call.arguments)))
 
     def _stream(self, call: Call[ResponseT]) -> Generator[ResponseT, None, None]:
+        """The responses of a stream, at least one; the last one is the whole answer with its usage."""
         resource: Any = getattr(self._blocking(), call.route)
+        reader, convert = call.reader(), call.convert
         with resource.stream(**call.arguments) as events:
-            yield from responses(call.reader(), events, call.convert)
+            for event in events:
+                yield convert(reader.feed(event))
+                if reader.done:
+                    return
+            if (last := reader.end()) is not None:
+                yield convert(last)
 
     async def _astream(self, call: Call[ResponseT]) -> AsyncGenerator[ResponseT, None]:
         resource: Any = getattr(self._awaiting(), call.route)
-        async with (
-            resource.stream(**call.arguments) as events,
-            aclosing(aresponses(call.reader(), events, call.convert)) as found,
-        ):
-            async for response in found:
-                yield response
+        reader, convert = call.reader(), call.convert
+        async with resource.stream(**call.arguments) as events:
+            async for event in events:
+                yield convert(reader.feed(event))
+                if reader.done:
+                    return
+            if (last := reader.end()) is not None:
+                yield convert(last)
 
 
 def _told(error: errors.APIStatusError) -> dict[str, Any]:
