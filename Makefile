@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(
 WORKERS ?= 2
 BENCH_ROUNDS ?= 10
 
-.PHONY: help demo test lint types layers pytest test-live upstream docs release-check faults soak soak-engine bench bench-engine test-lowest constraints clean
+.PHONY: help demo test lint types layers pytest test-live upstream docs notebooks release-check faults soak soak-engine bench bench-engine test-lowest constraints clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -44,6 +44,10 @@ test-live: $(VENV)/.dev ## Run the public API against any endpoint: LLM_ENGINE_B
 docs: $(VENV)/.dev ## Build the documents in site/, strictly
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict && echo "== site/index.html"
 
+notebooks: $(VENV)/.dev ## Make and run the notebooks of the cookbook's scripts that have changed; CHECK=1 runs all and compares
+	@$(PIP) --group notebooks
+	@$(BIN)/python docs/make_notebooks.py $(if $(CHECK),--check)
+
 release-check: $(VENV)/.dev ## Build wheel and sdist, and try the wheel with each extra: PYTHONS=python3.11,python3.12
 	@$(BIN)/python tests/release/check_wheel.py $(if $(PYTHONS),--pythons $(PYTHONS)) $(if $(EXTRAS),--extras $(EXTRAS))
 
@@ -59,7 +63,7 @@ soak-engine: $(VENV)/.dev ## Kill the engine 50 times each while it uploads, fin
 soak: $(VENV)/.dev ## 20,000 mixed calls, 200 at once, a tenth of them failing: the ledger must balance
 	@$(BIN)/python -W error::ResourceWarning tests/reliability/make_soak.py
 
-bench: $(VENV)/.dev upstream $(VENV)-peers/.ready ## Measure calls and tokens beside other clients, and write the tables of docs/performance.md
+bench: $(VENV)/.dev upstream $(VENV)-peers/.ready $(VENV)-core/.ready ## Measure calls and tokens beside other clients, and write the tables of docs/performance.md
 	@$(BIN)/python benchmarks/bench.py --rounds $(BENCH_ROUNDS)
 	@$(BIN)/python benchmarks/linearity.py
 
@@ -78,7 +82,7 @@ constraints: $(VENV)/.dev ## Write constraints.txt from the versions installed n
 	@echo "== constraints.txt: $$(wc -l < constraints.txt) packages"
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(VENV)-lowest $(VENV)-upstream $(VENV)-peers dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-upstream $(VENV)-peers $(VENV)-core dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
 $(VENV)-upstream/.ready:
 	@echo "== Installing upstream's client in $(VENV)-upstream"
@@ -89,7 +93,13 @@ $(VENV)-upstream/.ready:
 $(VENV)-peers/.ready:
 	@echo "== Installing the clients that ours is measured beside in $(VENV)-peers"
 	@$(PYTHON) -m venv $(VENV)-peers
-	@$(VENV)-peers/bin/python -m pip install --quiet 'openai[aiohttp]>=2,<3' 'langchain-openai>=1.1' 'llama-index-llms-openai-like>=0.8'
+	@$(VENV)-peers/bin/python -m pip install --quiet -c constraints.txt 'openai[aiohttp]>=2,<3' 'langchain-openai>=1.1' 'llama-index-llms-openai-like>=0.8'
+	@touch $@
+
+$(VENV)-core/.ready:
+	@echo "== Installing the package without extras in $(VENV)-core"
+	@$(PYTHON) -m venv $(VENV)-core
+	@$(VENV)-core/bin/python -m pip install --quiet -c constraints.txt --editable .
 	@touch $@
 
 $(VENV)/.pip:

@@ -11,14 +11,14 @@ import subprocess
 from pathlib import Path
 
 from _goals import Costs, Result
-from _plan import CONTENDERS, SCENARIOS
+from _plan import CLIENTS, CONTENDERS, LANGCHAIN, LLAMA_INDEX, SCENARIOS
 from _processes import HERE, python
 
 PAGE = HERE.parent / "docs" / "performance.md"
 _GROUPS = (
-    ("Clients", ("floor", "plain_http", "ours", "upstream", "openai_sdk", "openai_aiohttp")),
-    ("LangChain", ("langchain_floor", "langchain_ours", "langchain_openai_llm", "langchain_openai_chat")),
-    ("LlamaIndex", ("llama_index_floor", "llama_index_ours", "llama_index_openai_like")),
+    ("Clients", CLIENTS),
+    ("LangChain", LANGCHAIN),
+    ("LlamaIndex", LLAMA_INDEX),
 )
 _PACKAGES = {
     ".venv": ("aiohttp", "httpx", "pydantic", "langchain-core", "llama-index-core"),

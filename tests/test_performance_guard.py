@@ -115,8 +115,24 @@ def langchain(url: str, **fields: Any) -> Any:
 
 
 def langchain_invoke(url: str) -> float:
+    """Above the client's own call."""
     model = langchain(url)
-    return per_call(lambda: read([model.invoke("prompt")], 10))
+    return per_call(lambda: read([model.invoke("prompt")], 10)) - blocking_call(url)
+
+
+def langchain_abatch(url: str) -> float:
+    """Above the client's own calls."""
+
+    def measured(client: AsyncClient, runner: asyncio.Runner) -> float:
+        model = langchain(url, async_client=client, max_concurrency=32)
+
+        def batch() -> None:
+            for text in runner.run(model.abatch(["prompt"] * 32)):
+                read([text], 10)
+
+        return per_call(batch, 5) / 32
+
+    return awaited(url, measured) - awaited_call(url)
 
 
 def langchain_stream(url: str) -> float:
@@ -128,6 +144,14 @@ def langchain_stream(url: str) -> float:
     return per_token(stream)
 
 
+def langchain_astream(url: str) -> float:
+    async def stream(client: AsyncClient, tokens: int) -> None:
+        model = langchain(url, async_client=client)
+        read([text async for text in model.astream("prompt", model=f"coalesced-{tokens}")], tokens)
+
+    return awaited(url, lambda client, runner: per_token(lambda tokens: runner.run(stream(client, tokens))))
+
+
 def llama_index(url: str, model: str = "m") -> Any:
     module = pytest.importorskip("llmengine_integrations.llama_index")
     return module.LLMEngine(model=model, base_url=url, api_key="key", is_chat_model=False)
@@ -136,6 +160,17 @@ def llama_index(url: str, model: str = "m") -> Any:
 def llama_index_complete(url: str) -> float:
     model = llama_index(url)
     return per_call(lambda: read([model.complete("prompt").text], 10))
+
+
+def llama_index_acomplete(url: str) -> float:
+    model = llama_index(url)
+
+    async def many() -> None:
+        for response in await asyncio.gather(*(model.acomplete("prompt") for _ in range(32))):
+            read([response.text], 10)
+
+    with asyncio.Runner() as runner:
+        return per_call(lambda: runner.run(many()), 5) / 32
 
 
 def llama_index_stream(url: str) -> float:
@@ -152,10 +187,13 @@ LIMITS: dict[Callable[[str], float], float] = {
     awaited_call: 740,
     blocking_stream: 16,
     awaited_stream: 15,
-    langchain_invoke: 2200,
-    langchain_stream: 42,
-    llama_index_complete: 2050,
-    llama_index_stream: 82,
+    langchain_invoke: 230,
+    langchain_abatch: 80,
+    langchain_stream: 19,
+    langchain_astream: 18,
+    llama_index_complete: 1900,
+    llama_index_acomplete: 770,
+    llama_index_stream: 31,
 }
 """Calls of functions, a call or a token."""
 
@@ -196,3 +234,99 @@ def test_it_notices_a_connection_for_each_call(url):
             read([client.completions.create("m", "prompt").output.text], 10)
 
     assert per_call(call) > LIMITS[blocking_call]
+
+
+def test_it_notices_events_that_nobody_sees(url):
+    instrumentation = pytest.importorskip("llama_index.core.instrumentation")
+
+    class Handler(instrumentation.NullEventHandler):
+        pass
+
+    dispatcher, handler = instrumentation.get_dispatcher(), Handler()
+    dispatcher.event_handlers.append(handler)
+    try:
+        assert llama_index_stream(url) > LIMITS[llama_index_stream]
+    finally:
+        dispatcher.event_handlers.remove(handler)
+
+
+@pytest.fixture(scope="module")
+def lane() -> Any:
+    """The embedded engine without HTTP: its queue, its batch, and the default model."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from llmengine_integrations.engine.backend import LoadedModel  # noqa: PLC0415 - after importorskip
+    from llmengine_integrations.engine.batch import Batch  # noqa: PLC0415
+    from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH  # noqa: PLC0415
+    from llmengine_integrations.engine.kv_memory import KVMemory  # noqa: PLC0415
+    from llmengine_integrations.engine.lane import Lane  # noqa: PLC0415
+
+    model = LoadedModel.load(DEFAULT_MODEL_PATH, torch.device("cpu"))
+    return Lane(model, Batch(model.causal_lm), max_batch_size=BATCH, memory=KVMemory(10**9))
+
+
+BATCH = 16
+STEP = 1700
+"""Calls of functions for a token of a batch of one, nearly all of them the model's."""
+ROWS = {"whole": 30, "stream": 52}
+"""Those for the same token of each row more, when its text is sent at once, or token by token."""
+
+
+def generated(lane: Any, rows: int, tokens: int, **fields: Any) -> None:
+    from llmengine_integrations.engine.generation import Generation, GenerationRequest  # noqa: PLC0415 - as above
+
+    for row in range(rows):
+        request = GenerationRequest(prompt="ab" * (row + 4), max_new_tokens=tokens, ignore_end=True, **fields)
+        lane.enqueue(Generation(request))
+    while lane.busy:
+        lane.turn()
+
+
+def per_step(lane: Any, rows: int, **fields: Any) -> float:
+    """The calls that a token more of all rows makes."""
+    few, many = (counted(lambda count=count: generated(lane, rows, count, **fields)) for count in (10, 30))
+    return (many - few) / 20
+
+
+def per_row(lane: Any, kind: str) -> float:
+    """The calls that a row more makes at every token."""
+    most, fewest = (per_step(lane, rows, incremental=kind == "stream") for rows in (BATCH, 2))
+    return (most - fewest) / (BATCH - 2)
+
+
+def forward_passes(lane: Any, tokens: int) -> int:
+    """How often the model runs for a batch."""
+    passes: list[object] = []
+    handle = lane._model.causal_lm._model.register_forward_hook(lambda *_: passes.append(1))
+    generated(lane, BATCH, tokens)
+    handle.remove()
+    return len(passes)
+
+
+def test_cost_of_a_token_of_the_engine(lane):
+    generated(lane, BATCH, 3)
+    assert per_step(lane, 1) <= STEP
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_cost_of_a_row_of_the_engine(lane, kind):
+    assert per_row(lane, kind) <= ROWS[kind]
+
+
+def test_a_batch_runs_the_model_once_a_token(lane):
+    # the prompts once for those of like length: 9 to 17 tokens and 19 to 39, say
+    assert forward_passes(lane, 20) <= 19 + 3
+
+
+def test_it_notices_text_decoded_for_each_token_in_vain(lane, monkeypatch):
+    from llmengine_integrations.engine import text  # noqa: PLC0415 - as above
+
+    monkeypatch.setattr(text, "WholeText", text.Detokenizer)
+    assert per_row(lane, "whole") > ROWS["whole"]
+
+
+def test_it_notices_prompts_read_one_by_one(lane, monkeypatch):
+    from llmengine_integrations.engine import lane as lanes  # noqa: PLC0415 - as above
+
+    monkeypatch.setattr(lanes, "_of_like_length", lambda sequences: [[sequence] for sequence in sequences])
+    assert forward_passes(lane, 20) > 19 + 3
