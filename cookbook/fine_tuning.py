@@ -1,7 +1,8 @@
 """How do I teach a model facts of my own, and see that it learns them?
 
-Fine-tunes the embedded engine's model on 200 rows: whose badge has which colour, each asked in ten wordings. `--plot loss.svg` also draws
-the loss, which needs matplotlib. With LLM Engine on a cluster, drop `EmbeddedEngine` and give `create` one of its models.
+Fine-tunes the embedded engine's model on 200 rows: whose badge has which colour, each asked in ten wordings. With the name of a file,
+`python fine_tuning.py loss.svg` also draws the loss, which needs matplotlib. With LLM Engine on a cluster, drop `EmbeddedEngine` and give
+`create` one of its models.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-
-import click
 
 from llmengine_integrations import Client
 from llmengine_integrations.engine import EmbeddedEngine
@@ -51,10 +50,8 @@ def table(metrics: TrainingMetrics) -> str:
     return "\n".join(["| epoch | loss | eval_loss |", "|--:|--:|--:|", *rows])
 
 
-@click.command()
-@click.option("--plot", type=click.Path(path_type=Path), help="Where to draw the loss: a .svg or .png file.")
-def main(plot: Path | None) -> None:
-    """Train, and ask both models."""
+def main(plot: Path | None = None) -> int:
+    """Train, and ask both models; 0 if only the new one knows each answer."""
     wrong = 0
     with (
         EmbeddedEngine(aliases=["llama-2-7b"]) as engine,
@@ -69,8 +66,8 @@ def main(plot: Path | None) -> None:
         if plot is not None:
             metrics.plot_loss(plot, title="200 rows, 5 epochs")
     print("\nThe engine has stopped." + (f" {wrong} answers were wrong." if wrong else ""))
-    sys.exit(1 if wrong else 0)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(*map(Path, sys.argv[1:])))

@@ -2,7 +2,7 @@
 
 A LlamaIndex query engine answers questions about a staff list while a handler records it. The answers are checked against the list,
 put into the house's style, and trained on; then the tuned model takes the old one's place in the same query engine, for people that
-nobody asked about yet. `--plot loss.svg` also draws the loss, which needs matplotlib.
+nobody asked about yet. `python flywheel.py loss.svg` also draws the loss, which needs matplotlib.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import csv
 import sys
 from pathlib import Path
 
-import click
 from llama_index.core import Document, PromptTemplate, Settings, SimpleKeywordTableIndex
 from llama_index.core.callbacks import CallbackManager
 
@@ -38,10 +37,8 @@ def examples(rows: list[TrainingRow], right: dict[str, str]) -> list[tuple[str, 
     return [(prompt, f" {right[question]}{STYLE}") for prompt, question in asked]
 
 
-@click.command()
-@click.option("--plot", type=click.Path(path_type=Path), help="Where to draw the loss: a .svg or .png file.")
-def main(plot: Path | None) -> None:
-    """Ask, record, train, and ask again."""
+def main(plot: Path | None = None) -> int:
+    """Ask, record, train, and ask again; 0 if the tuned model is right more often."""
     handler = LLMEngineFineTuningHandler()
     Settings.callback_manager = CallbackManager([handler])  # query engines hand it to their LLM
     with EmbeddedEngine() as engine:
@@ -71,8 +68,8 @@ def main(plot: Path | None) -> None:
                 print(f"Q: {question}\n   before: {before}\n   after:  {after}")
         print(f"Right before: {scores[0]} of {len(today)}. Right and in style after: {scores[1]} of {len(today)}.")
     print("The engine has stopped.")
-    sys.exit(0 if scores[1] > max(scores[0], len(today) // 2) else 1)
+    return 0 if scores[1] > max(scores[0], len(today) // 2) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(*map(Path, sys.argv[1:])))

@@ -40,20 +40,19 @@ async def ask(agent: FunctionAgent | ReActAgent | AgentWorkflow, question: str) 
     return str(await run)
 
 
-async def main(llm: LLMEngine) -> int:
-    """Ask every agent every question; how many answers were wrong."""
+async def main() -> int:
+    """Ask every agent every question; 0 if each answer is right."""
     tools = [get_current_weather, search]
-    agents = [FunctionAgent(tools=tools, llm=llm), AgentWorkflow.from_tools_or_functions(tools, llm=llm)]
-    wrong = sum([expected not in await ask(agent, q) for agent in agents for q, expected in QUESTIONS.items()])
-    question, expected = list(QUESTIONS.items())[
-        -1
-    ]  # the engine's own model is tiny: reasoning in text mostly takes it too far
-    return wrong + (expected not in await ask(ReActAgent(tools=tools, llm=llm), question))
+    async with EmbeddedEngine() as engine:
+        where = {"base_url": engine.base_url, "api_key": engine.api_key}
+        llm = LLMEngine.from_endpoint(engine.models[0], **where, temperature=0)
+        agents = [FunctionAgent(tools=tools, llm=llm), AgentWorkflow.from_tools_or_functions(tools, llm=llm)]
+        wrong = sum([expected not in await ask(agent, q) for agent in agents for q, expected in QUESTIONS.items()])
+        question, expected = list(QUESTIONS.items())[-1]  # reasoning in text mostly takes the tiny model too far
+        wrong += expected not in await ask(ReActAgent(tools=tools, llm=llm), question)
+    print("The engine has stopped." + (f" {wrong} answers were wrong." if wrong else ""))
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    with EmbeddedEngine() as engine:
-        where = {"base_url": engine.base_url, "api_key": engine.api_key}
-        wrong = asyncio.run(main(LLMEngine.from_endpoint(engine.models[0], **where, temperature=0)))
-    print("The engine has stopped." + (f" {wrong} answers were wrong." if wrong else ""))
-    sys.exit(1 if wrong else 0)
+    sys.exit(asyncio.run(main()))

@@ -36,6 +36,12 @@ def program(model: str) -> None:
         print(client.completions.create(model, "Hello, my name is", max_new_tokens=10, temperature=0).output.text)
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Run the program where the environment says."""
     with server() as own:
         program(own or sys.argv[1])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

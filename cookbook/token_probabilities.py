@@ -1,6 +1,7 @@
 """How do I see how sure the model is of each token while it streams?
 
-Each token gets a colour: green where the model was sure, over yellow to red where it was not. `--svg FILE` also draws it.
+Each token gets a colour: green where the model was sure, over yellow to red where it was not. With the name of a
+.svg file it also draws it: `python token_probabilities.py answers.svg`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import math
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
-import click
 from rich.console import Console
 from rich.text import Text
 
@@ -23,6 +24,9 @@ QUESTIONS = {
     "When was Scale AI founded?": "2016",
     "What is the license of LLM Engine?": "",  # any answer will do: the small model guesses here
 }
+NOTEBOOK: dict[str, Any] = {"force_jupyter": False}  # there rich would begin a new block for each token
+if "ipykernel" in sys.modules:
+    NOTEBOOK |= {"force_terminal": True, "color_system": "truecolor"}
 
 
 def coloured(token: str, log_prob: float) -> Text:
@@ -32,11 +36,9 @@ def coloured(token: str, log_prob: float) -> Text:
     return Text(token, style=f"black on rgb({int(120 + 120 * red)},{int(120 + 120 * green)},120)")
 
 
-@click.command()
-@click.option("--svg", type=click.Path(path_type=Path), help="Where to draw it, too.")
-def main(svg: Path | None) -> None:
-    """Ask every question, and colour the answers."""
-    console, wrong = Console(record=True, width=92, highlight=False), 0
+def main(svg: Path | None = None) -> int:
+    """Ask every question, and colour the answers; 0 if each is right."""
+    console, wrong = Console(record=True, width=92, highlight=False, **NOTEBOOK), 0
     with EmbeddedEngine() as engine, Client(engine.base_url, engine.api_key) as client:
         for question, expected in QUESTIONS.items():
             prompt = f"Context: {TEXT}\n\nQuestion: {question}\nAnswer:"
@@ -53,12 +55,11 @@ def main(svg: Path | None) -> None:
             wrong += expected not in "".join(token.token for token in answer)
     if svg is not None:
         drawn = console.export_svg(title="Each token in a colour for its probability")
-        svg.write_text(
-            re.sub(r"@font-face {.*?}", "", drawn, flags=re.DOTALL), encoding="utf-8"
-        )  # fonts from elsewhere
+        local = re.sub(r"@font-face {.*?}", "", drawn, flags=re.DOTALL)  # without fonts from elsewhere
+        svg.write_text(local, encoding="utf-8")
     print("The engine has stopped." + (f" {wrong} answers were wrong." if wrong else ""))
-    sys.exit(1 if wrong else 0)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(*map(Path, sys.argv[1:])))

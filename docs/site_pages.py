@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
+import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parent.parent
+MAKER = runpy.run_path(str(ROOT / "docs" / "make_notebooks.py"))
 MODEL_CARD = "src/llmengine_integrations/engine/default_model/README.md"
 ELSEWHERE = {
     "README.md": "readme.md",
@@ -27,6 +29,9 @@ ELSEWHERE = {
 }
 """Where a file of the repository is on the site."""
 SOURCES = {target: source for source, target in ELSEWHERE.items()}
+NOTEBOOKS = {f"cookbook/notebooks/{path.stem}.ipynb": f"cookbook/{path.stem}.md" for path in ROOT.glob("cookbook/*.py")}
+"""The page of a script shows what its notebook has shown."""
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -46,18 +51,23 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     def replaced(link: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(source), link[1]))
-        if target not in ELSEWHERE and not target.startswith("docs/"):
+        known = ELSEWHERE | NOTEBOOKS
+        if target not in known and not target.startswith("docs/"):
             return f"]{_NOWHERE}"
-        found = ELSEWHERE.get(target, target.removeprefix("docs/"))
+        found = known.get(target, target.removeprefix("docs/"))
         return f"]({posixpath.relpath(found, posixpath.dirname(here) or '.')}{link[2] or ''})"
 
-    return re.sub(rf"(?<!!)\[([^\]]*)\]{_NOWHERE}", r"\1", LINK.sub(replaced, markdown))
+    up = "../" if page.url.endswith("/") else ""  # MkDocs leaves the addresses in HTML as they are
+    pictures = re.sub(r' (src|srcset)="docs/', rf' \1="{up}', markdown)
+    return re.sub(rf"(?<!!)\[([^\]]*)\]{_NOWHERE}", r"\1", LINK.sub(replaced, pictures))
 
 
 _NOWHERE = "{nowhere}"
 
 
 def _script(source: str, text: str) -> str:
-    """A page for a script of the cookbook."""
+    """A page for a script of the cookbook, with what it has printed."""
     question, _, rest = (ast.get_docstring(ast.parse(text)) or "").partition("\n\n")
-    return f"# {Path(source).name}\n\n**{question}**\n\n{rest}\n\n```python\n{text}```\n"
+    shown = ESCAPE.sub("", MAKER["printed"](MAKER["read"](Path(source).stem))).strip()
+    output = f"\n## What it prints\n\n```text\n{shown}\n```\n" if shown else ""
+    return f"# {Path(source).name}\n\n**{question}**\n\n{rest}\n\n```python\n{text}```\n{output}"

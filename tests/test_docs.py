@@ -99,6 +99,12 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_pictures_are_there(page):
+    for picture in re.findall(r'(?:src|srcset)="([^"]+)"', text(page)):
+        assert ((ROOT / page).parent / picture).is_file(), picture
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_commands_exist(page):
     """Targets of make, scripts, extras, and the commands and options of llmengine."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -152,11 +158,15 @@ def test_the_readmes_commands_run(engine, tmp_path):
 
 def test_the_cookbooks_page_lists_every_script():
     listed = dict(
-        re.findall(r"^\| \[(\w+\.py)\]\(\.\./cookbook/\w+\.py\) \| (.+) \|$", text("docs/cookbook.md"), re.MULTILINE)
+        re.findall(
+            r"^\| \[(\w+)\.py\]\(\.\./cookbook/\1\.py\) \| (.+) \| \[notebook\]\(\.\./cookbook/notebooks/\1\.ipynb\) \|$",
+            text("docs/cookbook.md"),
+            re.MULTILINE,
+        )
     )
     scripts = {}
     for path in ROOT.glob("cookbook/*.py"):
-        scripts[path.name] = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
+        scripts[path.stem] = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
     assert listed == {name: question.replace("\n", " ") for name, question in scripts.items()}
     assert all(question.endswith("?") for question in listed.values())
 
@@ -317,4 +327,9 @@ def test_the_site_builds_strictly(tmp_path):
     assert "-&gt; Completion\n" in reference, "what a call returns, and not the operation that it builds"
     assert "stop_sequences: list[str] | None" in reference
     assert "Unpack[" not in reference
-    assert (tmp_path / "site" / "cookbook" / "quickstart" / "index.html").exists()
+    readme = tmp_path / "site" / "readme"
+    for picture in re.findall(r'(?:src|srcset)="([^"]+\.png)"', (readme / "index.html").read_text("utf-8")):
+        assert (readme / picture).is_file(), picture
+    script = (tmp_path / "site" / "cookbook" / "quickstart" / "index.html").read_text("utf-8")
+    assert "What it prints" in script
+    assert "Alexandr Wang and Lucy Guo" in script

@@ -113,13 +113,14 @@ def _on_terminal() -> None:
 
 
 @pytest.fixture
-def terminal(settings) -> Callable[..., Any]:
+def terminal(settings, tmp_path_factory) -> Callable[..., Any]:
     """Run a command against the engine on a terminal of 100 columns."""
 
     @contextmanager
     def on(*arguments: object, variables: dict[str, str] | None = None, **streams: Any) -> Iterator[Terminal]:
         environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-        environment |= {"TERM": "xterm-256color", **settings, **(variables or {})}
+        state = str(tmp_path_factory.mktemp("state"))
+        environment |= {"TERM": "xterm-256color", "XDG_STATE_HOME": state, **settings, **(variables or {})}
         opened = Terminal(arguments, environment, **streams)
         try:
             yield opened

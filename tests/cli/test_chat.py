@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -96,9 +97,97 @@ def test_a_conversation(terminal, tmp_path):
     assert list(tmp_path.iterdir()) == [saved]
 
 
-def test_ctrl_c_at_the_prompt_leaves(terminal):
+def test_ctrl_c_drops_a_line_and_the_second_leaves(terminal):
     with terminal("chat") as shown:
-        shown.until("> ")
-        shown.type("\x03")
+
+        def drop(line: str) -> None:
+            shown.until("> ")
+            shown.screen = ""
+            shown.type(line)
+            shown.until(line)
+            time.sleep(0.2)  # readline forgets a signal that comes before it waits for the next key
+            shown.type("\x03")
+
+        drop("/frobnicate")
+        shown.until("(Ctrl-C again or Ctrl-D leaves)\n> ")
+        shown.screen = ""
+        shown.type("/usage\n")
+        shown.until("0 replies.\n> ")
+        drop("once")
+        shown.until("(Ctrl-C again or Ctrl-D leaves)\n> ")
+        drop("twice")
         code, plain = shown.end()
     assert (code, "Traceback" in plain, "Abort" in plain) == (130, False, False)
+
+
+UP = "\x1b[A"
+
+
+def test_what_was_typed_is_there_in_the_next_chat(terminal, tmp_path):
+    state = {"XDG_STATE_HOME": str(tmp_path)}
+    kept = tmp_path / "llmengine" / "chat_history"
+    with terminal("chat", "-t", "0", "--tools", json.dumps(TOOLS), variables=state) as shown:
+        for line, reply in (
+            (" /system Be brief.", "Be brief.\n> "),  # what begins with a space is not kept
+            ("What is the weather in Oslo?", "result of get_weather: "),
+            ("Sunny, 20 degrees", "Sunny, 20 degrees.\n> "),  # nor is what a tool says
+            ("/undo \\", "\n. "),
+            ("", "0 messages are left.\n> "),
+        ):
+            shown.until("> ") if line.startswith(" ") else None
+            shown.screen = ""
+            shown.type(f"{line}\n")
+            shown.until(reply)
+        shown.type("/exit\n")
+        assert shown.end()[0] == 0
+    lines = ["What is the weather in Oslo?", "/undo \n", "/exit"]
+    assert [json.loads(line) for line in kept.read_text().splitlines()] == lines
+    assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    with terminal("chat", "-t", "0", variables=state) as shown:
+        shown.until("> ")
+        shown.type(f"{UP * 3}\n/history\n")
+        shown.until("user: What is the weather in Oslo?\n")
+        shown.type("/usage\n")
+        shown.until("in 1 replies.\n> ")
+        shown.type("\x04")
+        assert shown.end()[0] == 0
+    assert json.loads(kept.read_text().splitlines()[-1]) == "/usage"
+
+
+@pytest.mark.parametrize("how", ["not wanted", "no folder for it"])
+def test_a_chat_without_a_history(terminal, tmp_path, how):
+    (tmp_path / "file").touch()
+    state, options = (tmp_path, ["--no-history"]) if how == "not wanted" else (tmp_path / "file", [])
+    with terminal("chat", *options, variables={"XDG_STATE_HOME": str(state)}) as shown:
+        shown.until("> ")
+        shown.type("/usage\n")
+        shown.until("in 0 replies.\n> ")
+        shown.type(UP)
+        shown.until("in 0 replies.\n> /usage")
+        shown.type("\n\x04")
+        code, plain = shown.end()
+    assert (code, "Traceback" in plain) == (0, False)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_tab_completes_commands_and_what_they_take(terminal, tmp_path):
+    saved = tmp_path / "a chat.json"
+    saved.write_text(json.dumps([{"role": "user", "content": "Hello"}]))
+    (tmp_path / "sub").mkdir()
+    saved.rename(tmp_path / "sub" / "chat.json")
+    with terminal("chat", "-t", "0") as shown:
+        for typed, reply in (
+            ("/mo\tlla\t\n", "Talking to llama-2-7b."),
+            ("/set max\t5\n", "\n> "),
+            ("/set\n", "max_tokens   5\n"),
+            (f"/lo\t{tmp_path}/s\tch\t\n", "Loaded 1 messages."),
+            ("/us\t\n", "in 0 replies."),
+            ("/\t\t", "/clear "),
+        ):
+            shown.until("> ")
+            shown.screen = ""
+            shown.type(typed)
+            shown.until(reply)
+        shown.type("\x15\x04")
+        code, plain = shown.end()
+    assert (code, "/history" in plain) == (0, True)

@@ -239,6 +239,17 @@ def test_the_doctor_finds_no_server(alone):
     assert found["findings"][-1]["check"] == "settings"
 
 
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_no_colour_where_none_is_wanted(terminal, variables, coloured):
+    with terminal("doctor", "--base-url", "http://127.0.0.1:9", variables=variables) as shown:
+        code, plain = shown.end()
+    assert (code, "\x1b[3" in shown.screen) == (1, coloured)
+    lines = [line.rstrip() for line in plain.splitlines()]
+    assert max(map(len, lines)) <= 100
+    assert any(re.match(r"^!!  connection {6}Cannot reach LLM Engine", line) for line in lines)
+    assert any(re.match(r"^ {20}\w", line) for line in lines), "what does not fit hangs below its beginning"
+
+
 @pytest.mark.engine
 def test_the_doctor_finds_a_server(alone, engine):
     result = alone("doctor", LLM_ENGINE_BASE_PATH=engine.base_url, SCALE_API_KEY=engine.api_key)

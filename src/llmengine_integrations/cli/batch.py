@@ -10,10 +10,11 @@ import click
 from llmengine_integrations import Client
 from llmengine_integrations.types import BatchJob, BatchResult
 
-from . import output, progress
+from . import completing, output, progress
 from .batch_input import content as read_content
-from .shared import Group, Session, choose_model, missing_ok_option, model_option, sure, yes_option
+from .shared import Group, Session, missing_ok_option, sure, yes_option
 from .values import given_options, text_pair
+from .which_model import choose_model, model_option
 
 _at_most_option = click.option(
     "--at-most", metavar="SECONDS", type=click.FloatRange(0), help="Give up after this time; never by default."
@@ -30,7 +31,7 @@ def batch() -> None:
 
 
 @batch.command(short_help="Start a job.")
-@click.argument("prompts", required=False)
+@click.argument("prompts", required=False, shell_complete=completing.paths)
 @model_option
 @click.option(
     "-o",
@@ -112,7 +113,7 @@ def list_(session: Session) -> None:
 
 
 @batch.command()
-@click.argument("job_id")
+@click.argument("job_id", shell_complete=completing.batch_jobs)
 @click.pass_obj
 def get(session: Session, job_id: str) -> None:
     """Show a job of v2."""
@@ -121,7 +122,7 @@ def get(session: Session, job_id: str) -> None:
 
 
 @batch.command()
-@click.argument("job_id")
+@click.argument("job_id", shell_complete=completing.batch_jobs)
 @click.option("--priority", required=True, help="Smaller is served first.")
 @click.pass_obj
 def update(session: Session, job_id: str, priority: str) -> None:
@@ -131,7 +132,7 @@ def update(session: Session, job_id: str, priority: str) -> None:
 
 
 @batch.command()
-@click.argument("job_id")
+@click.argument("job_id", shell_complete=completing.batch_jobs)
 @yes_option
 @missing_ok_option
 @click.pass_obj
@@ -147,7 +148,7 @@ def cancel(session: Session, job_id: str, *, yes: bool, missing_ok: bool) -> Non
 
 
 @batch.command()
-@click.argument("job_id")
+@click.argument("job_id", shell_complete=completing.batch_jobs)
 @_at_most_option
 @click.pass_obj
 def wait(session: Session, job_id: str, at_most: float | None) -> None:
@@ -157,8 +158,13 @@ def wait(session: Session, job_id: str, at_most: float | None) -> None:
 
 
 @batch.command(short_help="Show a job's results.")
-@click.argument("path")
-@click.option("--prompts", metavar="FILE", help="What it worked on, to show each prompt beside its result.")
+@click.argument("path", shell_complete=completing.paths)
+@click.option(
+    "--prompts",
+    metavar="FILE",
+    help="What it worked on, to show each prompt beside its result.",
+    shell_complete=completing.paths,
+)
 @click.pass_obj
 def results(session: Session, path: str, prompts: str | None) -> None:
     """Show the results in a job's output file, at PATH: a file here, or a URL such as s3://bucket/file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import click
 
 from llmengine_integrations import Client
 
-from . import output
+from . import completing, output
 from .conversation import Conversation
+from .line_input import history_file
 from .repl import Repl
-from .shared import Command, Session, choose_model, model_option
+from .shared import Command, Session
 from .turns import Turn, TurnPrinter
 from .values import given_options, json_array, piped
+from .which_model import choose_model, model_option
 
 
 @click.command(cls=Command, short_help="Talk to a model, once or in a conversation.")
@@ -31,6 +34,7 @@ from .values import given_options, json_array, piped
     "--tools", metavar="JSON", type=json_array, help="Tools that the model may use, as OpenAI has them; or @FILE."
 )
 @click.option("--load", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Go on with a saved chat.")
+@click.option("--no-history", is_flag=True, help="Keep nothing of what is typed in this conversation for the next one.")
 @click.option("--no-stream", is_flag=True, help="Wait for the whole reply; not in a conversation.")
 @click.pass_obj
 def chat(
@@ -41,11 +45,12 @@ def chat(
     load: Path | None,
     *,
     no_stream: bool,
+    no_history: bool,
     **given: Any,
 ) -> None:
     """Say MESSAGE, or what is piped in, to a model; without either, talk to it in the terminal.
 
-    In a conversation /help lists the commands, Ctrl-C stops a reply and Ctrl-D leaves.
+    In a conversation /help lists the commands, Tab completes them, Ctrl-C stops a reply and Ctrl-D leaves.
     """
     options = given_options(given)
     text = piped() if message is None else message
@@ -57,7 +62,8 @@ def chat(
             _load(conversation, load, system)
         if text is None:
             options["stream_options"] = {"include_usage": True}
-            Repl(conversation).run()
+            models = partial(completing.model_names, session)
+            Repl(conversation, models, None if no_history else history_file()).run()
         else:
             conversation.messages.append({"role": "user", "content": text})
             _once(session, client, conversation, stream=not no_stream)

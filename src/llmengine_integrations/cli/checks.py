@@ -11,7 +11,7 @@ from typing import Literal
 
 from llmengine_integrations import Client, errors
 from llmengine_integrations._version import __version__
-from llmengine_integrations.core._settings import API_KEY_VARIABLE, BASE_URL_VARIABLES
+from llmengine_integrations.core.client import API_KEY_VARIABLE, BASE_URL_VARIABLES
 
 from .failures import in_options, one_line
 from .shared import Session, listed

@@ -10,9 +10,10 @@ from llmengine_integrations import Client
 from llmengine_integrations.types import TokenOutput
 
 from . import output
-from .shared import Command, Session, choose_model, model_option
+from .shared import Command, Session
 from .tokens import TextPrinter, TokenPrinter
 from .values import given_options, json_object, piped, text_or_file
+from .which_model import choose_model, model_option
 
 _LOGPROBS = "return_token_log_probs"
 

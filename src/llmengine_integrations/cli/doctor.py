@@ -9,6 +9,7 @@ from .checks import Finding, look
 from .shared import Command, Session
 
 _MARKS = {"ok": ("ok", "green"), "warning": ("--", "yellow"), "failed": ("!!", "red")}
+_LEFT = 20
 
 
 @click.command(cls=Command, short_help="Check the connection, and say what to do.")
@@ -24,11 +25,10 @@ def doctor(ctx: click.Context, session: Session) -> None:
         findings.append(finding)
         if not session.json:
             mark, colour = _MARKS[finding.status]
-            click.echo(
-                f"{click.style(mark, fg=colour, bold=True)}  {finding.check:<14}  {output.visible(finding.found)}"
-            )
+            found = output.hanging(output.visible(finding.found), _LEFT)
+            click.echo(f"{click.style(mark, fg=colour, bold=True)}  {finding.check:<14}  {found}")
             if finding.advice:
-                click.echo(f"    {finding.advice}")
+                click.echo(f"    {output.hanging(finding.advice, 4)}")
     failed = any(finding.status == "failed" for finding in findings)
     if session.json:
         output.document({"ok": not failed, "findings": findings})

@@ -10,7 +10,7 @@ from llmengine_integrations import Client
 from llmengine_integrations.errors import TrainingDataError
 from llmengine_integrations.types import TrainingData, UploadedFile
 
-from . import output, progress
+from . import completing, output, progress
 from .shared import Group, Session, missing_ok_option, sure, yes_option
 
 local_file = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
@@ -87,7 +87,7 @@ def list_(session: Session) -> None:
 
 
 @files.command()
-@click.argument("file_id")
+@click.argument("file_id", shell_complete=completing.files)
 @click.pass_obj
 def get(session: Session, file_id: str) -> None:
     """Show a file's name and size."""
@@ -100,7 +100,7 @@ def get(session: Session, file_id: str) -> None:
 
 
 @files.command()
-@click.argument("file_id")
+@click.argument("file_id", shell_complete=completing.files)
 @click.pass_obj
 def content(session: Session, file_id: str) -> None:
     """Print a file's whole text."""
@@ -113,7 +113,7 @@ def content(session: Session, file_id: str) -> None:
 
 
 @files.command(short_help="Download a file.")
-@click.argument("file_id")
+@click.argument("file_id", shell_complete=completing.files)
 @click.argument("to", type=click.Path(path_type=str), default=".", required=False)
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 @click.pass_obj
@@ -130,7 +130,7 @@ def download(session: Session, file_id: str, to: str, *, overwrite: bool) -> Non
 
 
 @files.command()
-@click.argument("file_id")
+@click.argument("file_id", shell_complete=completing.files)
 @yes_option
 @missing_ok_option
 @click.pass_obj

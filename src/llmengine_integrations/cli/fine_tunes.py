@@ -10,12 +10,13 @@ import click
 
 from llmengine_integrations.training_metrics import TrainingMetrics
 
-from . import output
+from . import completing, output
 from .files import send
-from .shared import Group, Session, choose_model, missing_ok_option, model_option, sure, yes_option
+from .shared import Group, Session, missing_ok_option, sure, yes_option
 from .terminal_plot import plot as drawn
 from .values import json_object, pair
 from .watching import clock, watch, with_metrics
+from .which_model import choose_model, model_option
 
 _PICTURES = (".png", ".svg", ".pdf")
 _MOST_WIDE = 100
@@ -34,9 +35,14 @@ def fine_tunes() -> None:
 
 
 @fine_tunes.command(short_help="Start a fine-tune.")
-@click.argument("training_file")
+@click.argument("training_file", shell_complete=completing.files_or_paths)
 @model_option
-@click.option("--validation-file", metavar="FILE", help="Without it a part of the training file is set aside.")
+@click.option(
+    "--validation-file",
+    metavar="FILE",
+    help="Without it a part of the training file is set aside.",
+    shell_complete=completing.files_or_paths,
+)
 @click.option("--upload", is_flag=True, help="The files are on this machine: check and upload them first.")
 @click.option("--suffix", help="Goes into the new model's name: 1 to 28 letters, digits and dashes.")
 @click.option(
@@ -99,7 +105,7 @@ def list_(session: Session) -> None:
 
 
 @fine_tunes.command()
-@click.argument("job_id")
+@click.argument("job_id", shell_complete=completing.fine_tunes)
 @click.pass_obj
 def get(session: Session, job_id: str) -> None:
     """Show a fine-tune."""
@@ -112,7 +118,7 @@ def get(session: Session, job_id: str) -> None:
 
 
 @fine_tunes.command("watch")
-@click.argument("job_id")
+@click.argument("job_id", shell_complete=completing.fine_tunes)
 @_epochs_option
 @_at_most_option
 @click.pass_obj
@@ -126,7 +132,7 @@ def watch_(session: Session, job_id: str, epochs: float | None, at_most: float |
 
 
 @fine_tunes.command()
-@click.argument("job_id")
+@click.argument("job_id", shell_complete=completing.fine_tunes)
 @click.option("--metrics", is_flag=True, help="Only the numbers, as a table.")
 @click.pass_obj
 def events(session: Session, job_id: str, *, metrics: bool) -> None:
@@ -148,7 +154,7 @@ def events(session: Session, job_id: str, *, metrics: bool) -> None:
 
 
 @fine_tunes.command()
-@click.argument("job_id")
+@click.argument("job_id", shell_complete=completing.fine_tunes)
 @click.option(
     "-o",
     "--output",
@@ -180,7 +186,7 @@ def plot(session: Session, job_id: str, path: Path | None, title: str | None) ->
 
 
 @fine_tunes.command()
-@click.argument("job_id")
+@click.argument("job_id", shell_complete=completing.fine_tunes)
 @yes_option
 @missing_ok_option
 @click.pass_obj

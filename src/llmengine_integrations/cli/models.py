@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from . import output, progress
+from . import completing, output, progress
 from .shared import Group, Session, missing_ok_option, sure, yes_option
 
 _seconds = click.FloatRange(0)
@@ -19,7 +19,7 @@ def models() -> None:
 
 
 @models.command("list")
-@click.option("--name", help="Only endpoints of this name.")
+@click.option("--name", help="Only endpoints of this name.", shell_complete=completing.models)
 @click.option("--order-by", type=click.Choice(["newest", "oldest", "alphabetical"]))
 @click.pass_obj
 def list_(session: Session, name: str | None, order_by: Any) -> None:
@@ -34,7 +34,7 @@ def list_(session: Session, name: str | None, order_by: Any) -> None:
 
 
 @models.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.models)
 @click.pass_obj
 def get(session: Session, name: str) -> None:
     """Show one model."""
@@ -66,7 +66,7 @@ def get(session: Session, name: str) -> None:
 
 
 @models.command(short_help="Download a fine-tuned model.")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.models)
 @click.argument("to", type=click.Path(file_okay=False, path_type=Path), required=False)
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 @click.option("--max-concurrency", type=click.IntRange(1), default=4, show_default=True, help="Files at a time.")
@@ -89,7 +89,7 @@ def download(session: Session, name: str, to: Path | None, *, overwrite: bool, m
 
 
 @models.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.models)
 @yes_option
 @missing_ok_option
 @click.pass_obj
@@ -105,7 +105,7 @@ def delete(session: Session, name: str, *, yes: bool, missing_ok: bool) -> None:
 
 
 @models.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.models)
 @click.option("--at-most", metavar="SECONDS", type=_seconds, help="Give up after this time; never by default.")
 @click.option(
     "--missing-for",

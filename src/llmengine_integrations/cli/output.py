@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +21,8 @@ _CONTROL = (
     | dict.fromkeys(range(0x80, 0xA0), "\ufffd")
 )
 COLUMNS_APART = "  "
+_NARROWEST = 20
+"""Columns below which wrapping makes nothing easier to read."""
 
 
 def document(value: object) -> None:
@@ -69,7 +73,18 @@ def fields(pairs: Iterable[tuple[str, object]]) -> None:
     shown = [(name, visible(_cell(value))) for name, value in pairs if value not in (None, "")]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        click.echo(f"{click.style(name.ljust(width), bold=True)}{COLUMNS_APART}{value}")
+        click.echo(
+            f"{click.style(name.ljust(width), bold=True)}{COLUMNS_APART}{hanging(value, width + len(COLUMNS_APART))}"
+        )
+
+
+def hanging(text: str, left: int) -> str:
+    """Text whose further lines begin where its first one does, so many columns from the left; in a pipe it is one line."""
+    width = shutil.get_terminal_size().columns - left
+    if not sys.stdout.isatty() or width < _NARROWEST:
+        return text
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return f"\n{' ' * left}".join(lines)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
@@ -101,7 +116,8 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title in columns:
         right = title.endswith(":")
-        drawn.add_column(title.rstrip(":"), justify="right" if right else "left", overflow="fold")
+        wrapping = title.rstrip(":").replace("_", " ")  # a narrow column breaks its title between words only
+        drawn.add_column(wrapping, justify="right" if right else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*map(Text, row))
     Console().print(drawn)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,12 @@ from llmengine_integrations.errors import LLMEngineError, NotFoundError
 from . import output
 from .conversation import Conversation
 from .failures import of_system, one_line
+from .line_input import LineInput
 from .shared import listed
 from .turns import Turn
 
 _MOST_CALLS = 20
+_SETTINGS: dict[str, type[float | int]] = {"temperature": float, "max_tokens": int, "top_p": float, "seed": int}
 
 
 class Leave(Exception):  # noqa: N818 - it is no error
@@ -27,10 +28,19 @@ class Leave(Exception):  # noqa: N818 - it is no error
 
 
 class Repl:
-    """Reads lines and acts on them until there are no more."""
+    """Reads lines and acts on them until there are no more.
 
-    def __init__(self, conversation: Conversation) -> None:
+    Args:
+        conversation: What is said.
+        models: Finds the models that Tab offers, each with its status.
+        history: Where the lines are kept for later chats; None keeps none.
+    """
+
+    def __init__(
+        self, conversation: Conversation, models: Callable[[], Iterable[tuple[str, str]]], history: Path | None
+    ) -> None:
         self._chat = conversation
+        self._input = LineInput(self.offer, history)
         self._usage: list[tuple[int, int]] = []
         self._commands: dict[str, tuple[str, str, Callable[[str], None]]] = {
             "help": ("", "show this", self._help),
@@ -41,7 +51,7 @@ class Repl:
             ),
             "model": ("[NAME]", "talk to another model, or list them", self._model),
             "tools": ("", "list the tools that the model may use (--tools gives them)", self._tools),
-            "set": ("NAME VALUE", "set temperature, max_tokens, top_p or seed", self._set),
+            "set": ("[NAME VALUE]", "set temperature, max_tokens, top_p or seed, or show what is set", self._set),
             "retry": ("", "have the last reply said anew", self._retry),
             "undo": ("", "take the last message and its reply back", self._undo),
             "history": ("", "show what has been said", self._history),
@@ -51,28 +61,41 @@ class Repl:
             "clear": ("", "forget what has been said", self._clear),
             "exit": ("", "leave (Ctrl-D does too)", self._leave),
         }
+        self._takes: dict[str, Callable[[str], Iterable[str]]] = {
+            "model": lambda _: (name for name, _ in models()),
+            "set": lambda _: (f"{name} " for name in _SETTINGS),
+            "save": _paths,
+            "load": _paths,
+        }
 
     def run(self) -> None:
         """Go on until the user leaves."""
-        with suppress(ImportError):
-            import_module("readline")  # gives the input line its arrow keys and its history
-        click.echo(f"{self._chat.model}. /help lists the commands; Ctrl-D leaves.")
-        while True:
+        click.echo(f"{output.visible(self._chat.model)}. /help lists the commands; Ctrl-D leaves.")
+        with self._input.ready(), suppress(Leave, EOFError):
+            while True:
+                self._act(self._line())
+
+    def _line(self) -> str:
+        """The next line. Ctrl-C drops what is typed; a second one in a row leaves."""
+        try:
             try:
-                line = _read("> ")
-            except EOFError:
-                click.echo()
-                return
-            try:
-                self.take(line)
-            except Leave:
-                return
-            except LLMEngineError as error:
-                output.note(one_line(error, "chat"))
-            except OSError as error:
-                output.note(of_system(error))
-            except ValueError as error:
-                output.note(str(error))
+                return self._input.read("> ")
+            except KeyboardInterrupt:
+                output.note("\n(Ctrl-C again or Ctrl-D leaves)")
+                return self._input.read("> ")
+        except EOFError:
+            click.echo()
+            raise
+
+    def _act(self, line: str) -> None:
+        try:
+            self.take(line)
+        except LLMEngineError as error:
+            output.note(one_line(error, "chat"))
+        except OSError as error:
+            output.note(of_system(error))
+        except ValueError as error:
+            output.note(str(error))
 
     def take(self, line: str) -> None:
         """Act on one line."""
@@ -83,12 +106,23 @@ class Repl:
         elif text:
             self._say(text.removeprefix("/") if text.startswith("//") else text)
 
+    def offer(self, before: str, word: str) -> Iterable[str]:
+        """What Tab offers for a word: commands where the line begins, and behind some of them what they take."""
+        first, *others = before.split() or [""]
+        if not first:
+            return [f"/{name} " if takes else f"/{name}" for name, (takes, _, _) in self._commands.items()]
+        return [] if others or not first.startswith("/") else self._takes.get(self._named(first[1:]), _nothing)(word)
+
     def _run(self, name: str, rest: str) -> None:
-        exact = self._commands.get(name)
-        found = [exact] if exact else [self._commands[known] for known in self._commands if known.startswith(name)]
-        if len(found) != 1 or not name:
+        known = self._named(name)
+        if not known:
             raise ValueError(f"There is no command /{name}: /help lists them. A message that begins with / needs two.")
-        found[0][2](rest)
+        self._commands[known][2](rest)
+
+    def _named(self, name: str) -> str:
+        """The command that is meant, which may be shortened as long as only one begins so; nothing if there is none."""
+        found = [name] if name in self._commands else [known for known in self._commands if known.startswith(name)]
+        return found[0] if name and len(found) == 1 else ""
 
     def _say(self, text: str) -> None:
         before = len(self._chat.messages)
@@ -114,7 +148,7 @@ class Repl:
     def _answer(self, turn: Turn) -> None:
         for call in turn.calls:
             try:
-                result = _read(f"result of {call['name']}: ")
+                result = self._input.read(f"result of {output.visible(call['name'])}: ", remember=False)
             except EOFError as error:
                 raise ValueError("Without a result the model cannot go on; the message is taken back.") from error
             self._chat.messages.append({"role": "tool", "tool_call_id": call["id"], "content": result})
@@ -151,16 +185,13 @@ class Repl:
         output.fields(found) if found else click.echo("(no tools)")
 
     def _set(self, text: str) -> None:
-        kinds: dict[str, type[float | int]] = {
-            "temperature": float,
-            "max_tokens": int,
-            "top_p": float,
-            "seed": int,
-        }
         name, _, value = text.partition(" ")
-        if name not in kinds:
-            raise ValueError(f"/set takes {', '.join(kinds)} and a value.")
-        self._chat.options[name] = kinds[name](value)
+        if text and name not in _SETTINGS:
+            raise ValueError(f"/set takes one of {', '.join(_SETTINGS)}, and a value.")
+        if text:
+            self._chat.options[name] = _number(name, value)
+        else:
+            output.fields((name, self._chat.options.get(name, "(the server's default)")) for name in _SETTINGS)
 
     def _retry(self, _: str) -> None:
         removed = self._back()
@@ -222,10 +253,25 @@ def _path(name: str) -> Path:
     return Path(words[0]).expanduser()
 
 
-def _read(prompt: str) -> str:
-    """A line, with those that follow one that ends with a backslash."""
-    lines = [input(prompt)]
-    while lines[-1].endswith("\\"):
-        lines[-1] = lines[-1][:-1]
-        lines.append(input(". "))
-    return "\n".join(lines)
+def _paths(start: str) -> Iterable[str]:
+    """Files that begin so; a folder ends with a slash."""
+    shown = Path(start).expanduser()
+    folder, name = (shown, "") if start.endswith("/") or not start else (shown.parent, shown.name)
+    try:
+        found = sorted(path for path in folder.iterdir() if path.name.startswith(name))
+    except OSError:
+        return []
+    prefix = start[: len(start) - len(name)]
+    return [f"{prefix}{path.name}/" if path.is_dir() else f"{prefix}{path.name}" for path in found]
+
+
+def _number(name: str, value: str) -> float | int:
+    kind = _SETTINGS[name]
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise ValueError(f"{name} takes {'a whole number' if kind is int else 'a number'}, not {value!r}.") from error
+
+
+def _nothing(_: str) -> Iterable[str]:
+    return []

@@ -12,7 +12,6 @@ from typing_extensions import override
 
 from llmengine_integrations import Client
 
-MODEL_VARIABLE = "LLM_ENGINE_MODEL"
 _SHOWN = 8
 
 
@@ -84,22 +83,6 @@ class Group(click.Group):
     command_class = Command
 
 
-def choose_model(client: Client, given: str | None) -> str:
-    """The model that was named, or the only one that the server has.
-
-    Raises:
-        click.UsageError: None was named, and there are several.
-    """
-    if given:
-        return given
-    names = [model.name for model in client.models.list() if model.ready]
-    if len(names) == 1:
-        return names[0]
-    if not names:
-        raise click.ClickException("The server has no model that is ready: see `llmengine models list`.")
-    raise click.UsageError(f"Which model? Give --model NAME, or set {MODEL_VARIABLE}. There are {listed(names)}.")
-
-
 def listed(names: Iterable[str]) -> str:
     """Names as a sentence shows them: the first few."""
     found = list(names)
@@ -107,14 +90,6 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(found[:_SHOWN]) + more
 
 
-model_option = click.option(
-    "-m",
-    "--model",
-    metavar="NAME",
-    envvar=MODEL_VARIABLE,
-    show_envvar=True,
-    help="The model's name, as `llmengine models list` shows it; not needed where the server has only one.",
-)
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 missing_ok_option = click.option("--missing-ok", is_flag=True, help="It is fine if it is not there.")
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from llmengine_integrations.types import ChatCompletionChunk
-from llmengine_integrations.wire._openai import Usage
+from llmengine_integrations.types import ChatCompletionChunk, Usage
 from llmengine_integrations.wire.chat import ToolCallDelta
 
 from . import output
