@@ -32,8 +32,7 @@ LLAMA_INDEX = ("llama_index_floor", "llama_index_ours", "llama_index_observed", 
 class Scenario:
     """One row of a table.
 
-    With many calls at once, `count` is a multiple of `concurrency`: opening the connections, which a round does anew, is a part of what
-    the first calls cost, and not what the others do.
+    `count` is several times `concurrency`: the first calls of a round open their connections anew, and a new connection is slow at first.
     """
 
     key: str
@@ -67,7 +66,7 @@ SCENARIOS = {
             "stream, blocking, one event a chunk",
             "stream_sync_single",
             ("floor", "ours", "upstream", "openai_sdk"),
-            3,
+            12,
             1,
             1000,
             per_token=True,
@@ -77,7 +76,7 @@ SCENARIOS = {
             "stream, blocking, 16 kB chunks",
             "stream_sync_coalesced",
             ("floor", "ours", "upstream", "openai_sdk"),
-            5,
+            12,
             1,
             1000,
             per_token=True,
@@ -87,7 +86,7 @@ SCENARIOS = {
             "stream, awaited, one event a chunk",
             "stream_async_single",
             CLIENTS,
-            4,
+            12,
             1,
             1000,
             per_token=True,
@@ -97,7 +96,7 @@ SCENARIOS = {
             "stream, awaited, 16 kB chunks",
             "stream_async_coalesced",
             _without("plain_http", of=CLIENTS),
-            5,
+            12,
             1,
             1000,
             per_token=True,
@@ -113,10 +112,10 @@ SCENARIOS = {
             per_token=True,
         ),
         Scenario("invoke", "LangChain `invoke`", "invoke", LANGCHAIN, 100),
-        Scenario("stream", "LangChain `stream`", "stream", LANGCHAIN, 2, 1, 1000, per_token=True),
-        Scenario("astream", "LangChain `astream`", "astream", LANGCHAIN, 2, 1, 1000, per_token=True),
+        Scenario("stream", "LangChain `stream`", "stream", LANGCHAIN, 8, 1, 1000, per_token=True),
+        Scenario("astream", "LangChain `astream`", "astream", LANGCHAIN, 8, 1, 1000, per_token=True),
         Scenario(
-            "abatch", "LangChain `abatch` of 256", "abatch", _without("langchain_openai_llm", of=LANGCHAIN), 1024, 256
+            "abatch", "LangChain `abatch` of 256", "abatch", _without("langchain_openai_llm", of=LANGCHAIN), 2048, 256
         ),
         Scenario("complete", "LlamaIndex `complete`", "complete", LLAMA_INDEX, 100),
         Scenario(
@@ -124,11 +123,11 @@ SCENARIOS = {
             "LlamaIndex `stream_complete`",
             "stream_complete",
             LLAMA_INDEX,
-            2,
+            8,
             1,
             1000,
             per_token=True,
         ),
-        Scenario("acomplete", "LlamaIndex, 256 `acomplete`", "acomplete", LLAMA_INDEX, 1024, 256),
+        Scenario("acomplete", "LlamaIndex, 256 `acomplete`", "acomplete", LLAMA_INDEX, 2048, 256),
     )
 }

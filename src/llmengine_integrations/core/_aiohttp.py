@@ -64,53 +64,16 @@ def _own(error: Exception) -> LLMEngineError:  # noqa: PLR0911 - one row an erro
             return APIConnectionError(reason(error))
 
 
-class _Patience:
-    """Ends the wait for the next bytes of a body. aiohttp would set a timer anew for each chunk, at a tenth of what a token costs."""
-
-    def __init__(self, response: aiohttp.ClientResponse, seconds: float | None) -> None:
-        self._content = response.content
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self.since: float | None = None
-        """When the wait for the next bytes began, on the loop's clock; None while nobody waits."""
-        if seconds is not None:
-            self._timer = self._loop.call_later(seconds, self._look, seconds)
-        if response.connection is not None and (protocol := response.connection.protocol) is not None:
-            protocol.read_timeout = None  # until the connection's next request sets it
-            protocol.start_timeout()
-
-    def end(self) -> None:
-        """Nobody reads any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _look(self, seconds: float) -> None:
-        from aiohttp import SocketTimeoutError  # noqa: PLC0415 - see the module's docstring
-
-        waited = 0.0 if self.since is None else self._loop.time() - self.since
-        if waited >= seconds:
-            self._content.set_exception(SocketTimeoutError())
-        else:
-            self._timer = self._loop.call_later(seconds - waited, self._look, seconds)
-
-
 class _Reply:
-    def __init__(self, response: aiohttp.ClientResponse, patience: float | None) -> None:
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
-        self._seconds = patience
-        self._patience: _Patience | None = None
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        read, clock = self._response.content.readany, asyncio.get_running_loop().time
-        patience = self._patience = _Patience(self._response, self._seconds)
+        read = self._response.content.readany
         try:
-            while True:
-                patience.since = clock()
-                if not (chunk := await read()):
-                    return
-                patience.since = None
+            while chunk := await read():
                 yield chunk
         except Exception as error:  # noqa: BLE001 - raised again
             _reraise(error)
@@ -128,8 +91,6 @@ class _Reply:
         return b"".join(parts)
 
     async def close(self) -> None:
-        if self._patience is not None:
-            self._patience.end()
         # Hands the connection back if the body was read to its end, and drops it otherwise.
         self._response.close()
 
@@ -236,7 +197,7 @@ class AiohttpBackend:
             if isinstance(content, Multipart) and content.failure is not None:
                 raise content.failure from error
             _reraise(error)
-        return _Reply(response, outgoing.timeouts.read)
+        return _Reply(response)
 
     def elsewhere(self, proxy: str | None) -> AiohttpBackend:
         """Connections of their own, with certificates checked whatever the base URL is."""

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
@@ -16,7 +16,6 @@ from ._io import IDLE, KEEPALIVE
 
 if TYPE_CHECKING:
     import aiohttp
-    from aiohttp.client_proto import ResponseHandler
 
 _MAX_CONNECTIONS = 1000  # below the usual limit of 1024 open files; what is above waits
 
@@ -81,6 +80,9 @@ class LoopSession:
 
 def _open_session(*, secure: bool) -> aiohttp.ClientSession:
     import aiohttp  # noqa: PLC0415 - importing it costs as much as httpx and pydantic together
+    from aiohttp.client_proto import ResponseHandler  # noqa: PLC0415 - as above
+
+    from ._aiohttp_protocol import Protocol  # noqa: PLC0415 - as above
 
     connector = aiohttp.TCPConnector(
         limit=_MAX_CONNECTIONS,
@@ -88,7 +90,7 @@ def _open_session(*, secure: bool) -> aiohttp.ClientSession:
         ssl=httpx.create_ssl_context() if secure else True,
         socket_factory=_socket,
     )
-    connector._factory = partial(_protocol(), loop=asyncio.get_running_loop())  # noqa: SLF001 - as below
+    connector._factory = partial[ResponseHandler](Protocol, loop=asyncio.get_running_loop())  # noqa: SLF001 - as below
     session = aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -97,30 +99,6 @@ def _open_session(*, secure: bool) -> aiohttp.ClientSession:
     # aiohttp would send GET, PUT and DELETE again by itself: nobody else's retries hide under ours. There is no public switch.
     session._retry_connection = False  # noqa: SLF001
     return session
-
-
-@cache
-def _protocol() -> type[ResponseHandler]:
-    """The protocol of aiohttp, which itself would wait without a timeout once an interim reply (100, 103) has come."""
-    from aiohttp.client_proto import ResponseHandler  # noqa: PLC0415 - as above
-
-    class Protocol(ResponseHandler):
-        _interim = False
-
-        def feed_data(self, data: Any, size: int = 0) -> None:
-            self._interim = data[0].code < 200  # noqa: PLR2004 - HTTP's own classes
-            super().feed_data(data, size)
-
-        def _drop_timeout(self) -> None:
-            super()._drop_timeout()
-            if self._interim:
-                self.start_timeout()
-
-        def connection_lost(self, exc: BaseException | None) -> None:
-            self._interim = False
-            super().connection_lost(exc)
-
-    return Protocol
 
 
 def _socket(address: tuple[Any, ...]) -> socket.socket:
