@@ -15,11 +15,25 @@ from _plan import CLIENTS, CONTENDERS, LANGCHAIN, LLAMA_INDEX, SCENARIOS
 from _processes import HERE, python
 
 PAGE = HERE.parent / "docs" / "performance.md"
+README = HERE.parent / "README.md"
 _GROUPS = (
     ("Clients", CLIENTS),
     ("LangChain", LANGCHAIN),
     ("LlamaIndex", LLAMA_INDEX),
 )
+_SUMMARY = (
+    ("call", "A blocking call", "ours", "openai_sdk"),
+    ("c256", "One of 256 awaited calls", "ours", "openai_sdk"),
+    ("sc", "A token of a blocking stream", "ours", "openai_sdk"),
+    ("ac", "A token of an awaited stream", "ours", "openai_sdk"),
+    ("invoke", "LangChain `invoke`", "langchain_ours", "langchain_openai_llm"),
+    ("astream", "LangChain `astream`, a token", "langchain_ours", "langchain_openai_llm"),
+    ("abatch", "LangChain `abatch` of 256, a call", "langchain_ours", "langchain_openai_chat"),
+    ("complete", "LlamaIndex `complete`", "llama_index_ours", "llama_index_openai_like"),
+    ("stream_complete", "LlamaIndex `stream_complete`, a token", "llama_index_ours", "llama_index_openai_like"),
+    ("acomplete", "LlamaIndex, one of 256 `acomplete`", "llama_index_ours", "llama_index_openai_like"),
+)
+"""The rows of the README's table: whose cost, beside whose."""
 _PACKAGES = {
     ".venv": ("aiohttp", "httpx", "pydantic", "langchain-core", "llama-index-core"),
     ".venv-upstream": ("scale-llm-engine", "requests"),
@@ -30,15 +44,15 @@ _VERSIONS = (
 )
 
 
-def write(section: str, text: str) -> None:
-    """Put a text between the page's markers of a section."""
+def write(section: str, text: str, page_file: Path = PAGE) -> None:
+    """Put a text between a page's markers of a section."""
     begin, end = f"<!-- {section}: begin, written by `make bench` -->", f"<!-- {section}: end -->"
-    page = PAGE.read_text()
+    page = page_file.read_text()
     before, _, rest = page.partition(begin)
     _, found, after = rest.partition(end)
     if not found:
-        raise SystemExit(f"{PAGE} has no section {section}.")
-    PAGE.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}")
+        raise SystemExit(f"{page_file} has no section {section}.")
+    page_file.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}")
 
 
 def conditions(command: str) -> str:
@@ -111,3 +125,16 @@ def goal_table(results: list[Result]) -> str:
             f"| {spread(result.figures, digits)}{result.unit} | {result.verdict} |"
         )
     return "\n".join(lines)
+
+
+def summary_table(cpu: Costs) -> str:
+    """What a reader of the README wants to know: our share of what the others' clients take."""
+    lines = ["| CPU time of | beside upstream's client | beside openai's, or the adapter over it |", "|---|--:|--:|"]
+    for key, title, ours, peer in _SUMMARY:
+        upstream = f"{_share(cpu[key], ours, 'upstream')}" if ours == "ours" else ""
+        lines.append(f"| {title} | {upstream} | {_share(cpu[key], ours, peer)} |")
+    return "\n".join(lines)
+
+
+def _share(cpu: dict[str, list[float]], ours: str, other: str) -> str:
+    return f"{statistics.median(a / b for a, b in zip(cpu[ours], cpu[other], strict=True)):.2f} x"

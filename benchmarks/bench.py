@@ -59,6 +59,7 @@ def main() -> None:
         where = _report.conditions(f"make bench BENCH_ROUNDS={asked.rounds}")
         _report.write("goals", f"{where}\n\n{_report.goal_table(found)}")
         _report.write("costs", tables)
+        _report.write("costs", f"{_report.summary_table(cpu)}\n\n{where}", _report.README)
         found += _fresh.results(min(asked.rounds, 5))
         _report.write("goals", f"{where}\n\n{_report.goal_table(found)}")
     print(f"{_report.goal_table(found)}\n\n{tables}")

@@ -184,9 +184,9 @@ def llama_index_stream(url: str) -> float:
 
 LIMITS: dict[Callable[[str], float], float] = {
     blocking_call: 1600,
-    awaited_call: 740,
-    blocking_stream: 16,
-    awaited_stream: 15,
+    awaited_call: 630,
+    blocking_stream: 10,
+    awaited_stream: 8,
     langchain_invoke: 230,
     langchain_abatch: 80,
     langchain_stream: 19,
