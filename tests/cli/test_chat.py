@@ -72,6 +72,7 @@ def test_a_conversation(terminal, tmp_path):
         shown.type("Sunny, 20 degrees\n")
         shown.until("Sunny, 20 degrees.\n")
         say(f"/save '{saved}'", "Saved 5 messages")
+        say("/save /nowhere/chat.json", "\n/nowhere/chat.json: No such file or directory")
         say("/usage", "in 2 replies.")
         say("/undo", "0 messages are left.")
         say("/set temperature 9", "\n> ")
@@ -148,7 +149,7 @@ def test_what_was_typed_is_there_in_the_next_chat(terminal, tmp_path):
         shown.type(f"{UP * 3}\n/history\n")
         shown.until("user: What is the weather in Oslo?\n")
         shown.type("/usage\n")
-        shown.until("in 1 replies.\n> ")
+        shown.until("in 1 reply.\n> ")
         shown.type("\x04")
         assert shown.end()[0] == 0
     assert json.loads(kept.read_text().splitlines()[-1]) == "/usage"

@@ -205,7 +205,8 @@ class Repl:
 
     def _undo(self, _: str) -> None:
         self._back()
-        click.echo(f"{len(self._chat.messages)} messages are left.")
+        left = len(self._chat.messages)
+        click.echo(f"{left} message{' is' if left == 1 else 's are'} left.")
 
     def _back(self) -> list[dict[str, object]]:
         """Take away the last user message and all after it, and return them."""
@@ -227,7 +228,8 @@ class Repl:
 
     def _show_usage(self, _: str) -> None:
         read, written = (sum(column) for column in zip(*self._usage, strict=True)) if self._usage else (0, 0)
-        click.echo(f"{read} tokens read and {written} written in {len(self._usage)} replies.")
+        replies = len(self._usage)
+        click.echo(f"{read} tokens read and {written} written in {replies} {'reply' if replies == 1 else 'replies'}.")
 
     def _save(self, name: str) -> None:
         path = _path(name)

@@ -20,9 +20,13 @@ from .shared import Session
 
 def watch(session: Session, client: Client, job_id: str, *, epochs: float | None, at_most: float | None) -> None:
     """Follow a job until it has succeeded, and say which model it made."""
-    with _show(session, job_id, Course(epochs)) as (event_shown, status_shown):
-        for event in client.fine_tunes.follow(job_id, timeout=at_most, on_status=status_shown):
-            event_shown(event)
+    try:
+        with _show(session, job_id, Course(epochs)) as (event_shown, status_shown):
+            for event in client.fine_tunes.follow(job_id, timeout=at_most, on_status=status_shown):
+                event_shown(event)
+    except KeyboardInterrupt:
+        output.note(f"The fine-tune goes on: `llmengine fine-tunes watch {job_id}` follows it again.")
+        raise
     job = client.fine_tunes.get(job_id)
     if session.json:
         output.line(job)

@@ -154,7 +154,7 @@ ROWS = [
         lambda client: client.batch_completions.cancel("nope"),
         raises(
             NotFoundError,
-            "There is no batch job 'nope' to cancel: its id is wrong, or it is gone.",
+            "There is no batch job 'nope' to cancel: its id is wrong, or it has ended, or it is gone.",
             status_code=None,
         ),
     ),

@@ -146,7 +146,7 @@ ROWS = [
         lambda client: client.fine_tunes.cancel("ft-nope"),
         raises(
             NotFoundError,
-            "There is no fine-tune 'ft-nope' to cancel: its id is wrong, or it is gone.",
+            "There is no fine-tune 'ft-nope' to cancel: its id is wrong, or it has ended, or it is gone.",
             status_code=None,
         ),
     ),

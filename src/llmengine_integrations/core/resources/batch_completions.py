@@ -121,7 +121,7 @@ class BatchCompletions(Resource[TransportT]):
         request = Request(method="POST", path=f"{job_path(job_id)}/actions/cancel")
         reply: BatchCancelled = yield Operation(request, BatchCancelled)
         if not reply.success and not missing_ok:
-            message = f"There is no batch job {job_id!r} to cancel: its id is wrong, or it is gone."
+            message = f"There is no batch job {job_id!r} to cancel: its id is wrong, or it has ended, or it is gone."
             raise NotFoundError(message, body=reply.model_dump())
         return reply
 
