@@ -46,9 +46,9 @@ class Protocol(ResponseHandler):
         self._interim = data[0].code < _FINAL
         super().feed_data(data, size)
 
-    def resume_reading(self, resume_parser: bool = True) -> None:
+    def resume_reading(self, *told: Any, **by_name: Any) -> None:  # it takes more in newer versions
         if self._reading_paused:
-            super().resume_reading(resume_parser)
+            super().resume_reading(*told, **by_name)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._interim = False

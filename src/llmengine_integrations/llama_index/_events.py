@@ -85,7 +85,7 @@ def _is_observed(llm: BaseLLM, spans: Dispatcher) -> bool:
     """Whether anybody would miss the events and spans of a call; or it has to wait for its turn, which is the decorator's too."""
     manager = llm.callback_manager
     return (
-        llm.rate_limiter is not None
+        getattr(llm, "rate_limiter", None) is not None
         or type(manager) is not CallbackManager
         or bool(manager.handlers)
         or _has_handler(callbacks.dispatcher)

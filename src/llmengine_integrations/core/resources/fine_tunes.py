@@ -104,7 +104,9 @@ class FineTunes(Resource[TransportT]):
         request = Request(method="PUT", path=f"{_path(fine_tune_id)}/cancel")
         reply: FineTuneCancelled = yield Operation(request, FineTuneCancelled)
         if not reply.success and not missing_ok:
-            message = f"There is no fine-tune {fine_tune_id!r} to cancel: its id is wrong, or it has ended, or it is gone."
+            message = (
+                f"There is no fine-tune {fine_tune_id!r} to cancel: its id is wrong, or it has ended, or it is gone."
+            )
             raise NotFoundError(message, body=reply.model_dump())
         return reply
 
