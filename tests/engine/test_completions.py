@@ -44,7 +44,7 @@ def test_a_filter_down_to_one_token_is_greedy(client, fields):
 
 
 def test_top_k_of_minus_one_is_off(client):
-    client.complete(top_k=-1, top_p=1.0, temperature=0.0)
+    assert client.complete(top_k=-1, top_p=1.0, temperature=0.0)["text"] == client.complete()["text"]
 
 
 def test_log_probs_come_one_per_token(client):

@@ -18,6 +18,18 @@ def no_settings_from_outside(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
+def maker(gateway, kind, model):
+    transport = httpx.MockTransport(gateway)
+
+    def make(**fields):
+        retries = fields.pop("max_retries", 0)
+        client = Client(max_retries=retries, http_client=httpx.Client(transport=transport))
+        async_client = AsyncClient(max_retries=retries, http_client=httpx.AsyncClient(transport=transport))
+        return kind(**{"model": model, "client": client, "async_client": async_client} | fields)
+
+    return make
+
+
 @pytest.fixture
 def gateway():
     return Gateway()
@@ -26,15 +38,7 @@ def gateway():
 @pytest.fixture
 def make_llm(gateway):
     """Makes models over the stand-in gateway."""
-    transport = httpx.MockTransport(gateway)
-
-    def make(**fields):
-        retries = fields.pop("max_retries", 0)
-        client = Client(max_retries=retries, http_client=httpx.Client(transport=transport))
-        async_client = AsyncClient(max_retries=retries, http_client=httpx.AsyncClient(transport=transport))
-        return LLMEngine(**{"model": "llama-2-7b", "client": client, "async_client": async_client} | fields)
-
-    return make
+    return maker(gateway, LLMEngine, "llama-2-7b")
 
 
 @pytest.fixture
@@ -50,15 +54,7 @@ def chat_gateway():
 @pytest.fixture
 def make_chat(chat_gateway):
     """Makes chat models over the stand-in gateway."""
-    transport = httpx.MockTransport(chat_gateway)
-
-    def make(**fields):
-        retries = fields.pop("max_retries", 0)
-        client = Client(max_retries=retries, http_client=httpx.Client(transport=transport))
-        async_client = AsyncClient(max_retries=retries, http_client=httpx.AsyncClient(transport=transport))
-        return ChatLLMEngine(**{"model": "m", "client": client, "async_client": async_client} | fields)
-
-    return make
+    return maker(chat_gateway, ChatLLMEngine, "m")
 
 
 @pytest.fixture
