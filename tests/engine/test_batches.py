@@ -271,6 +271,7 @@ def test_text_of_all_languages(tmp_path):
         (b"{", "no valid JSON"),
         (b"\xff", "not UTF-8"),
         (b"[" * 100_000, "no valid JSON"),
+        (b"[" + b"[]," * 3_000_000 + b"1]", "more than 5000000 values"),
         (b'"text"', "not an object with prompts"),
         (b'{"prompts": ["a"]}', "max_new_tokens"),
         (b'[{"prompt": "a"}]', "not an object with prompts"),

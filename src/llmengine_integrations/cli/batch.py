@@ -13,11 +13,11 @@ from llmengine_integrations.types import BatchJob, BatchResult
 from . import completing, output, progress
 from .batch_input import content as read_content
 from .shared import Group, Session, missing_ok_option, sure, yes_option
-from .values import given_options, text_pair
+from .values import Number, given_options, text_pair
 from .which_model import choose_model, model_option
 
 _at_most_option = click.option(
-    "--at-most", metavar="SECONDS", type=click.FloatRange(0), help="Give up after this time; never by default."
+    "--at-most", metavar="SECONDS", type=Number(0), help="Give up after this time; never by default."
 )
 _PROMPT_SETTINGS = ("max_new_tokens", "temperature", "stop_sequences", "return_token_log_probs", "top_k", "top_p")
 
@@ -44,12 +44,10 @@ def batch() -> None:
 @click.option("--input", "input_data_path", metavar="PATH", help="A file that the server reads, instead of PROMPTS.")
 @click.option("--api", "version", type=click.Choice(["v1", "v2"]), help="v1 for prompts, v2 for requests by default.")
 @click.option("-n", "--max-new-tokens", type=int, help="Tokens to generate at most for each prompt; 256 by default.")
-@click.option("-t", "--temperature", type=click.FloatRange(0, 1), help="0 to 1; 0.2 by default.")
+@click.option("-t", "--temperature", type=Number(0, 1), help="0 to 1; 0.2 by default.")
 @click.option("-s", "--stop", "stop_sequences", metavar="TEXT", multiple=True, help="Ends a text; repeatable.")
 @click.option("--top-k", type=click.IntRange(-1), help="Sample among the K likeliest tokens.")
-@click.option(
-    "--top-p", type=click.FloatRange(0, 1, min_open=True), help="Sample among the tokens of this probability."
-)
+@click.option("--top-p", type=Number(0, 1, min_open=True), help="Sample among the tokens of this probability.")
 @click.option("--logprobs", "return_token_log_probs", is_flag=True, default=None, help="With log-probabilities.")
 @click.option(
     "--label", "labels", metavar="NAME=VALUE", type=text_pair, multiple=True, help="A label of the job; repeatable."

@@ -17,7 +17,7 @@ from .line_input import history_file
 from .repl import Repl
 from .shared import Command, Session
 from .turns import Turn, TurnPrinter
-from .values import given_options, json_array, piped
+from .values import Number, given_options, json_array, piped
 from .which_model import choose_model, model_option
 
 
@@ -26,8 +26,8 @@ from .which_model import choose_model, model_option
 @model_option
 @click.option("--system", metavar="TEXT", help="What the model is told first.")
 @click.option("-n", "--max-tokens", type=int, help="Tokens to generate at most; what fits by default.")
-@click.option("-t", "--temperature", type=click.FloatRange(0, 2), help="0 to 2; 1 by default.")
-@click.option("--top-p", type=click.FloatRange(0, 1), help="Sample among the tokens of this probability.")
+@click.option("-t", "--temperature", type=Number(0, 2), help="0 to 2; 1 by default.")
+@click.option("--top-p", type=Number(0, 1), help="Sample among the tokens of this probability.")
 @click.option("--seed", type=int, help="Makes sampling repeatable.")
 @click.option("-s", "--stop", metavar="TEXT", multiple=True, help="Ends the reply; up to four times.")
 @click.option(

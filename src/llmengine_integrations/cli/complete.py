@@ -12,7 +12,7 @@ from llmengine_integrations.types import TokenOutput
 from . import output
 from .shared import Command, Session
 from .tokens import TextPrinter, TokenPrinter
-from .values import given_options, json_object, piped, text_or_file
+from .values import Number, given_options, json_object, piped, text_or_file
 from .which_model import choose_model, model_option
 
 _LOGPROBS = "return_token_log_probs"
@@ -22,15 +22,13 @@ _LOGPROBS = "return_token_log_probs"
 @click.argument("prompt", required=False)
 @model_option
 @click.option("-n", "--max-new-tokens", type=int, default=256, show_default=True, help="Tokens to generate at most.")
-@click.option("-t", "--temperature", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="0 to 1.")
+@click.option("-t", "--temperature", type=Number(0, 1), default=0.2, show_default=True, help="0 to 1.")
 @click.option("-s", "--stop", "stop_sequences", metavar="TEXT", multiple=True, help="Ends the text; repeatable.")
 @click.option("--include-stop", "include_stop_str_in_output", is_flag=True, default=None, help="Keep what ended it.")
 @click.option("--top-k", type=click.IntRange(-1), help="Sample among the K likeliest tokens; needs a temperature.")
-@click.option(
-    "--top-p", type=click.FloatRange(0, 1, min_open=True), help="Sample among the tokens of this probability."
-)
-@click.option("--presence-penalty", type=click.FloatRange(0, 2), help="For tokens that occurred, 0 to 2.")
-@click.option("--frequency-penalty", type=click.FloatRange(0, 2), help="For each occurrence of a token, 0 to 2.")
+@click.option("--top-p", type=Number(0, 1, min_open=True), help="Sample among the tokens of this probability.")
+@click.option("--presence-penalty", type=Number(0, 2), help="For tokens that occurred, 0 to 2.")
+@click.option("--frequency-penalty", type=Number(0, 2), help="For each occurrence of a token, 0 to 2.")
 @click.option("--guided-json", metavar="SCHEMA", type=json_object, help="A JSON schema to satisfy, or @FILE with it.")
 @click.option("--guided-regex", metavar="REGEX", help="A regular expression to match.")
 @click.option("--guided-choice", metavar="TEXT", multiple=True, help="One of the possible answers; give each of them.")

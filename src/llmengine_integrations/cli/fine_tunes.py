@@ -14,7 +14,7 @@ from . import completing, output
 from .files import send
 from .shared import Group, Session, missing_ok_option, sure, yes_option
 from .terminal_plot import plot as drawn
-from .values import json_object, pair
+from .values import Number, json_object, pair
 from .watching import clock, watch, with_metrics
 from .which_model import choose_model, model_option
 
@@ -22,10 +22,10 @@ _PICTURES = (".png", ".svg", ".pdf")
 _MOST_WIDE = 100
 
 _epochs_option = click.option(
-    "--epochs", type=click.FloatRange(0, min_open=True), help="How many there will be, where the server does not tell."
+    "--epochs", type=Number(0, min_open=True), help="How many there will be, where the server does not tell."
 )
 _at_most_option = click.option(
-    "--at-most", metavar="SECONDS", type=click.FloatRange(0), help="Give up after this time; never by default."
+    "--at-most", metavar="SECONDS", type=Number(0), help="Give up after this time; never by default."
 )
 
 

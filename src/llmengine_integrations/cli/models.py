@@ -9,8 +9,9 @@ import click
 
 from . import completing, output, progress
 from .shared import Group, Session, missing_ok_option, sure, yes_option
+from .values import Number
 
-_seconds = click.FloatRange(0)
+_seconds = Number(0)
 
 
 @click.group(cls=Group)

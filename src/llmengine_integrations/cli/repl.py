@@ -18,9 +18,15 @@ from .failures import of_system, one_line
 from .line_input import LineInput
 from .shared import listed
 from .turns import Turn
+from .values import Number
 
 _MOST_CALLS = 20
-_SETTINGS: dict[str, type[float | int]] = {"temperature": float, "max_tokens": int, "top_p": float, "seed": int}
+_SETTINGS: dict[str, Number | click.IntRange] = {
+    "temperature": Number(0, 2),
+    "max_tokens": click.IntRange(),
+    "top_p": Number(0, 1),
+    "seed": click.IntRange(),
+}
 
 
 class Leave(Exception):  # noqa: N818 - it is no error
@@ -268,11 +274,10 @@ def _paths(start: str) -> Iterable[str]:
 
 
 def _number(name: str, value: str) -> float | int:
-    kind = _SETTINGS[name]
     try:
-        return kind(value)
-    except ValueError as error:
-        raise ValueError(f"{name} takes {'a whole number' if kind is int else 'a number'}, not {value!r}.") from error
+        return _SETTINGS[name](value)
+    except click.BadParameter as error:
+        raise ValueError(f"{name}: {error.message}") from error
 
 
 def _nothing(_: str) -> Iterable[str]:

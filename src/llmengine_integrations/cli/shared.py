@@ -12,6 +12,8 @@ from typing_extensions import override
 
 from llmengine_integrations import Client
 
+from .values import Number
+
 _SHOWN = 8
 
 
@@ -47,7 +49,7 @@ def connection_options() -> list[click.Parameter]:
         _option(
             "--timeout",
             metavar="SECONDS",
-            type=click.FloatRange(0, min_open=True),
+            type=Number(0, min_open=True),
             help="How long to wait for the server's next byte; 600 by default.",
         ),
         _option("--json", is_flag=True, help="Print JSON: one document, or for a stream one object a line."),

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import click
+from typing_extensions import override
+
+
+class Number(click.FloatRange):
+    """A number in a range; `nan` lies in none, whatever it is compared with, and `inf` is no time to wait."""
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is no number to work with.", param, ctx)
+        return found
 
 
 def text_or_file(value: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llmengine_integrations.engine.json_size import has_more_values
 from llmengine_integrations.engine.local_paths import LocalPaths, PathNotAllowedError
 from llmengine_integrations.engine.registry import Registry
 from llmengine_integrations.engine.replies import encode_json
@@ -20,6 +21,7 @@ from .generating import Generator, all_of
 from .tool import CodeTool
 
 _LARGEST_INPUT = 256 * 2**20  # bytes of an input file: it is held in memory while the job runs
+_MOST_VALUES = 5_000_000  # in an input file: parsed, they take half a gigabyte, and nothing else runs meanwhile
 _MOST_ATTEMPTS = 5  # beginnings without a result in between: the job may be what ends the engine
 _KINDS = {400: "BadRequestError", 404: "NotFoundError"}
 
@@ -133,7 +135,12 @@ class Job:
             path = self._shop.paths.resolve(given)
             if path.stat().st_size > _LARGEST_INPUT:
                 raise JobError(f"The input file has more than {_LARGEST_INPUT} bytes, the most that this engine takes.")
-            return path.read_text(encoding="utf-8")
+            raw = path.read_bytes()
+            if has_more_values(raw, _MOST_VALUES):
+                raise JobError(
+                    f"The input file holds more than {_MOST_VALUES} values, the most that this engine takes."
+                )
+            return raw.decode()
         except PathNotAllowedError as error:
             raise JobError(str(error)) from error
         except UnicodeDecodeError as error:
