@@ -87,13 +87,13 @@ class Batch:
     def step(self) -> list[Choice]:
         """Choose the next token of every row, in the order in which they joined."""
         with torch.inference_mode():
-            length = self._cache.length + 1
-            padding = torch.tensor(self._padding, device=self._model.device)
+            length = self._cache.length
+            device = self._model.device
             logits = self._model.logits(
-                torch.tensor(self._last, device=self._model.device)[:, None],
+                torch.tensor([[token] for token in self._last], device=device),
                 self._cache,
-                positions=(length - 1 - padding)[:, None],
-                mask=self._mask(padding, length),
+                positions=torch.tensor([[length - padding] for padding in self._padding], device=device),
+                mask=self._mask(length + 1),
                 adapters=self._mix,
             )
             choices = choose(logits, self._samplers)
@@ -117,9 +117,10 @@ class Batch:
         self._adapters = adapters
         self._mix = _mix(adapters, self._mix)
 
-    def _mask(self, padding: Tensor, length: int) -> Tensor | None:
+    def _mask(self, length: int) -> Tensor | None:
         if not any(self._padding):
             return None
+        padding = torch.tensor(self._padding, device=self._model.device)
         return torch.arange(length, device=padding.device) >= padding[:, None]
 
 

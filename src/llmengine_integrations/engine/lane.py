@@ -106,8 +106,8 @@ class Lane:
 
     def turn(self) -> list[Delivery]:
         """Drop what was cancelled, fill free places in the order of the queue, and generate one token for every row."""
-        self._drop(lambda generation, _: generation.cancelled)
-        deliveries = self._fill()
+        self._drop(_cancelled)
+        deliveries = self._fill() if self._waiting or self._head is not None else []
         if self._active:
             deliveries += self._step()
         return deliveries
@@ -118,9 +118,11 @@ class Lane:
 
     def _drop(self, unwanted: Callable[[Generation, str | None], bool]) -> list[Generation]:
         """Take completions out of the batch and the queue, and say which."""
-        held = [*self._active, *([] if self._head is None else [self._head.sequence])]
+        held = self._active if self._head is None else [*self._active, self._head.sequence]
         dropped = [sequence for sequence in held if unwanted(sequence.generation, sequence.adapter)]
         waiting = [entry for entry in self._waiting if unwanted(entry.generation, entry.adapter)]
+        if not (dropped or waiting):
+            return []
         if self._head is not None and self._head.sequence in dropped:
             self._head = None
         if self._head is None:
@@ -245,6 +247,10 @@ def _failed(event: str, sequences: Iterable[Sequence]) -> list[Delivery]:
 
 def _any(_: Generation, __: str | None) -> bool:
     return True
+
+
+def _cancelled(generation: Generation, _: str | None) -> bool:
+    return generation.cancelled
 
 
 def _advance(sequence: Sequence, choice: Choice) -> Delivery:
