@@ -1,7 +1,7 @@
 """Measure our client and adapters beside the others', and write the tables of docs/performance.md. `make bench`.
 
-Every contender is a process of its own, pinned to one CPU, the server to another one. A round asks each of them once for each scenario, in
-an order that changes; what is compared is the CPU time of the client's process, as ratios within a round. So a machine that is busy with
+For each scenario every contender is a new process, pinned to one CPU, the server to another one. A round asks each of them once, in an
+order that changes; what is compared is the CPU time of the client's process, as ratios within a round. So a machine that is busy with
 other things shows in the spread more than in the figures; wall times are given, but say little on such a machine.
 """
 
@@ -18,28 +18,37 @@ from pathlib import Path
 import _fresh
 import _report
 from _goals import Costs, results
-from _plan import SCENARIOS
+from _plan import SCENARIOS, Scenario
 from _processes import Worker, server
+
+_Figures = dict[str, list[float]]
+
+
+def _measure_scenario(scenario: Scenario, url: str, rounds: int, cpu: _Figures, wall: _Figures) -> None:
+    """Add the cost of a unit in each round, for each contender.
+
+    Their processes are new: what an earlier scenario left, such as a thousand idle connections to close, is not this one's.
+    """
+    work = {"scenario": scenario.method, "concurrency": scenario.concurrency, "tokens": scenario.tokens}
+    warm_up = max(scenario.concurrency, scenario.count // 10, 1)
+    with ExitStack() as stack:
+        workers = {name: Worker(name, url, stack) for name in scenario.contenders}
+        for worker in workers.values():
+            worker.ask(**work, count=warm_up)
+        for _ in range(rounds):
+            for name in random.sample(scenario.contenders, len(scenario.contenders)):
+                answer = workers[name].ask(**work, count=scenario.count)
+                cpu[name].append(answer["cpu"] / scenario.units * 1e6)
+                wall[name].append(answer["wall"] / scenario.units * 1e6)
 
 
 def _measure(rounds: int, only: list[str]) -> tuple[Costs, Costs]:
     cpu: Costs = defaultdict(lambda: defaultdict(list))
     wall: Costs = defaultdict(lambda: defaultdict(list))
-    scenarios = [SCENARIOS[key] for key in only or SCENARIOS]
-    with ExitStack() as stack:
-        url = stack.enter_context(server())
-        workers = {name: Worker(name, url, stack) for name in {n for one in scenarios for n in one.contenders}}
-        for number in range(rounds + 1):
-            for scenario in scenarios:
-                for name in random.sample(scenario.contenders, len(scenario.contenders)):
-                    count = scenario.count if number else max(scenario.concurrency, scenario.count // 10, 1)
-                    answer = workers[name].ask(
-                        scenario=scenario.method, count=count, concurrency=scenario.concurrency, tokens=scenario.tokens
-                    )
-                    if number:  # the first round warms up
-                        cpu[scenario.key][name].append(answer["cpu"] / scenario.units * 1e6)
-                        wall[scenario.key][name].append(answer["wall"] / scenario.units * 1e6)
-            print(f"round {number} of {rounds}", file=sys.stderr, flush=True)
+    with server() as url:
+        for number, key in enumerate(keys := only or list(SCENARIOS), start=1):
+            _measure_scenario(SCENARIOS[key], url, rounds, cpu[key], wall[key])
+            print(f"{number} of {len(keys)}: {SCENARIOS[key].title}", file=sys.stderr, flush=True)
     return cpu, wall
 
 
