@@ -34,7 +34,7 @@ from llmengine_integrations.engine import EmbeddedEngine
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH
 
 TOKENS = 64
-REPEATS = {1: 4, 8: 2, 16: 1, 32: 1}
+REPEATS = {1: 4, 8: 3, 16: 3, 32: 2}
 SIZES = tuple(REPEATS)
 WAITING = 16
 PROBES = 30

@@ -56,6 +56,7 @@ class Scheduler:
         self._submitted: deque[_Submitted | _Order] = deque()
         self._wake = threading.Condition()
         self._stopping = False
+        self._waking = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_ready: Callable[[], object] = _nothing
         self._on_failure: Callable[[Exception], object] = _nothing
@@ -84,7 +85,7 @@ class Scheduler:
                 if self._num_waiting() >= self._max_waiting:
                     raise QueueFullError
             self._submitted.append(_Submitted(name, generation))
-            self._wake.notify()
+        self._wake_soon()
 
     async def load_adapter(self, name: str, *, base: str, folder: Path) -> None:
         """Load a LoRA adapter in Hugging Face form between two tokens, and serve it beside its base.
@@ -194,6 +195,20 @@ class Scheduler:
     def _unload_adapter(self, name: str) -> list[Delivery]:
         base = self._bases.pop(name, None)
         return [] if base is None else self._lanes[base].unload_adapter(name, _gone(name))
+
+    def _wake_soon(self) -> None:
+        """Wake the thread when the event loop has done what it has in hand.
+
+        Requests that came together begin together then, and the loop need not share the interpreter while it reads them.
+        """
+        if self._loop is not None and not self._waking:
+            self._waking = True
+            self._loop.call_soon(self._wake_now)
+
+    def _wake_now(self) -> None:
+        self._waking = False
+        with self._wake:
+            self._wake.notify()
 
     async def _order(self, run: Callable[[], list[Delivery]]) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
