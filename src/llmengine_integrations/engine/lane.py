@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .generation import Choice, Generation, GenerationError, Piece, Prompt
+from .generation import Choice, Generation, GenerationError, Prompt
 from .kv_memory import BLOCK, KVMemory, most_slots
+from .model_lane import Delivery
 from .sequence import Sequence
 
 if TYPE_CHECKING:
@@ -21,14 +22,6 @@ _log = logging.getLogger(__name__)
 
 _PROMPT_TOKENS = 1024  # read between two tokens of the running batch: more would make its streams stutter
 _GUIDED = 256  # tokens that a constraint counts for, since it may have to be compiled
-
-
-class Delivery(NamedTuple):
-    """What the generation thread has for one completion after a turn."""
-
-    generation: Generation
-    pieces: list[Piece]
-    error: GenerationError | None = None
 
 
 class _Waiting(NamedTuple):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVarTuple, Unpack
 
 from .generation import Generation, GenerationError
-from .lane import Delivery, Lane
+from .model_lane import Delivery, ModelLane
 
 _log = logging.getLogger(__name__)
 
@@ -48,10 +48,10 @@ class Scheduler:
         max_waiting: completions that may wait for a place in a batch.
     """
 
-    def __init__(self, load: Callable[[], Mapping[str, Lane]], *, max_waiting: int) -> None:
+    def __init__(self, load: Callable[[], Mapping[str, ModelLane]], *, max_waiting: int) -> None:
         self._load = load
         self._max_waiting = max_waiting
-        self._lanes: Mapping[str, Lane] = {}
+        self._lanes: Mapping[str, ModelLane] = {}
         self._bases: dict[str, str] = {}
         self._submitted: deque[_Submitted | _Order] = deque()
         self._wake = threading.Condition()
