@@ -24,11 +24,14 @@ def main() -> None:
     parser.add_argument("scenario", choices=SCENARIOS)
     parser.add_argument("contender", choices=CONTENDERS)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threshold", type=int, help="objects until the collector looks; Python's own by default")
     parser.add_argument("--functions", type=int, default=15, help="how many to print")
     asked = parser.parse_args()
     scenario = SCENARIOS[asked.scenario]
     work = _worker.Work(scenario.count, scenario.concurrency, scenario.tokens)
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    if asked.threshold:
+        gc.set_threshold(asked.threshold)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     with server() as url:

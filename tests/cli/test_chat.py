@@ -47,6 +47,8 @@ def test_a_saved_chat_goes_on(run, tmp_path):
     result = run("chat", "Hello", "--load", saved)
     assert result.exit_code == 2
     assert "holds no messages" in result.stderr
+    saved.write_text("no JSON")
+    assert f"{saved} is no JSON: Expecting value" in run("chat", "Hello", "--load", saved).stderr
 
 
 def test_json_needs_a_message(terminal):
@@ -91,6 +93,8 @@ def test_a_conversation(terminal, tmp_path):
         say("/load nowhere.json", "nowhere.json: No such file or directory")
         say("/frobnicate", "There is no command /frobnicate")
         say("/system -", "(no system message)")
+        say("/clear", "Forgotten.")
+        say("/history", "Nothing has been said yet.")
         shown.until("> ")
         shown.type("\x04")
         code, plain = shown.end()

@@ -142,6 +142,15 @@ def test_what_goes_wrong(run, arguments, code, message):
 
 
 @engine_needed
+def test_a_file_that_was_not_uploaded(run, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("prompt,response\na, b\n" * 200)
+    result = run("fine-tunes", "create", rows)
+    assert result.exit_code == 1
+    assert result.stderr.endswith(f"{rows} is a file on this machine: --upload sends it to the server first.\n")
+
+
+@engine_needed
 def test_a_job_is_cancelled(run, tmp_path):
     rows = tmp_path / "rows.csv"
     rows.write_text("prompt,response\na, b\n" * 200)
@@ -198,7 +207,8 @@ def test_a_plot_in_text():
         "0 ┤      ⠈⠑⠢⢄",
         "  └──────────",
         "   0 epoch  1",
-        "   ⠒ training loss   o validation loss",
+        "   ⠒ training loss",
+        "   o validation loss",
     ]
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ CHUNK = (
 )
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
 REFUSED = b'{"detail": "Could not authenticate user"}'
+COMMAND = [sys.executable, "-c", "from llmengine_integrations.cli import main; main()"]
 REFUSAL = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(REFUSED) + REFUSED
 
 
@@ -135,6 +137,10 @@ print(json.dumps([name for name in heavy if name in sys.modules]), file=sys.stde
             r"or permit it with LLM_ENGINE_ALLOW_HTTP=1",
         ),
         (["files", "get", "a/b"], r"slash"),
+        (
+            ["models", "list", "--base-url", "https://nohost.invalid", "--api-key", "k"],
+            r"Check --base-url \(LLM_ENGINE_BASE_PATH\)",
+        ),
     ],
 )
 def test_a_failure_is_one_line(alone, arguments, message):
@@ -161,6 +167,15 @@ def test_a_page_that_is_no_gateway(alone, server):
     result = alone("models", "list", "--base-url", url)
     assert result.exit_code == 1
     assert "Is that the gateway's address? `llmengine doctor` checks it." in result.stderr
+
+
+def test_a_reply_that_is_too_long(alone, server, monkeypatch):
+    monkeypatch.setattr("llmengine_integrations.core._bodies.MAX_BODY", 8)
+    url, reply = server
+    body = b'{"id": "file-1", "content": "much"}'
+    reply["bytes"] = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body) + body
+    result = alone("files", "content", "file-1", "--base-url", url)
+    assert re.search(r"; `llmengine files download` writes larger files to the disk\.\n$", result.stderr), result.stderr
 
 
 def test_a_path_that_leads_nowhere(alone, server):
@@ -208,9 +223,8 @@ def test_ctrl_c_stops_a_reply_and_the_chat_goes_on(terminal, server):
 def test_a_reader_that_goes_away(server):
     url, reply = server
     reply["bytes"] = STREAM + EVENT * 20_000
-    command = [sys.executable, "-c", "from llmengine_integrations.cli import main; main()"]
     with subprocess.Popen(  # noqa: S603 - our own command
-        [*command, "complete", "-m", "m", "Hello", "--json", "--base-url", url],
+        [*COMMAND, "complete", "-m", "m", "Hello", "--json", "--base-url", url],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
@@ -218,6 +232,42 @@ def test_a_reader_that_goes_away(server):
         process.stdout.close()
         error = process.stderr.read()
         assert (process.wait(timeout=60), error) == (1, b"")
+
+
+def in_shell(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run it with `llmengine` as `$@`, where a shell closes streams and redirects them."""
+    return subprocess.run(  # noqa: S603 - our own command
+        ["/bin/sh", "-c", command, "sh", *COMMAND],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=variables,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", ["--help", "models --help", "doctor --base-url http://127.0.0.1:9"])
+def test_a_disk_that_is_full(arguments):
+    done = in_shell(f'"$@" {arguments} > /dev/full')
+    assert (done.returncode, done.stderr) == (1, "Error: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "stdout", "stderr"),
+    [
+        ('"$@" complete -m m --base-url "$URL" --json --timeout 0.2 < /dev/null >&-', 1, "", "Error: "),
+        ('"$@" complete -m m --base-url "$URL" --timeout 0.2 <&-', 1, "Once\n", "Error: "),
+        ('"$@" complete -m m --base-url "$URL" --timeout 0.2 <&- 2>&-', 1, "Once\n", ""),
+        ('"$@" models delete m --base-url "$URL" <&-', 2, "", "Usage: "),
+    ],
+)
+def test_streams_that_are_closed(server, command, code, stdout, stderr):
+    url, reply = server
+    reply["bytes"] = STREAM + EVENT
+    done = in_shell(command, URL=url)
+    assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (code, stdout, False), done.stderr
+    assert done.stderr.startswith(stderr)
 
 
 def test_a_stream_that_breaks_off_keeps_what_came(alone, server):
@@ -234,12 +284,30 @@ def test_the_doctor_finds_no_server(alone):
     assert result.exit_code == 1
     assert "!!  connection" in result.stdout
     assert "http://127.0.0.1:9 (from --base-url)" in result.stdout
+    assert "Is the address right, the server running" in result.stdout
     found = json.loads(alone("doctor", "--json", LLM_ENGINE_BASE_PATH="nonsense").stdout)
     assert found["ok"] is False
     assert found["findings"][-1]["check"] == "settings"
 
 
-@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_the_doctor_finds_http_behind_https(alone, server):
+    url, reply = server
+    reply["bytes"] = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    result = alone("doctor", "--base-url", url.replace("http:", "https:"))
+    assert result.exit_code == 1
+    assert "is it http:// instead of https://?" in result.stdout
+
+
+def test_the_doctor_finds_a_server_that_wants_no_key(alone, server):
+    url, reply = server
+    body = b'{"model_endpoints": [], "files": [], "jobs": []}'
+    reply["bytes"] = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body) + body
+    result = alone("doctor", "--base-url", url)
+    assert result.exit_code == 0, result.stdout
+    assert "the server answers and asks for no key" in result.stdout
+
+
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
 def test_no_colour_where_none_is_wanted(terminal, variables, coloured):
     with terminal("doctor", "--base-url", "http://127.0.0.1:9", variables=variables) as shown:
         code, plain = shown.end()
@@ -255,6 +323,7 @@ def test_the_doctor_finds_a_server(alone, engine):
     result = alone("doctor", LLM_ENGINE_BASE_PATH=engine.base_url, SCALE_API_KEY=engine.api_key)
     assert result.exit_code == 0, result.stdout
     assert f"{engine.base_url} (from LLM_ENGINE_BASE_PATH)" in result.stdout
+    assert re.search(r"^ok  connection +the server answers and takes the key$", result.stdout, re.MULTILINE)
     assert re.search(r"^ok  models +\d of \d ready: llmengine-tiny, llama-2-7b", result.stdout, re.MULTILINE)
     assert engine.api_key not in result.stdout
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core._api import EVERY, OWN, Api
 from core._server import COMPLETION, MODEL, Server, reply
 from llmengine_integrations import Client
-from llmengine_integrations.core._download import check_url, safe_name
+from llmengine_integrations.core._download import checked_url, safe_name
 from llmengine_integrations.errors import InvalidArgumentError, InvalidResponseError, LLMEngineError
 
 NAMES = [
@@ -169,7 +169,7 @@ def test_any_stored_name_is_made_a_name(name):
 )
 async def test_a_url_that_is_no_place_for_files_is_not_fetched(url, api, server, tmp_path):
     with pytest.raises(InvalidResponseError):
-        check_url(url, allow_http=False)
+        checked_url(url, allow_http=False)
     server.then(reply(200, {"urls": {"f": url}}))
     with pytest.raises(LLMEngineError):
         await api.call("models.download", "m", tmp_path)

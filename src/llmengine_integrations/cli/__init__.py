@@ -5,7 +5,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted with Ctrl-C.
 
 from __future__ import annotations
 
-import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -14,7 +14,8 @@ from typing_extensions import override
 
 from llmengine_integrations._version import __version__
 
-from .failures import told
+from . import output, streams
+from .failures import of_system, told
 from .shared import connection_options
 
 _COMMANDS = {
@@ -43,10 +44,21 @@ class _Main(click.Group):
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
-        if os.environ.get("NO_COLOR"):  # https://no-color.org
+        if not output.colours_wanted():
             ctx.color = False
         with told(ctx):
             return super().invoke(ctx)
+
+    @override
+    def main(self, *args: Any, **settings: Any) -> Any:
+        streams.fill()
+        try:
+            return super().main(*args, **settings)
+        except OSError as error:  # from the help; what happens in a command has been told
+            click.echo(f"Error: {of_system(error)}", err=True)
+            sys.exit(1)
+        finally:
+            streams.settle()
 
 
 @click.group(

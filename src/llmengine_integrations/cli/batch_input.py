@@ -52,7 +52,9 @@ def content(path: str, settings: dict[str, Any]) -> BatchContent:
     found = read(path)
     if isinstance(found, dict) and "prompts" in found:
         return cast("BatchContent", {**found, **settings})
-    if not isinstance(found, list) or not found:
+    if found == []:
+        raise click.BadParameter(f"{'standard input' if path == '-' else path} has no prompts: it is empty.")
+    if not isinstance(found, list):
         raise click.BadParameter(f"{path} has no prompts: neither a list of them nor an object with `prompts`.")
     items = cast("list[Any]", found)
     prompts = [_prompt(item) for item in items]

@@ -24,6 +24,7 @@ _EXTRAS = {
     "cli": ("rich", "progress bars and wide tables in this command"),
 }
 _ADVICE = "Is the address right, the server running, and the network (VPN, proxy) up?"
+_NO_TLS = "What answers there speaks no TLS: is it http:// instead of https://?"
 _WAIT = 10.0
 """Seconds that a check waits for the server, unless --timeout says otherwise."""
 
@@ -77,7 +78,7 @@ def _server(client: Client) -> Iterator[Finding]:
     try:
         models = list(client.models.list())
     except errors.APIConnectionError as error:
-        yield Finding("connection", "failed", _line(error), _ADVICE)
+        yield Finding("connection", "failed", _line(error), _why(error))
         return
     except errors.AuthenticationError as error:
         yield Finding("connection", "ok", "the server answers")
@@ -88,7 +89,8 @@ def _server(client: Client) -> Iterator[Finding]:
             "connection", "failed", _line(error), "Is that the gateway's address, with the path that it is under?"
         )
         return
-    yield Finding("connection", "ok", "the server answers and takes the key")
+    key = "takes the key" if client.api_key else "asks for no key"
+    yield Finding("connection", "ok", f"the server answers and {key}")
     ready = [model.name for model in models if model.ready]
     if ready:
         yield Finding("models", "ok", f"{len(ready)} of {len(models)} ready: {listed(ready)}")
@@ -97,6 +99,10 @@ def _server(client: Client) -> Iterator[Finding]:
         yield Finding("models", "warning", f"none of {len(models)} ready", advice)
     for name, ask in (("files", client.files.list), ("fine-tunes", client.fine_tunes.list)):
         yield _route(name, ask)
+
+
+def _why(error: errors.APIConnectionError) -> str:
+    return _NO_TLS if "WRONG_VERSION_NUMBER" in str(error) else _ADVICE
 
 
 def _route(name: str, ask: Callable[[], object]) -> Finding:

@@ -77,7 +77,10 @@ class Conversation:
             OSError: It cannot be read.
             ValueError: It does not hold messages.
         """
-        found: object = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            found: object = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} is no JSON: {error}") from error
         items = cast("list[object]", found) if isinstance(found, list) else [None]
         if not all(isinstance(item, dict) and "role" in item for item in items):
             raise ValueError(f"{path} holds no messages: a JSON array of objects with a role.")

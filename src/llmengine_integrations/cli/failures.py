@@ -22,6 +22,8 @@ _LISTS = {
 }
 _NO_ROUTE = "Not Found"
 """What web servers say of an address that leads nowhere; the gateway says more of things that it does not have."""
+_TOO_LONG = "The reply is longer than"
+"""How the message begins that says itself what to do; without a status it is not about a server, but about a file here."""
 _OPTIONS = (
     ("Set SCALE_API_KEY or pass api_key=.", "Set SCALE_API_KEY or give --api-key."),
     ("or pass api_key=", "or give --api-key"),
@@ -30,6 +32,8 @@ _OPTIONS = (
     ('version="v2"', "--api v2"),
     ('version="v1"', "--api v1"),
     ("fine_tunes.list().batch_jobs", "llmengine batch list"),
+    ("files.download writes", "`llmengine files download` writes"),
+    ("Check base_url (", "Check --base-url ("),
     ("base_url must be", "The base URL must be"),
     ("base_url is", "The base URL is"),
 )
@@ -80,7 +84,9 @@ def _advice(error: errors.LLMEngineError, command: str | None) -> str:
             return f"`{found}` shows what there is" if found else ""
         case errors.RateLimitError():
             return "Try again in a moment"
-        case errors.InvalidResponseError() | errors.NotFoundError():
+        case errors.InvalidResponseError() | errors.NotFoundError() if (
+            error.status_code and _TOO_LONG not in error.message
+        ):
             return "Is that the gateway's address? `llmengine doctor` checks it"
         case _:
             return ""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from llmengine_integrations.errors import APIStatusError
 from llmengine_integrations.training_metrics import TrainingMetrics
 
 from . import completing, output
@@ -80,9 +83,10 @@ def create(
         if upload:
             training_file = send(client, _local(training_file), check=True).id
             validation_file = validation_file and send(client, _local(validation_file), check=True).id
-        job = client.fine_tunes.create(
-            name, training_file, validation_file=validation_file, hyperparameters=given, **options
-        )
+        with _upload_advised(training_file, validation_file):
+            job = client.fine_tunes.create(
+                name, training_file, validation_file=validation_file, hyperparameters=given, **options
+            )
         if session.json and not follow:
             output.document(job)
         elif not session.json:
@@ -199,6 +203,18 @@ def cancel(session: Session, job_id: str, *, yes: bool, missing_ok: bool) -> Non
         output.document(reply)
     else:
         click.echo(f"Cancelled {job_id}." if reply.success else f"There is no fine-tune {job_id}.")
+
+
+@contextmanager
+def _upload_advised(*names: str | None) -> Generator[None]:
+    """Say what is likely to be missing where the server does not know a file that is here."""
+    try:
+        yield
+    except APIStatusError as error:
+        here = [name for name in names if name and Path(name).is_file()]
+        if here:
+            error.add_note(f"{here[0]} is a file on this machine: --upload sends it to the server first")
+        raise
 
 
 def _local(name: str) -> Path:

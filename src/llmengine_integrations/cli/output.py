@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import shutil
 import sys
 import textwrap
@@ -56,6 +57,11 @@ def plain(value: object) -> Any:
 def visible(text: str) -> str:
     """Text of others as it may go to a terminal: control characters, which could redraw it, are made visible."""
     return text.translate(_CONTROL)
+
+
+def colours_wanted() -> bool:
+    """Whether a terminal may be coloured: https://no-color.org, and terminals that say that they know no colours."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def write(text: str) -> None:

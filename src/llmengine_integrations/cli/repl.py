@@ -226,6 +226,8 @@ class Repl:
         return removed
 
     def _history(self, _: str) -> None:
+        if not self._chat.whole:
+            raise ValueError("Nothing has been said yet.")
         for message in self._chat.whole:
             said = message.get("content") or ", ".join(
                 f"{call['function']['name']}({call['function']['arguments']})" for call in message.get("tool_calls", ())

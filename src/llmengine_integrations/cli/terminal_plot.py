@@ -34,9 +34,11 @@ def plot(training: Sequence[Point], validation: Sequence[Point], *, width: int =
     rows = [f"{labels.get(number, ''):>{margin}} ┤{''.join(row).rstrip()}" for number, row in enumerate(cells)]
     ends = f"{across[0]:g}", f"{across[1]:g}"
     axis = f"{' ' * margin} └{'─' * width}"
-    epochs = f"{' ' * (margin + 2)}{ends[0]}{'epoch':^{width - len(ends[0]) - len(ends[1])}}{ends[1]}"
+    left = " " * (margin + 2)
+    epochs = f"{left}{ends[0]}{'epoch':^{width - len(ends[0]) - len(ends[1])}}{ends[1]}"
     shown = [*(["⠒ training loss"] if lines[0] else []), *([f"{_MARK} validation loss"] if lines[1] else [])]
-    return "\n".join([*rows, axis, epochs, f"{' ' * (margin + 2)}{'   '.join(shown)}"])
+    apart = "   " if len("   ".join(shown)) <= width else f"\n{left}"
+    return "\n".join([*rows, axis, epochs, f"{left}{apart.join(shown)}"])
 
 
 def _range(values: Sequence[float], start: float | None) -> tuple[float, float]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 
 import click
 
-from .output import visible, write
+from .output import colours_wanted, visible, write
 
 _SHADES = ((0.9, 120), (0.6, 192), (0.3, 229), (0.1, 216), (0.0, 210))
 """The least probability of each shade, and its number among the 256 colours of terminals."""
@@ -20,7 +19,7 @@ class TokenPrinter:
     """Prints tokens: shaded where colours can be seen, else one a line with its log-probability and its probability."""
 
     def __init__(self) -> None:
-        self._shaded = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self._shaded = sys.stdout.isatty() and colours_wanted()
 
     def token(self, text: str, log_prob: float) -> None:
         """Print one token."""

@@ -16,6 +16,8 @@ from typing_extensions import override
 class Number(click.FloatRange):
     """A number in a range; `nan` lies in none, whatever it is compared with, and `inf` is no time to wait."""
 
+    name = "number"
+
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         found = super().convert(value, param, ctx)

@@ -22,6 +22,7 @@ class Protocol(ResponseHandler):
       and each chunk, and with a thousand of them the event loop's heap of timers costs more than the parser.
     * The wait goes on after an interim reply (100, 103), where aiohttp forgets it and may wait for ever.
     * A chunk that is taken from the buffer wakes the parser only if that had been told to wait.
+    * A reply that nobody asked for, and that came while the connection was idle, is never taken for that to the next request.
     """
 
     _interim = False
@@ -45,6 +46,9 @@ class Protocol(ResponseHandler):
     def feed_data(self, data: Any, size: int = 0) -> None:
         self._interim = data[0].code < _FINAL
         super().feed_data(data, size)
+
+    def is_connected(self) -> bool:
+        return not self.should_close and super().is_connected()
 
     def resume_reading(self, *told: Any, **by_name: Any) -> None:  # it takes more in newer versions
         if self._reading_paused:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from tenacity import AsyncRetrying
 
-from ._bodies import MAX_ERROR, aread
+from ._bodies import aexplanation, aread
 from ._deadline import in_time
 from ._driver import Decoding, Driver, again, check_stream, is_success, note, parsed
 from ._flow import Done, Emit, Local, Now, Sleep, Transfer, advance
@@ -155,7 +155,7 @@ class AsyncTransport(Driver):
         if is_success(reply.status):
             return reply
         try:
-            raise from_reply(reply.status, reply.headers, await reply.begin(MAX_ERROR))
+            raise from_reply(reply.status, reply.headers, await aexplanation(reply))
         finally:
             await reply.close()
 

@@ -27,6 +27,14 @@ def read(reply: Incoming) -> bytes:
     return _checked(reply.begin(MAX_BODY), reply.status)
 
 
+def explanation(reply: Incoming) -> bytes:
+    """The body of an error; nothing where it cannot be unpacked, as the status says more than that."""
+    try:
+        return reply.begin(MAX_ERROR)
+    except InvalidResponseError:
+        return b""
+
+
 def begin(body: Generator[bytes], limit: int) -> bytes:
     """A body until it has more than `limit` bytes."""
     parts: list[bytes] = []
@@ -43,6 +51,14 @@ def begin(body: Generator[bytes], limit: int) -> bytes:
 async def aread(reply: AsyncIncoming) -> bytes:
     """`read`, awaited."""
     return _checked(await reply.begin(MAX_BODY), reply.status)
+
+
+async def aexplanation(reply: AsyncIncoming) -> bytes:
+    """`explanation`, awaited."""
+    try:
+        return await reply.begin(MAX_ERROR)
+    except InvalidResponseError:
+        return b""
 
 
 async def abegin(body: AsyncGenerator[bytes], limit: int) -> bytes:

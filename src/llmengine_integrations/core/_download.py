@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from pydantic_core import to_json
 
@@ -27,7 +27,9 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _MAX_BACKOFF = 8.0
 _PLACE = re.compile(r"[^\x00-\x20\x7f\\%@]+")
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_RANGE = re.compile(r"bytes ([0-9]{1,19})-[0-9]+/([0-9]{1,19}|\*)")
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+_MAX_URL = 65_536  # httpx takes no more
 _HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": f"llmengine-integrations/{__version__}"}
 
 
@@ -160,8 +162,7 @@ def fetch(name: str, url: str, part: Part, *, max_retries: int, allow_http: bool
 
 def _get(url: str, part: Part, *, allow_http: bool) -> Generator[Step, Any, Head]:
     for _ in range(_MAX_REDIRECTS):
-        check_url(url, allow_http=allow_http)
-        head: Head = yield Get(url, part.headers())
+        head: Head = yield Get(checked_url(url, allow_http=allow_http), part.headers())
         location = head.headers.get("location")
         if head.status in _REDIRECTS and location:
             url = _joined(url, location)
@@ -185,15 +186,19 @@ def _joined(url: str, location: str) -> str:
         raise InvalidResponseError("The storage redirects to what is no URL.") from None
 
 
-def check_url(url: str, *, allow_http: bool) -> None:
-    """Refuse a URL over which anyone on the way could read the file, or swap it.
+def checked_url(url: str, *, allow_http: bool) -> str:
+    """The URL as it may be sent, with what is no ASCII encoded; refuses one over which anyone on the way could read the file, or swap it.
 
     Raises:
-        InvalidResponseError: It is not https (http is fine to this machine itself, or where the caller allows it).
+        InvalidResponseError: It is not https (http is fine to this machine itself, or where the caller allows it), or it is none.
     """
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
+        place = parts.netloc.encode("idna").decode("ascii")  # fails for what no name server could be asked for
+        sent = urlunsplit((parts.scheme, place, *(quote(part, safe=_ASCII) for part in (parts.path, parts.query)), ""))
+        if len(sent) > _MAX_URL:
+            raise ValueError
     except ValueError:
         raise InvalidResponseError("The URL of the file is none.") from None
     if not host or not _PLACE.fullmatch(parts.netloc) or parts.scheme not in {"http", "https"}:
@@ -202,6 +207,7 @@ def check_url(url: str, *, allow_http: bool) -> None:
         raise InvalidResponseError(
             f"The URL of the file is not encrypted (http to {host}); allow_http=True permits it."
         )
+    return sent
 
 
 def backoff(tries: int) -> float:
@@ -230,8 +236,9 @@ def _length(head: Head) -> int | None:
 
 
 def _validator(head: Head) -> str | None:
-    etag = head.headers.get("etag", "")
-    return etag if etag.startswith('"') else head.headers.get("last-modified")
+    found = head.headers.get("etag", "")
+    found = found if found.startswith('"') else head.headers.get("last-modified", "")
+    return found if found.isascii() and found.isprintable() and found else None  # or it could not be sent back
 
 
 _DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
@@ -263,10 +270,8 @@ def safe_name(name: str) -> str:
     """The last component of a name, without what some system reads as anything but a name."""
     last = re.split(r"[/\\]", name)[-1]
     clean = "".join(char if char.isprintable() and char not in '<>:"|?*' else "_" for char in last).strip(" ")
-    clean = clean.rstrip(". ") or "_"
-    if _DEVICES.match(clean) or clean.casefold().endswith((_PART, f"{_PART}.json")):
-        clean = f"_{clean}_"
-    return _shortened(clean)
+    clean = _shortened(clean.rstrip(". ") or "_")
+    return f"_{clean}_" if _DEVICES.match(clean) or clean.casefold().endswith((_PART, f"{_PART}.json")) else clean
 
 
 def _shortened(name: str) -> str:
@@ -275,4 +280,5 @@ def _shortened(name: str) -> str:
     stem, dot, ending = name.rpartition(".")
     if not stem or len(ending) > 20:  # noqa: PLR2004 - no ending, just a dot somewhere
         stem, dot, ending = name, "", ""
-    return stem.encode()[: _MAX_NAME - len(f"{dot}{ending}".encode())].decode("utf-8", "ignore") + dot + ending
+    short = stem.encode()[: _MAX_NAME - len(f"{dot}{ending}".encode())].decode("utf-8", "ignore")
+    return f"{short}{dot}{ending}".rstrip(". ")

@@ -90,6 +90,17 @@ def _extensions(outgoing: Outgoing) -> dict[str, Any]:
     }
 
 
+def _check_coding(headers: Mapping[str, str]) -> None:
+    """Refuse codings of which httpx unpacks gigabytes out of a few kilobytes at once. None was asked for anyway.
+
+    Raises:
+        InvalidResponseError: It is neither gzip nor deflate, which grow a thousandfold at most, or it is more than one.
+    """
+    codings = headers.get("content-encoding", "").lower()
+    if codings.strip() not in {"", "identity", "gzip", "deflate"}:
+        raise InvalidResponseError(f"The reply's content encoding is not known: {codings}.")
+
+
 class _Reply:
     def __init__(self, response: httpx.Response, deadline: float | None) -> None:
         self._response = response
@@ -100,6 +111,7 @@ class _Reply:
 
 class _SyncReply(_Reply):
     def chunks(self) -> Generator[bytes]:
+        _check_coding(self.headers)
         with own_errors():
             for chunk in self._response.iter_bytes():
                 yield chunk
@@ -127,9 +139,23 @@ class _OwnReply(_SyncReply):
                 if self._deadline is not None and time.monotonic() >= self._deadline:
                     raise httpx.ReadTimeout("")
 
+    def close(self) -> None:
+        if not self._response.is_closed and _has_more(self._response.stream):
+            self._response.extensions["network_stream"].close()  # which the pool notices
+        super().close()
+
+
+def _has_more(stream: Any) -> bool:
+    """Whether bytes have come behind a reply's end. httpcore would take them for the reply to the next request."""
+    try:
+        return bool(stream._httpcore_stream._stream._connection._h11_state.trailing_data[0])  # noqa: SLF001 - no public way
+    except AttributeError:  # another version of httpcore, or a transport that is a mock
+        return False
+
 
 class _AsyncReply(_Reply):
     async def chunks(self) -> AsyncGenerator[bytes]:
+        _check_coding(self.headers)
         with own_errors():
             async for chunk in self._response.aiter_bytes():
                 yield chunk
@@ -162,9 +188,9 @@ class HttpxBackend:
     def send(self, outgoing: Outgoing) -> Incoming:
         """Send it and wait for the reply's headers."""
         pool = self._pools.get(os.getpid()) or self._open()
-        # A whole request of httpx's: what traces, records or mocks its transport reads it.
-        request = _request(outgoing, _content(outgoing), self._url(outgoing.url))
         with own_errors():
+            # A whole request of httpx's: what traces, records or mocks its transport reads it.
+            request = _request(outgoing, _content(outgoing), self._url(outgoing.url))
             response = pool.transport.handle_request(request)
         return _OwnReply(response, outgoing.deadline)
 

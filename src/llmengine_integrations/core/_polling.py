@@ -74,8 +74,8 @@ class Watch(Generic[JobT]):
         timeout: float | None,
         on_status: Callable[[JobT], object] | None = None,
     ) -> None:
-        if poll_interval < 0 or max_poll_interval < 0 or (timeout is not None and timeout < 0):
-            raise InvalidArgumentError("Seconds to wait cannot be negative.")
+        if not all(seconds >= 0 for seconds in (poll_interval, max_poll_interval, timeout or 0)):  # so that NaN fails as well
+            raise InvalidArgumentError("Seconds to wait are 0 or more.")
         self.job: JobT | None = None
         self.events: Sequence[Event] = ()
         self._name = name

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import Retrying
 
-from ._bodies import MAX_ERROR, read
+from ._bodies import explanation, read
 from ._driver import Decoding, Driver, again, check_stream, is_success, note, parsed
 from ._flow import Done, Emit, Local, Now, Sleep, Transfer, advance
 from .errors import APIConnectionError, LLMEngineError, from_reply
@@ -133,7 +133,7 @@ class SyncTransport(Driver):
         if is_success(reply.status):
             return reply
         try:
-            raise from_reply(reply.status, reply.headers, reply.begin(MAX_ERROR))
+            raise from_reply(reply.status, reply.headers, explanation(reply))
         finally:
             reply.close()
 

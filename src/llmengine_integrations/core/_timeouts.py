@@ -11,6 +11,8 @@ from .errors import ConfigurationError
 CONNECT = 5.0
 """Seconds to wait for a connection, unless the caller asks for less."""
 _LEAST = 0.001
+_FOR_EVER = 2_000_000.0
+"""Seconds, 23 days: sockets count milliseconds, and take no more than 2**31 of them."""
 READ = 600.0
 """Seconds to wait for the next bytes: the gateway itself waits up to five minutes for a cold model before it answers."""
 
@@ -64,14 +66,15 @@ class Timeout:
         else:
             total: float | None = getattr(value, "total", None)
             made = cls(connect=value.connect, read=value.read, write=value.write, pool=value.pool, total=total)
-        for part in (made.connect, made.read, made.write, made.pool, made.total):
+        parts = (made.connect, made.read, made.write, made.pool, made.total)
+        for part in parts:
             if part is not None and not part > 0:  # so that NaN fails as well
                 raise ConfigurationError(f"The timeout {value!r} is not positive; None waits for ever.")
-        return made
+        return cls(*(None if part is not None and part > _FOR_EVER else part for part in parts))
 
     def capped(self, seconds: float | None) -> Timeout:
         """The same, but nothing longer than this; None caps nothing."""
-        if seconds is None:
+        if seconds is None or seconds > _FOR_EVER:
             return self
         parts = (self.connect, self.read, self.write, self.pool, self.total)
         return Timeout(*(seconds if part is None else min(part, seconds) for part in parts))

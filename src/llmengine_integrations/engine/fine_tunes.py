@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Required
+from typing import Any, Required, cast
 
 from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
@@ -41,6 +41,7 @@ from .training_files import TrainingFiles
 from .tuning.fine_tuner import FineTuner, QueueOfJobsFullError
 from .tuning.hyperparameters import HyperparameterError, Hyperparameters, read_hyperparameters
 from .tuning.job import TRAINING, VALIDATION, JobSettings
+from .unicode import check_unicode
 
 _NOT_FOUND = "The specified fine-tune job could not be found."
 _NO_EVENTS = "The specified fine-tune job's events could not be found."
@@ -56,6 +57,7 @@ _STATUSES = {
     "cancelled": "CANCELLED",
 }
 _LONGEST_NAME = 62  # characters: what a label in Kubernetes may have
+_READERS = 8  # files that are fetched and checked at a time: each keeps one of 40 threads, for minutes if a server is slow
 
 
 class _Fields(TypedDict, total=False):
@@ -100,6 +102,7 @@ class FineTuneRoutes:
         self._registry = registry
         self._authenticator = authenticator
         self._naming = asyncio.Lock()
+        self._reading = asyncio.Semaphore(_READERS)
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -115,6 +118,7 @@ class FineTuneRoutes:
 
     async def _create(self, request: Request) -> Response:
         fields = validated(await read_body(request, self._authenticator), _REQUEST)
+        check_unicode(cast("Mapping[str, object]", fields))
         options = _checked(fields)
         base = self._base(fields["model"])
         try:
@@ -122,7 +126,8 @@ class FineTuneRoutes:
         except QueueOfJobsFullError as error:
             raise HTTPException(400, "As many fine-tunes wait as this engine takes: wait, or cancel some.") from error
         with self._fine_tunes.prepare() as folder:
-            await run_in_threadpool(self._copy_rows, fields, base.folder, folder)
+            async with self._reading:
+                await run_in_threadpool(self._copy_rows, fields, base.folder, folder)
             job = await self._add(fields, base.model, options, folder)
         if options.report_to is not None or fields.get("wandb_config"):
             await run_in_threadpool(partial(self._fine_tunes.note, level="warning"), job.id, _NOT_REPORTED)

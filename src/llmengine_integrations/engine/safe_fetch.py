@@ -22,6 +22,9 @@ _CONNECT = 10.0  # seconds
 _TOTAL = 120.0  # seconds for all of it, redirects included
 _PIECE = 256 * 1024
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # what the internet routes; Python calls more global
+_METADATA = tuple(map(ipaddress.IPv4Network, ("168.63.129.16/32", "192.0.0.0/24")))
+"""Where clouds tell their machines about themselves, beside link-local addresses: Azure, and Oracle."""
 _HEADERS = {
     "Accept": "*/*",
     "Accept-Encoding": "identity",
@@ -141,7 +144,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast
+        return ip.is_global and ip in _GLOBAL_UNICAST
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _METADATA)
 
 
 def _parts(url: str) -> tuple[SplitResult, str, int]:

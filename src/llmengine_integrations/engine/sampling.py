@@ -71,7 +71,7 @@ class Sampler:
             allowed = self._guide.allowed(len(logits), banned).to(logits.device)
             logits.masked_fill_(~allowed, -math.inf)
         elif banned:
-            logits[list(banned)] = -math.inf
+            logits[[token for token in banned if 0 <= token < len(logits)]] = -math.inf
 
     def _subtract_penalties(self, logits: Tensor) -> None:
         if not self._counts or not (self.params.presence_penalty or self.params.frequency_penalty):

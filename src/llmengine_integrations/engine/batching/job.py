@@ -133,6 +133,8 @@ class Job:
             raise JobError("There is neither content nor an input_data_path.")
         try:
             path = self._shop.paths.resolve(given)
+            if path.exists() and not path.is_file():  # of a pipe the end may never come
+                raise JobError("The input file cannot be read: it is no file.")
             if path.stat().st_size > _LARGEST_INPUT:
                 raise JobError(f"The input file has more than {_LARGEST_INPUT} bytes, the most that this engine takes.")
             raw = path.read_bytes()
