@@ -13,7 +13,7 @@ from langchain_core.caches import InMemoryCache
 from llmengine_integrations.engine import EmbeddedEngine
 from llmengine_integrations.langchain import LLMEngine, get_llmengine_usage_callback
 
-PROMPT = "Question: What is LLM Engine?\nAnswer:"
+PROMPT = "Maria lives in Valencia.\nQuestion: Where does Maria live?\nAnswer:"
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from llmengine_integrations import errors
 from llmengine_integrations.engine import EmbeddedEngine
 from llmengine_integrations.langchain import LLMEngine
 
-PROMPT = "Question: What is LLM Engine?\nAnswer:"
+PROMPT = "Maria lives in Valencia.\nQuestion: Where does Maria live?\nAnswer:"
 
 
 def nowhere() -> str:

@@ -10,7 +10,7 @@ from llmengine_integrations.compat import Completion, Model  # was: from llmengi
 from llmengine_integrations.compat.errors import NotFoundError  # was: from llmengine.errors import NotFoundError
 from llmengine_integrations.engine import EmbeddedEngine
 
-PROMPT = "Hello, my name is"
+PROMPT = "Maria lives in Valencia.\nQuestion: Where does Maria live?\nAnswer:"
 
 
 def as_before(model: str) -> str:

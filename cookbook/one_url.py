@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from llmengine_integrations import Client
 from llmengine_integrations.engine import EmbeddedEngine
 
+PROMPT = "Maria lives in Valencia.\nQuestion: Where does Maria live?\nAnswer:"
+
 
 @contextmanager
 def server() -> Iterator[str | None]:
@@ -33,7 +35,7 @@ def program(model: str) -> None:
     """Knows of no server: that is the environment's."""
     with Client() as client:
         print(f"{model} at {client.base_url} is {client.models.get(model).status}")
-        print(client.completions.create(model, "Hello, my name is", max_new_tokens=10, temperature=0).output.text)
+        print(client.completions.create(model, PROMPT, max_new_tokens=10, temperature=0).output.text)
 
 
 def main() -> int:

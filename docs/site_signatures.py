@@ -7,16 +7,26 @@ its name. That is the signature that the decorator makes for `help()`, so it is 
 from __future__ import annotations
 
 import inspect
+import re
 from importlib import import_module
 from typing import Any
 
 import griffe
 
 KINDS = {kind: griffe.ParameterKind[kind.name.lower()] for kind in inspect._ParameterKind}  # noqa: SLF001 - it has no public name
+ARGUMENTS = re.compile(r"^Key init args.*:\n(?: .*\n)+", re.MULTILINE)
+"""The section of LangChain's docstrings that is a list, a name a line."""
+ARGUMENT = re.compile(r"^( +)(\w+(?:, \w+)*): ", re.MULTILINE)
 
 
 class Signatures(griffe.Extension):
     """Puts the signature of the call in the place of the method's."""
+
+    def on_class(self, *, cls: griffe.Class, **_: Any) -> None:
+        """Called by Griffe for each class: Markdown would make a paragraph of its list of arguments."""
+        if cls.docstring is not None:
+            text = cls.docstring.value
+            cls.docstring.value = ARGUMENTS.sub(lambda found: ARGUMENT.sub(r"\1- `\2`: ", found[0]), text)
 
     def on_function(self, *, func: griffe.Function, **_: Any) -> None:
         """Called by Griffe for each function that it has read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from contextlib import contextmanager
 
@@ -284,6 +285,14 @@ def test_input_files_of_v1_that_are_none(shop, source, reason):
     assert job["completed_at"] is None
     assert reason in job["metadata"]["error"]
     assert not (shop.shared / "bad-out.json").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_an_input_file_that_is_a_pipe(shop):
+    """Opening it would wait until somebody writes, and all jobs with it."""
+    os.mkfifo(shop.shared / "pipe")
+    job = shop.ended(shop.create(input_data_path="pipe", output="pipe-out.json"))
+    assert job["metadata"] == {"error": "The input file cannot be read: it is no file."}
 
 
 def test_a_job_without_content_or_input_fails(shop):

@@ -194,6 +194,7 @@ async def test_what_goes_on_in_the_background_dies_too(detach, monkeypatch):
         "import ctypes\nassert ctypes.CDLL(None).mount(b'x', b'.', b'proc', 0, None) == 0",
         "import ctypes\nassert ctypes.CDLL(None).ptrace(16, PARENT, 0, 0) == 0",
         "import ctypes\nassert ctypes.CDLL(None).syscall(425, 8, 0) >= 0",
+        "import os\nos.memfd_create('a')",
     ],
 )
 async def test_the_walls(code, tmp_path):

@@ -188,6 +188,34 @@ def test_every_field_with_every_odd_value(http, path):
                     ask(http, path, json.dumps(body | {name: nested}).encode(), "application/json")
 
 
+HALF = "\ud800"  # of a surrogate pair
+TUNE, CHAT, TEXT = "/v1/llm/fine-tunes", "/v2/chat/completions", "/v2/completions"
+
+
+def told(arguments: str) -> dict:
+    """A chat in which a tool has been called."""
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    return {"messages": [MESSAGE, {"role": "assistant", "tool_calls": [call]}]}
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        (TUNE, {"training_file": f"file-{HALF}"}),
+        (TUNE, {"validation_file": f"file-{HALF}"}),
+        (TUNE, {"hyperparameters": {"report_to": HALF}}),
+        (TUNE, {"hyperparameters": {"peft_config": {"target_modules": [HALF]}}}),
+        (CHAT, told('{"a":' * 100_000)),
+        (CHAT, told("[" * 100_000)),
+        (CHAT, told('{"a": "\\ud800"}')),
+        (TEXT, {"stop_token_ids": [10**30], "min_tokens": 2}),
+        (TEXT, {"stop_token_ids": list(range(5000)), "min_tokens": 2, "ignore_eos": True}),
+    ],
+)
+def test_what_is_odd_together(http, path, fields):
+    ask(http, path, json.dumps(FORMS[path][0] | fields).encode(), "application/json")
+
+
 @pytest.mark.parametrize("path", FORMS)
 @fuzzed
 @given(data=st.data())

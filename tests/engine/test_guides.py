@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig
-from llmengine_integrations.engine.generation import Generation, GenerationRequest, SamplingParams
+from llmengine_integrations.engine.generation import Generation, GenerationError, GenerationRequest, SamplingParams
 from llmengine_integrations.engine.kv_memory import KVMemory
 from llmengine_integrations.engine.lane import Lane
 
@@ -165,6 +165,14 @@ def test_a_row_that_fails_leaves_the_others_alone(model, monkeypatch):
     assert (error.status_code, text in COLOURS, reason) == (400, True, "stop")
     assert error.message.startswith("The guided text cannot be generated: ")
     assert "<state>" not in error.message
+
+
+def test_a_grammar_with_too_many_ways_to_read_a_text_ends_soon(model):
+    """It would take ten seconds a token, in which nobody else gets any."""
+    grammar = grammar_constraint('start: e\ne: e e | e e e | /[a-z ]/ | e "+" e |')
+    (outcome,) = outcomes(model, [request(grammar, max_new_tokens=40)])
+    assert isinstance(outcome, GenerationError)
+    assert "Too many items" in outcome.message
 
 
 def test_a_grammar_of_no_text_is_refused(model):

@@ -90,6 +90,13 @@ def enqueue(lane, *prompts, **fields):
     return generations
 
 
+def test_one_prompt_is_refused_at_a_time():
+    """Finding out that it is too long may take long, and the other choices of its request are given up when that is told."""
+    lane = fake_lane(FakeBatch(text="xyz"), context_length=50)
+    enqueue(lane, "a", "b" * 60, "b" * 60, "c")
+    assert [sum(delivery.error is not None for delivery in lane.turn()) for _ in range(3)] == [1, 1, 0]
+
+
 def test_prompts_of_like_length_are_read_together():
     batch = FakeBatch(text="xyz")
     lane = fake_lane(batch)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
-from contextlib import contextmanager
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from starlette.exceptions import HTTPException
 
 from llmengine_integrations.engine import request_heads, requests
 from llmengine_integrations.engine.config import EngineConfig
 from llmengine_integrations.engine.files import FileRoutes
 from llmengine_integrations.engine.json_size import has_more_values
+from llmengine_integrations.engine.training_files import TrainingFiles
 
 from .fakes import FakeBatch, eventually, fake_lane, running
 
@@ -106,6 +110,13 @@ def test_a_body_of_countless_values(http, path, filling):
     """Parsing it would take many times its bytes, and checking it a minute."""
     body = b'{"prompt":[' + filling * 1_000_000 + b"1]}"
     assert "150000 values" in refusal(http, path, body, 413)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_values_are_not_hidden_by_an_encoding(http, encoding):
+    """In UTF-16 half of a character looks like a quote, and what follows like a text."""
+    body = '{"prompt": ["\u2200",' + "[]," * 200_000 + '"\u2200"]}'
+    assert "parsing" in refusal(http, SYNC, body.encode(encoding))
 
 
 def test_a_body_of_countless_keys(http):
@@ -222,6 +233,96 @@ def test_a_head_that_does_not_come(server, monkeypatch):
             with pytest.raises(TimeoutError):
                 connection.recv(1)
             connection.settimeout(20)
+
+
+def closed(connection) -> bool:
+    """Whether the other side ends the connection; with a reset, where it did not read all that was sent."""
+    try:
+        while connection.recv(2**16):
+            pass
+    except ConnectionError:
+        return True
+    return True
+
+
+@pytest.mark.parametrize("begun", [b"X-A: ", b"a\r\nX-A: a\r\n"])
+def test_what_follows_a_body_has_an_end(server, begun):
+    """Trailers come before the key too, and were kept as headers."""
+    with connected(server) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-")
+        connection.sendall(begun)
+        line = b"a" * 1000 if begun.endswith(b" ") else b"X-A: " + b"a" * 1000 + b"\r\n"
+        with pytest.raises(OSError):  # noqa: PT011 - a reset, or a broken pipe
+            connection.sendall(line * 64_000)
+
+
+def test_what_follows_a_body_is_no_header(server):
+    """A body of many chunks may be longer than a head."""
+    body = json.dumps(PROMPT | {"x": "a" * 300_000}).encode()
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (body[:200_000], body[200_000:]))
+    with connected(server) as connection:
+        head = f"POST {SYNC} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+        for field, status in (("Authorization: Basic a2V5Og==\r\n", b"200"), ("", b"401")):
+            connection.sendall((head + field + "\r\n").encode() + chunks)
+            connection.sendall(b"0\r\nAuthorization: Basic a2V5Og==\r\n\r\n")
+            assert connection.recv(2**16).startswith(b"HTTP/1.1 " + status)
+
+
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /"),
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\r\n"),
+        (b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n", b"a"),
+    ],
+)
+def test_what_does_not_come_after_an_answer(server, first, more, monkeypatch):
+    """A byte of the next request ends uvicorn's own patience for good."""
+    monkeypatch.setattr(request_heads, "_PATIENCE", 0.2)
+    with connected(server) as connection:
+        connection.sendall(first)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 ")
+        connection.sendall(more)
+        assert closed(connection)
+
+
+def test_a_refused_body_may_come_steadily(server, monkeypatch):
+    """Many clients read the answer when they have sent all of it."""
+    monkeypatch.setattr(request_heads, "_PATIENCE", 0.1)
+    with connected(server) as connection:
+        connection.sendall(b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n")
+        for _ in range(10):
+            connection.sendall(b"a" * 10_000)
+            connection.settimeout(0.05)
+            with suppress(TimeoutError):
+                assert connection.recv(1000).startswith(b"HTTP/1.1 401 ")
+        connection.settimeout(20)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_slow_training_files_leave_threads_to_others(server, http, monkeypatch):
+    """A server that sends a byte now and then keeps a thread for two minutes."""
+    begun, release = [], threading.Event()
+
+    def copy(*_: object, **__: object) -> int:
+        begun.append(1)
+        release.wait(30)
+        raise HTTPException(400, "slow")
+
+    monkeypatch.setattr(TrainingFiles, "copy", copy)
+    body = {"model": MODEL, "training_file": "http://slow.example/", "hyperparameters": {}}
+    with ThreadPoolExecutor(45) as pool:
+        asked = [pool.submit(http.post, "/v1/llm/fine-tunes", json=body) for _ in range(45)]
+        try:
+            assert eventually(lambda: len(begun) == 8)
+            with httpx.Client(base_url=server[0], timeout=10, auth=KEY) as other:
+                assert other.get("/v1/files").status_code == 200
+                assert other.get("/v1/llm/fine-tunes").status_code == 200
+            assert len(begun) == 8
+        finally:
+            release.set()
+        assert {reply.result().status_code for reply in asked} == {400}
 
 
 @pytest.fixture

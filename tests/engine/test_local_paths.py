@@ -73,6 +73,7 @@ def test_allowing_a_folder_around_it_changes_nothing_of_that(data, tmp_path):
         "a\0b",
         "\udcff",
         "x" * 5000,
+        "x/" * 200 + "x",
     ],
 )
 def test_paths_elsewhere_are_refused(paths, text, writing):

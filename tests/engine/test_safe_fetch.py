@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import socket
 import threading
 import time
@@ -92,6 +94,16 @@ def test_what_cannot_be_fetched(server, path, options, reason):
         get(server.url + path, **options)
 
 
+def test_a_full_disk_is_not_the_urls_fault(server):
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space") as caught:
+        fetch(f"{server.url}/rows", Full(), max_size=1000, allow_private=True)
+    assert caught.value.errno == errno.ENOSPC
+
+
 def test_redirects_end(server):
     loop = f"{server.url}/to/"
     with pytest.raises(FetchError, match="redirects more than 5 times"):
@@ -152,6 +164,13 @@ def test_what_is_no_url(url):
         ("::ffff:169.254.169.254", False),
         ("64:ff9b::a9fe:a9fe", False),
         ("2002:a9fe:a9fe::1", False),
+        ("fec0::1", False),
+        ("::127.0.0.1", False),
+        ("::ffff:0:127.0.0.1", False),
+        ("64:ff9b:1::7f00:1", False),
+        ("5f00::1", False),
+        ("168.63.129.16", False),
+        ("192.0.0.192", False),
         ("nothing", False),
     ],
 )

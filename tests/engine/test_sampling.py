@@ -91,6 +91,12 @@ def test_banned_tokens_come_back():
     assert [choose(LOGITS[None], [sampler])[0].token for _ in range(4)] == [2, 2, 0, 0]
 
 
+def test_banned_tokens_that_are_none_ban_nothing():
+    for banned in ({9, -1, 10**30}, {0, 9}):
+        params = SamplingParams(banned=frozenset(banned), banned_until=1)
+        assert choose(LOGITS[None], [Sampler(params)])[0].token == (1 if 0 in banned else 0)
+
+
 def test_top_log_probs_are_the_models_own():
     rows = [
         Sampler(SamplingParams(top_log_probs=count, temperature=1.0, seed=0), log_probs=True) for count in (2, 0, 9)

@@ -256,6 +256,10 @@ def test_a_fine_tune_is_made_watched_and_tried_and_another_cancelled(page, engin
         with Client(base_url=engine.base_url, api_key=engine.api_key) as client:
             client.models.delete(name)
     expect(page.locator("#model-list")).not_to_contain_text(name)
+    before = page.locator("#complete-model").input_value()
+    job.get_by_role("button", name="Try it").click()
+    expect(page.locator("#tune-note")).to_have_text(f"{name} is not among the models (any more).")
+    expect(page.locator("#complete-model")).to_have_value(before)
 
 
 def test_files_come_and_go(page, engine):

@@ -131,6 +131,8 @@ def test_the_tables_of_a_newer_version_are_left_alone(tmp_path):
         (lambda folder: (folder / "engine.sqlite3").write_bytes(b"no database" * 100), "not a database"),
         (lambda folder: (folder / "files").write_text("a file"), "File exists"),
         (lambda folder: (folder / "engine.sqlite3").mkdir(), "unable to open"),
+        (lambda folder: (folder / "batches").write_text("a file"), "File exists"),
+        (lambda folder: (folder / "batches").symlink_to("nowhere"), "File exists"),
     ],
 )
 def test_a_folder_that_cannot_be_used_is_one_line(tmp_path, spoil, reason):

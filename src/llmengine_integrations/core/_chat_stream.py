@@ -46,7 +46,7 @@ class _ChunkReader(Generic[ChunkT]):
             StreamError: It reports an error.
             InvalidResponseError: It is no event of this route.
         """
-        if data == _DONE:
+        if data[:6] == _DONE:  # some proxies write more behind it
             self._done = True
             return None
         chunk = self._chunk(data)

@@ -42,7 +42,7 @@ class CompletionReader:
             StreamError: It reports an error.
             InvalidResponseError: It is no event of this route.
         """
-        if data == _DONE:
+        if data[:6] == _DONE:  # some proxies write more behind it
             self.finished = True
             return None
         try:

@@ -9,7 +9,7 @@ import random
 import re
 import unicodedata
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -37,7 +37,7 @@ _HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": f"llme
 class Get:
     """Ask for a URL; answered with a `Head`."""
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str]
 
 
@@ -46,8 +46,8 @@ class Head:
     """The beginning of a reply; of an error, its body too."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes = b""
+    headers: Mapping[str, str] = field(repr=False)  # where a redirect leads may be a secret
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Receive:
 class Renew:
     """Ask the gateway for a URL in place of this one, which has expired; answered with it."""
 
-    url: str
+    url: str = field(repr=False)
 
 
 Step: TypeAlias = Get | Receive | Renew | Sleep

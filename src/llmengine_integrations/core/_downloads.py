@@ -37,7 +37,7 @@ class File:
     """One file of a download: where it comes from and goes to, and what there is of it."""
 
     name: str
-    url: str
+    url: str = field(repr=False)
     path: Path
     part: Part
     max_retries: int

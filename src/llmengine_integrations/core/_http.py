@@ -14,6 +14,7 @@ import httpx
 
 from ._bodies import abegin, begin
 from ._io import CUT_OFF, IDLE, KEEPALIVE, NO_REPLY, reason, timeout_reason
+from ._leftovers import alone
 from ._timeouts import Until
 from ._upload import Multipart
 from .errors import APIConnectionError, APITimeoutError, InvalidResponseError
@@ -69,13 +70,16 @@ def _async_content(outgoing: Outgoing) -> bytes | AsyncIterator[bytes] | None:
 
 
 def _request(outgoing: Outgoing, content: _Content, url: httpx.URL | None = None) -> httpx.Request:
-    return httpx.Request(
-        outgoing.method,
-        url or outgoing.url,
-        headers=outgoing.headers,
-        content=content,
-        extensions=_extensions(outgoing),
-    )
+    try:
+        return httpx.Request(
+            outgoing.method,
+            url or outgoing.url,
+            headers=outgoing.headers,
+            content=content,
+            extensions=_extensions(outgoing),
+        )
+    except UnicodeError as error:
+        raise httpx.InvalidURL("The URL's host is no name.") from error
 
 
 def _extensions(outgoing: Outgoing) -> dict[str, Any]:
@@ -103,6 +107,7 @@ def _check_coding(headers: Mapping[str, str]) -> None:
 
 class _Reply:
     def __init__(self, response: httpx.Response, deadline: float | None) -> None:
+        alone(response)
         self._response = response
         self._deadline = deadline
         self.status: int = response.status_code
@@ -138,19 +143,6 @@ class _OwnReply(_SyncReply):
                 yield chunk
                 if self._deadline is not None and time.monotonic() >= self._deadline:
                     raise httpx.ReadTimeout("")
-
-    def close(self) -> None:
-        if not self._response.is_closed and _has_more(self._response.stream):
-            self._response.extensions["network_stream"].close()  # which the pool notices
-        super().close()
-
-
-def _has_more(stream: Any) -> bool:
-    """Whether bytes have come behind a reply's end. httpcore would take them for the reply to the next request."""
-    try:
-        return bool(stream._httpcore_stream._stream._connection._h11_state.trailing_data[0])  # noqa: SLF001 - no public way
-    except AttributeError:  # another version of httpcore, or a transport that is a mock
-        return False
 
 
 class _AsyncReply(_Reply):

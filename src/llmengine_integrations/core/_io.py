@@ -22,8 +22,8 @@ class Outgoing:
     """A request, ready to be sent."""
 
     method: str
-    url: str
-    """Absolute and encoded; sent as it is."""
+    url: str = field(repr=False)
+    """Absolute and encoded; sent as it is. May be presigned."""
     headers: Mapping[str, str] = field(repr=False)
     content: bytes | Multipart | None = field(repr=False)
     timeouts: Timeout

@@ -79,6 +79,7 @@ class LLMEngineError(Exception):
         request_id: str | None = None,
         body: object = None,
     ) -> None:
+        message = message.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair could not be printed
         super().__init__(message)
         self.message = message
         self.status_code = status_code

@@ -93,7 +93,8 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
 def _object(arguments: str) -> object:
     try:
         found = json.loads(arguments or "{}")
-    except ValueError:
+        json.dumps(found, ensure_ascii=False).encode()  # escapes may spell what is no text
+    except (ValueError, RecursionError):
         return arguments
     return cast("object", found) if isinstance(found, dict) else arguments
 

@@ -33,19 +33,19 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 
 _REFUSED_ON_X86 = (
     "41 57 58 59 322 101 62 200 234 129 297 424 310 311 165 166 155 161 272 308 321 298 250 248 249 175 313 246 169 425 426"
-    " 427 112 109 304 323 428 429 430 442 90 91 268 452 92 93 94 260 132 235 280 261 188 189 190 197 198 199 463 466"
+    " 319 447 427 112 109 304 323 428 429 430 442 90 91 268 452 92 93 94 260 132 235 280 261 188 189 190 197 198 199 463 466"
 )
 _REFUSED_ON_ARM = (
     "198 221 281 117 129 130 131 138 240 424 270 271 40 39 41 51 97 268 280 241 219 217 218 105 273 104 142 425 426 427"
-    " 157 154 265 282 428 429 430 442 52 53 452 54 55 88 5 6 7 14 15 16 463 466"
+    " 279 447 157 154 265 282 428 429 430 442 52 53 452 54 55 88 5 6 7 14 15 16 463 466"
 )
 _ARCHITECTURES = {  # AUDIT_ARCH, clone, clone3, and the numbers of the calls that are refused
     "x86_64": (0xC000003E, 56, 435, _REFUSED_ON_X86),
     "aarch64": (0xC00000B7, 220, 435, _REFUSED_ON_ARM),
 }
 """Refused are sockets, new processes and programs, looking into other processes, signals, mounts, namespaces, sessions, keys, kernel
-modules, io_uring, what attacks on kernels begin with, and changes of files' owners, modes, times and attributes, which no other wall
-minds."""
+modules, io_uring, what attacks on kernels begin with, files in memory, which no limit on memory counts, and changes of files' owners,
+modes, times and attributes, which no other wall minds."""
 _CLONE_THREAD = 0x10000
 _ALLOW = 0x7FFF0000
 _REFUSE = 0x00050000 | errno.EPERM

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from .gbnf import GbnfError, gbnf_to_lark, is_gbnf
 
@@ -180,13 +180,23 @@ def failure(matcher: LLMatcher) -> str | None:
 
 
 @cache
+def limits() -> LLParserLimits:
+    """What finding the next tokens may take; a constraint that takes more fails.
+
+    With llguidance's own limit, five times as high, a short grammar with many ways to read a text keeps everybody waiting for
+    ten seconds a token.
+    """
+    return LLParserLimits(step_max_items=10_000)
+
+
+@cache
 def _bytes() -> LLTokenizer:
     """A vocabulary of bytes, to try constraints with."""
     return LLTokenizer("byte")
 
 
 def _satisfiable(grammar: str) -> Constraint:
-    matcher = LLMatcher(_bytes(), grammar, log_level=0)
+    matcher = LLMatcher(_bytes(), grammar, log_level=0, limits=limits())
     matcher.compute_bitmask()
     if (reason := failure(matcher)) is not None:
         raise ConstraintError(reason)

@@ -12,7 +12,7 @@ from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 from llguidance.hf import from_tokenizer
 from torch import Tensor
 
-from .constraints import Constraint, ConstraintError, failure
+from .constraints import Constraint, ConstraintError, failure, limits
 
 _KEPT = 128  # compiled constraints; a large one takes a few megabytes
 
@@ -100,7 +100,7 @@ class Guides:
         return matcher
 
     def _compile(self, grammar: str) -> LLMatcher:
-        matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
+        matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=limits())
         matcher.compute_bitmask()
         if (reason := failure(matcher)) is not None:
             raise ConstraintError(reason)

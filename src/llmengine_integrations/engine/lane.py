@@ -133,6 +133,8 @@ class Lane:
         for _ in range(self._max_batch_size - len(self._active)):
             if self._head is None and self._waiting:
                 deliveries += self._look_at_next()
+            if deliveries:
+                break  # a prompt that is refused may have taken long to read, as its siblings would, which are given up next
             if self._head is not None and not self._may_begin(self._head, beginning):
                 break
             if self._head is not None:

@@ -15,6 +15,7 @@ SHARED_FOLDER = "batches"
 
 _SWITCH = "--allow-path"
 _LONGEST = 4096  # characters of a path
+_DEEPEST = 100  # folders: the library makes them by recursion
 
 
 class PathNotAllowedError(Exception):
@@ -68,8 +69,8 @@ class LocalPaths:
 
 def _local(text: str) -> str:
     """The path in a path or URL."""
-    if not text or "\0" in text or len(text) > _LONGEST:
-        raise ValueError("it is empty, too long, or holds a NUL")
+    if not text or "\0" in text or len(text) > _LONGEST or text.count("/") > _DEEPEST:
+        raise ValueError("it is empty, too long, too deep, or holds a NUL")
     text.encode()
     if "://" not in text:
         return text

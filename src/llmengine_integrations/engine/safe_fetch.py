@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import ipaddress
 import socket
@@ -25,6 +26,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # what the internet routes; Python calls more global
 _METADATA = tuple(map(ipaddress.IPv4Network, ("168.63.129.16/32", "192.0.0.0/24")))
 """Where clouds tell their machines about themselves, beside link-local addresses: Azure, and Oracle."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _HEADERS = {
     "Accept": "*/*",
     "Accept-Encoding": "identity",
@@ -52,6 +54,7 @@ def fetch(url: str, target: BinaryIO, *, max_size: int, allow_private: bool, sec
 
     Raises:
         FetchError: says why not.
+        OSError: the disk is full.
     """
     deadline = time.monotonic() + seconds
     for _ in range(_MAX_REDIRECTS + 1):
@@ -71,11 +74,13 @@ class _Request:
         self._allow_private = allow_private
 
     def run(self, target: BinaryIO, max_size: int) -> str | None:
-        """Fetch it, and return where it redirects to; None when the file is there."""
+        """Fetch it, and return where it redirects to; None when the file is there. Raises an OSError when the disk is full."""
         try:
             with ExitStack() as stack:
                 return self._run(stack, target, max_size)
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                raise
             if time.monotonic() >= self._deadline:
                 raise FetchError("The URL takes too long to fetch.") from error
             raise FetchError(f"The URL cannot be fetched: {error or type(error).__name__}.") from error

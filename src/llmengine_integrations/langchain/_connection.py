@@ -85,6 +85,13 @@ class Connection:
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle holds: neither key nor client. Where it is loaded, the key comes from the environment."""
+        return {name: value for name, value in self._arguments.items() if name != "api_key"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(_Settings(**state, api_key=None, client=None, async_client=None))
+
 
 class Connected(Serializable):
     """What a model needs to reach LLM Engine. The environment is read by the clients, not here."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from graphlib import CycleError, TopologicalSorter
 from operator import itemgetter
 from typing import Any, Literal, TypeAlias, cast
@@ -101,7 +102,8 @@ class _WholeInstanceParser(PydanticOutputParser[Any]):
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         if not partial:
             _check_whole(result)
-        return super().parse_result(result, partial=partial)
+        with _not_too_deep(result):
+            return super().parse_result(result, partial=partial)
 
 
 class _WholeJsonParser(JsonOutputParser):
@@ -109,7 +111,17 @@ class _WholeJsonParser(JsonOutputParser):
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         if not partial:
             _check_whole(result)
-        return super().parse_result(result, partial=partial)
+        with _not_too_deep(result):
+            return super().parse_result(result, partial=partial)
+
+
+@contextmanager
+def _not_too_deep(result: list[Generation]) -> Generator[None]:
+    """Brackets nested by the thousand, as of a model that repeats itself, are one more kind of what is no JSON."""
+    try:
+        yield
+    except RecursionError as error:
+        raise OutputParserException("The answer is nested too deeply.", llm_output=result[0].text) from error
 
 
 def _check_whole(result: list[Generation]) -> None:
@@ -119,7 +131,7 @@ def _check_whole(result: list[Generation]) -> None:
         return
     try:
         parse_json_markdown(result[0].text, parser=json.loads)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OutputParserException(
             "The answer was cut off at its greatest length: raise max_new_tokens.", llm_output=result[0].text
         ) from error

@@ -81,14 +81,14 @@ def spoiling(arguments: str, *, cut_off: bool) -> str:
 def _completed(text: str) -> bool:
     try:
         return isinstance(parse_partial_json(text), dict)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for brackets nested by the thousand
         return False
 
 
 def _arguments(text: str) -> tuple[dict[str, Any] | None, str]:
     try:
         found: object = json.loads(text or "{}", strict=False)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return None, f"The arguments are no JSON: {error}"
     if isinstance(found, dict):
         return cast("dict[str, Any]", found), "The call has no name."

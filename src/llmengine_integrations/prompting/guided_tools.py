@@ -137,7 +137,7 @@ def object_or_text(written: object) -> object:
         return written
     try:
         found: object = json.loads(written or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for brackets nested by the thousand
         return written
     return cast("object", found) if isinstance(found, dict) else written
 
@@ -147,7 +147,7 @@ def _whole(text: str) -> Any | None:
     for candidate in (text, text.rstrip().removesuffix(",") + "]"):
         try:
             return json.loads(candidate, strict=False)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return None
 

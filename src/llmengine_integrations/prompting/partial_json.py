@@ -23,7 +23,7 @@ def parse_partial(text: str) -> Any | None:
     for candidate in (text, *_completions(text)):
         try:
             return json.loads(candidate)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter for brackets nested by the thousand
             continue
     return None
 

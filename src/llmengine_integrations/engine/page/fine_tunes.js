@@ -103,7 +103,12 @@ function forgotten(error) {
 }
 
 function tryOut(job) {
-  byId("complete-model").value = job.fine_tuned_model;
+  const models = byId("complete-model");
+  if (![...models.options].some(({ value }) => value === job.fine_tuned_model)) {
+    say(byId("tune-note"), `${job.fine_tuned_model} is not among the models (any more).`, { error: true });
+    return;
+  }
+  models.value = job.fine_tuned_model;
   byId("prompt").focus();
 }
 

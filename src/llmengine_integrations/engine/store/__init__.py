@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmengine_integrations.engine.config import EngineConfigError
+from llmengine_integrations.engine.local_paths import SHARED_FOLDER
 
 from .batches import BatchStore
 from .database import Database
@@ -88,6 +89,7 @@ def _open(folder: Path, stack: ExitStack, max_file_size: int) -> Store:
     models.sweep()
     fine_tunes = FineTuneStore(folder / "fine-tunes", database, models)
     fine_tunes.sweep()
+    (folder / SHARED_FOLDER).mkdir(mode=0o700, exist_ok=True)
     return Store(folder, database, files, BatchStore(database), models, fine_tunes)
 
 
