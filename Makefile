@@ -74,7 +74,7 @@ test-lowest: $(VENV)/.dev ## Run the tests with the lowest versions that pyproje
 	@echo "== The lowest declared versions"
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-lowest
 	UV_FIND_LINKS="$${PIP_FIND_LINKS:-}" $(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python \
-		--resolution lowest-direct --editable '.[all]' --group test
+		--resolution lowest-direct --link-mode copy --editable '.[all]' --group test
 	$(VENV)-lowest/bin/python -m pytest -n $(WORKERS) --dist worksteal -q
 
 constraints: $(VENV)/.dev ## Write constraints.txt from the versions installed now

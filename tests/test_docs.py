@@ -238,6 +238,7 @@ DIFFERENCES = {
     "beam search": ("POST", "/v2/chat/completions", {**CHAT, "use_beam_search": True}, 400, "use_beam_search"),
     "an image": ("POST", "/v2/chat/completions", {**CHAT, "messages": IMAGE}, 400, "text only"),
     "filling gaps": ("POST", "/v2/completions", {**TEXT, "suffix": "x"}, 400, "suffix"),
+    "JSON in UTF-16": ("POST", COMPLETION, json.dumps({"prompt": "a"}).encode("utf-16"), 400, "UTF-8"),
     "streamed text completions": ("POST", "/v2/completions", {**TEXT, "stream": True}, 200, "text_completion"),
     "batches of v2": ("POST", "/v2/batch-completions", {**BATCH, "output_data_path": "o.json"}, 200, "batch-"),
 }
@@ -248,7 +249,11 @@ DIFFERENCES = {
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_what_differs_from_the_gateway(name, engine):
     method, path, body, status, words = DIFFERENCES[name]
-    sent = {} if body is None else {"json": body}
+    sent = (
+        {"content": body, "headers": {"content-type": "application/json"}}
+        if isinstance(body, bytes)
+        else {"json": body}
+    )
     reply = httpx.request(method, f"{engine.base_url}{path}", auth=(engine.api_key, ""), timeout=60, **sent)
     assert (reply.status_code, words in reply.text) == (status, True), reply.text
 

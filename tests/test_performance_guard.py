@@ -268,7 +268,7 @@ def lane() -> Any:
 BATCH = 16
 STEP = 1700
 """Calls of functions for a token of a batch of one, nearly all of them the model's."""
-ROWS = {"whole": 30, "stream": 52}
+ROWS = {"whole": 26, "stream": 48}
 """Those for the same token of each row more, when its text is sent at once, or token by token."""
 
 

@@ -203,8 +203,6 @@ def told(arguments: str) -> dict:
     [
         (TUNE, {"training_file": f"file-{HALF}"}),
         (TUNE, {"validation_file": f"file-{HALF}"}),
-        (TUNE, {"hyperparameters": {"report_to": HALF}}),
-        (TUNE, {"hyperparameters": {"peft_config": {"target_modules": [HALF]}}}),
         (CHAT, told('{"a":' * 100_000)),
         (CHAT, told("[" * 100_000)),
         (CHAT, told('{"a": "\\ud800"}')),

@@ -116,7 +116,7 @@ def test_a_body_of_countless_values(http, path, filling):
 def test_values_are_not_hidden_by_an_encoding(http, encoding):
     """In UTF-16 half of a character looks like a quote, and what follows like a text."""
     body = '{"prompt": ["\u2200",' + "[]," * 200_000 + '"\u2200"]}'
-    assert "parsing" in refusal(http, SYNC, body.encode(encoding))
+    assert "no JSON in UTF-8" in refusal(http, SYNC, body.encode(encoding))
 
 
 def test_a_body_of_countless_keys(http):
@@ -245,19 +245,19 @@ def closed(connection) -> bool:
     return True
 
 
-@pytest.mark.parametrize("begun", [b"X-A: ", b"a\r\nX-A: a\r\n"])
+@pytest.mark.parametrize("begun", [b"X-A: ", b"X-A: a\r\n"])
 def test_what_follows_a_body_has_an_end(server, begun):
-    """Trailers come before the key too, and were kept as headers."""
+    """Trailers come before the key too, and uvicorn keeps them with the head."""
     with connected(server) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
         connection.sendall(begun)
         line = b"a" * 1000 if begun.endswith(b" ") else b"X-A: " + b"a" * 1000 + b"\r\n"
         with pytest.raises(OSError):  # noqa: PT011 - a reset, or a broken pipe
             connection.sendall(line * 64_000)
 
 
-def test_what_follows_a_body_is_no_header(server):
-    """A body of many chunks may be longer than a head."""
+def test_a_body_in_chunks_may_be_longer_than_a_head(server):
+    """What follows it opens no door."""
     body = json.dumps(PROMPT | {"x": "a" * 300_000}).encode()
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (body[:200_000], body[200_000:]))
     with connected(server) as connection:

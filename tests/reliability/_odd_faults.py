@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 import zlib
 from collections.abc import Callable
+from importlib.metadata import version
 from itertools import count
 
 from ._exchange import Exchange, body, chunk
@@ -168,7 +170,9 @@ replies(
     each(INVALID, streams=f"{INVALID}|{TRUNCATED}"),
     coded("gzip, gzip", lambda content: gzip.compress(gzip.compress(content))),
 )
-replies("upper-gzip", each(OK, fetch=INVALID), coded("GZIP", gzip.compress))
+# aiohttp before 3.14.4 knows the name in small letters only.
+_any_case = tuple(map(int, re.findall(r"\d+", version("aiohttp"))[:3])) >= (3, 14, 4)
+replies("upper-gzip", each(OK if _any_case else f"{OK}|{INVALID}", fetch=INVALID), coded("GZIP", gzip.compress))
 replies("identity", each(OK), coded("Identity", bytes))
 replies("empty-coding", each(OK), coded("", bytes))
 replies(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import math
+import os
+import sys
 
 import pytest
 
@@ -76,6 +78,7 @@ class TestCodings:
             ("gzip,gzip", gzip.compress(gzip.compress(b"x" * 1_000_000))),
             ("zstd", ZSTD_OF_XS),
         ],
+        ids=["twice", "twice without a blank", "zstd"],
     )
     @pytest.mark.parametrize("status", [200, 500])
     async def test_those_without_bounds_are_not_unpacked(self, kind, coding, content, status, connect, server):
@@ -182,3 +185,19 @@ def test_a_name_is_safe_after_it_was_shortened_too(tail):
     short = name[: 200 - len(tail)]
     places = safe_names([name, short]).values()
     assert not {f"{place}{more}" for place in places for more in (".part", ".part.json")} & set(places)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no named pipes")
+@pytest.mark.parametrize("kind", OWN)
+async def test_a_download_replaces_files_only(kind, connect, server, tmp_path):
+    """Whoever is root would lose a device otherwise: /dev/null, say."""
+    os.mkfifo(pipe := tmp_path / "f")
+    api = connect()
+    server.always(reply(200, {"id": "f", "content": "text"}))
+    with pytest.raises(FileExistsError, match="no file"):
+        await api.call("files.download", "f", pipe, overwrite=True)
+    server.always(reply(200, {"urls": {"f": f"{server.url}/f"}}))
+    with pytest.raises(FileExistsError, match="no file"):
+        await api.call("models.download", "m", tmp_path, overwrite=True)
+    assert pipe.is_fifo()
+    assert server.targets == ["/v1/llm/model-endpoints/download"]

@@ -74,9 +74,8 @@ class Watch(Generic[JobT]):
         timeout: float | None,
         on_status: Callable[[JobT], object] | None = None,
     ) -> None:
-        if not all(
-            seconds >= 0 for seconds in (poll_interval, max_poll_interval, timeout or 0)
-        ):  # so that NaN fails as well
+        waits = (poll_interval, max_poll_interval, timeout or 0)
+        if not all(seconds >= 0 for seconds in waits):  # so that NaN fails as well
             raise InvalidArgumentError("Seconds to wait are 0 or more.")
         self.job: JobT | None = None
         self.events: Sequence[Event] = ()

@@ -176,9 +176,13 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     """See that a download may put its file there.
 
     Raises:
-        FileExistsError: There is one that must not be overwritten.
+        FileExistsError: There is one that must not be overwritten, or what is no file: a folder, a pipe, a device.
     """
-    if path.exists() and not overwrite:
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise FileExistsError(f"{path} is no file, and is not replaced by one.")
+    if not overwrite:
         raise FileExistsError(f"{path} exists; overwrite=True replaces it.")
 
 

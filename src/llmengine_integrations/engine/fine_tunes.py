@@ -57,9 +57,8 @@ _STATUSES = {
     "cancelled": "CANCELLED",
 }
 _LONGEST_NAME = 62  # characters: what a label in Kubernetes may have
-_READERS = (
-    8  # files that are fetched and checked at a time: each keeps one of 40 threads, for minutes if a server is slow
-)
+# Files that are fetched and checked at a time: each keeps one of 40 threads, for minutes if a server is slow.
+_READERS = 8
 
 
 class _Fields(TypedDict, total=False):

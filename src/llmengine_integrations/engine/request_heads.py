@@ -17,7 +17,6 @@ class _Limits(asyncio.Protocol):
 
     _taken = 0  # bytes of the request since the last that was body
     _of_body = 0  # bytes of bodies, since the watch began
-    _in_head = False
     _in_request = False
     _watch: asyncio.TimerHandle | None = None  # until a head must be there
 
@@ -41,17 +40,11 @@ class _Limits(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """The first bytes of a head have come."""
-        self._taken, self._in_head, self._in_request = 0, True, True
+        self._taken, self._in_request = 0, True
         cast("Any", super()).on_message_begin()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A field has come. Those behind a body are dropped: uvicorn would add them to the head's, however many they are."""
-        if self._in_head:
-            cast("Any", super()).on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """A head is whole."""
-        self._in_head = False
         self._end_watch()
         cast("Any", super()).on_headers_complete()
 
