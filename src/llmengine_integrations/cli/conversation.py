@@ -63,11 +63,10 @@ class Conversation:
         try:
             part.write_text(json.dumps(self.whole, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
             os.replace(part, path)  # noqa: PTH105 - the name says that it replaces
-        except OSError as error:
+        except BaseException as error:
             part.unlink(missing_ok=True)
-            raise type(error)(error.errno, error.strerror, str(path)) from error
-        except BaseException:
-            part.unlink(missing_ok=True)
+            if isinstance(error, OSError):  # which names the part
+                raise OSError(error.errno, error.strerror, str(path)) from error
             raise
 
     def load(self, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +27,7 @@ from .config import EngineConfig, is_loopback
 from .downloads import DownloadLinks, DownloadRoutes
 from .files import FileRoutes
 from .fine_tunes import FineTuneRoutes
+from .full_disk import is_full
 from .loading import load_lanes
 from .local_only import LocalOnly
 from .local_paths import LocalPaths
@@ -41,7 +41,6 @@ from .text_completions import TextCompletionRoutes
 from .training_files import TrainingFiles
 from .tuning.fine_tuner import FineTuner
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _HEALTH = frozenset({"/healthcheck", "/healthz", "/readyz"})
 
 
@@ -197,7 +196,7 @@ async def _on_queue_full(_: Request, __: Exception) -> Response:
 
 
 async def _on_os_error(_: Request, error: Exception) -> Response:
-    if not isinstance(error, OSError) or error.errno not in _FULL:
+    if not is_full(error):
         raise error
     return _no_room()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import http.client
 import ipaddress
 import socket
@@ -15,6 +14,8 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from llmengine_integrations._version import __version__
 
+from .full_disk import is_full
+
 SWITCH = "--allow-private-urls"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -26,7 +27,6 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # what the internet routes; Python calls more global
 _METADATA = tuple(map(ipaddress.IPv4Network, ("168.63.129.16/32", "192.0.0.0/24")))
 """Where clouds tell their machines about themselves, beside link-local addresses: Azure, and Oracle."""
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _HEADERS = {
     "Accept": "*/*",
     "Accept-Encoding": "identity",
@@ -79,7 +79,7 @@ class _Request:
             with ExitStack() as stack:
                 return self._run(stack, target, max_size)
         except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, OSError) and error.errno in _FULL:
+            if is_full(error):
                 raise
             if time.monotonic() >= self._deadline:
                 raise FetchError("The URL takes too long to fetch.") from error

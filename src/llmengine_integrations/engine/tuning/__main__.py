@@ -5,13 +5,14 @@ It ends when its standard input ends, which happens when the engine closes it or
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TextIO
+
+from llmengine_integrations.engine.full_disk import is_full
 
 from .messages import Failed, Message, TrainingError
 
@@ -66,7 +67,7 @@ def reason(error: Exception) -> str:
     text = " ".join(str(error).split())[:500]
     if isinstance(error, TrainingError):
         return text
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if is_full(error):
         return "The disk is full."
     if isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text:
         return f"There is not enough memory for this training: {text or 'MemoryError'}"
