@@ -1,73 +1,15 @@
-"""Upstream's arguments: their names, order and defaults, and that each gets to the server."""
+"""Upstream's arguments: that each gets to the server. `test_upstream_signatures.py` compares their names, order and defaults."""
 
 from __future__ import annotations
-
-import inspect
 
 import pytest
 
 from core._server import COMPLETION, output, reply, stream
-from llmengine_integrations.compat import Completion, File, FineTune, Model, data_types
+from llmengine_integrations.compat import Completion, FineTune, Model, data_types
 
 LABELS = {"team": "t", "product": "p"}
 TASK = reply(200, {"endpoint_creation_task_id": "task"})
 
-OF_A_COMPLETION = (
-    "model, prompt, max_new_tokens=20, temperature=0.2, stop_sequences=None, return_token_log_probs=False, "
-    "presence_penalty=None, frequency_penalty=None, top_k=None, top_p=None, include_stop_str_in_output=None, "
-    "guided_json=None, guided_regex=None, guided_choice=None, guided_grammar=None, timeout=10, stream=False, "
-    "request_headers=None"
-)
-SIGNATURES = [
-    (Completion.create, OF_A_COMPLETION),
-    (Completion.acreate, OF_A_COMPLETION),
-    (
-        Completion.batch_create,
-        (
-            "output_data_path, model_config, content=None, input_data_path=None, data_parallelism=1, max_runtime_sec=86400, "
-            "labels=None, priority=None, use_v2=False, tool_config=None, cpus=None, gpus=None, memory=None, gpu_type=None, "
-            "storage=None, request_headers=None"
-        ),
-    ),
-    (Completion.get_batch_completion, "job_id, request_headers=None"),
-    (Completion.cancel_batch_completion, "job_id, request_headers=None"),
-    (
-        FineTune.create,
-        "model, training_file, validation_file=None, hyperparameters=None, wandb_config=None, suffix=None",
-    ),
-    (FineTune.get, "fine_tune_id"),
-    (FineTune.list, ""),
-    (FineTune.cancel, "fine_tune_id"),
-    (FineTune.get_events, "fine_tune_id"),
-    (
-        Model.create,
-        (
-            "name, model, inference_framework_image_tag, source='hugging_face', inference_framework='vllm', num_shards=1, "
-            "quantize=None, checkpoint_path=None, max_model_len=None, cpus=None, memory=None, storage=None, gpus=None, "
-            "nodes_per_worker=1, min_workers=0, max_workers=1, per_worker=2, endpoint_type='streaming', gpu_type=None, "
-            "high_priority=False, post_inference_hooks=None, default_callback_url=None, public_inference=True, labels=None, "
-            "request_headers=None"
-        ),
-    ),
-    (Model.get, "model, request_headers=None"),
-    (Model.list, "request_headers=None"),
-    (
-        Model.update,
-        (
-            "name, model=None, inference_framework_image_tag=None, source=None, num_shards=None, quantize=None, "
-            "checkpoint_path=None, cpus=None, memory=None, storage=None, gpus=None, min_workers=None, max_workers=None, "
-            "per_worker=None, endpoint_type=None, gpu_type=None, high_priority=None, post_inference_hooks=None, "
-            "default_callback_url=None, public_inference=None, labels=None, request_headers=None"
-        ),
-    ),
-    (Model.delete, "model_endpoint_name, request_headers=None"),
-    (Model.download, "model_name, download_format='hugging_face'"),
-    (File.upload, "file"),
-    (File.get, "file_id"),
-    (File.list, ""),
-    (File.delete, "file_id"),
-    (File.download, "file_id"),
-]
 ALL_OF_A_COMPLETION = {
     "max_new_tokens": 7,
     "temperature": 0.5,
@@ -107,22 +49,6 @@ OF_AN_ENDPOINT = {
     "metadata": {"a": 1},
     "chat_template_override": "t",
 }
-
-
-@pytest.mark.parametrize(("method", "theirs"), SIGNATURES, ids=lambda value: getattr(value, "__qualname__", ""))
-def test_a_call_has_upstreams_arguments(method, theirs):
-    ours = [
-        one.name if one.default is one.empty else f"{one.name}={_shown(one.default)}"
-        for one in inspect.signature(method).parameters.values()
-    ]
-    upstreams = theirs.split(", ") if theirs else []
-    assert ours[: len(upstreams)] == upstreams
-    kinds = {one.kind for one in list(inspect.signature(method).parameters.values())[: len(upstreams)]}
-    assert kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD}
-
-
-def _shown(default):
-    return repr(str(default)) if isinstance(default, str) else repr(default)
 
 
 @pytest.mark.parametrize("streamed", [False, True])

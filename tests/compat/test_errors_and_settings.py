@@ -87,6 +87,19 @@ async def test_14_what_may_pass_is_tried_again(call, gateway):
     assert (await call(Completion.create, "m", "hi")).output.text == "Hello"
 
 
+@pytest.mark.usefixtures("naps")
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_14_a_completion_that_timed_out_is_not_asked_for_again(call, gateway, streamed):
+    gateway.always(HANG)
+    with pytest.raises(ours.APITimeoutError):
+        await call(Completion.create, "m", "hi", timeout=0.2, stream=streamed)
+    assert len(gateway.received) == 1
+    gateway.always(CLOSE)
+    with pytest.raises(ours.APIConnectionError):
+        await call(Completion.create, "m", "hi", timeout=0.2, stream=streamed)
+    assert len(gateway.received) == 1 + 3
+
+
 @pytest.mark.parametrize("path", ["/llm-engine", "/llm-engine/", "/a/b"])
 async def test_17_the_base_path_keeps_its_last_segment(call, gateway, path):
     compat.set_base_path(gateway.url + path)

@@ -42,9 +42,14 @@ class BatchCompletionsModelConfig(Parameters, BatchModel):
 
     model_config = Parameters.model_config
 
+    num_shards: int | None = 1
+    trust_remote_code: bool | None = False
+
 
 class CreateBatchCompletionsV1ModelConfig(BatchCompletionsModelConfig):
     """The same, as the first version of the route takes it: with labels for the job."""
+
+    labels: dict[str, str] | None = Field(default_factory=dict[str, str])
 
 
 class CreateBatchCompletionsV1RequestContent(Parameters):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast, overload
 
 from typing_extensions import Unpack
 
 from ..core._flow import Flow
+from ..core._operation import Request
 from ..core._timeouts import TimeoutLike
 from ..core.resources.batch_completions import BatchCompletions
 from ..core.resources.completions import Completions
@@ -33,8 +35,8 @@ from ._responses import (
 )
 from .api_engine import Headers
 
-COMPLETION_TIMEOUT = 10
-"""Seconds to wait for a completion's next byte, unless the call says otherwise."""
+COMPLETION_TIMEOUT = 300
+"""Seconds to wait for a completion's next byte, unless the call says otherwise: a model without a running worker takes minutes."""
 
 WholeT_co = TypeVar("WholeT_co", covariant=True)
 StreamT_co = TypeVar("StreamT_co", covariant=True)
@@ -124,8 +126,8 @@ def _create(
         guided_regex: A regular expression that the text must match.
         guided_choice: The strings of which the text must be one.
         guided_grammar: A context-free grammar that the text must follow.
-        timeout: Seconds to wait for the next byte, in each of up to three tries; or an `httpx.Timeout`. A model without a running worker
-            takes minutes to answer. None waits for ten minutes.
+        timeout: Seconds to wait for the next byte; or an `httpx.Timeout`. A model without a running worker takes minutes to answer. None
+            waits for ten minutes. A completion that timed out is not asked for again.
         stream: Whether to return an iterator over the events as they come, instead of the whole. Dropping or closing it hangs up.
         request_headers: Headers of this call.
         skip_special_tokens: Whether to leave special tokens out of the text; the server's choice by default.
@@ -155,9 +157,15 @@ def _create(
     }
     common: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature, "timeout": timeout}
     if stream:
-        return StreamCall(Completions.stream.build(None, model, prompt, **common, **options), request_headers)
-    operation = Completions.create.build(None, model, prompt, **common, **options)
-    return Call(operation, CompletionSyncV1Response, request_headers)
+        streamed = Completions.stream.build(None, model, prompt, **common, **options)
+        return StreamCall(replace(streamed, request=_asked_once(streamed.request)), request_headers)
+    whole = Completions.create.build(None, model, prompt, **common, **options)
+    return Call(replace(whole, request=_asked_once(whole.request)), CompletionSyncV1Response, request_headers)
+
+
+def _asked_once(request: Request) -> Request:
+    """The request, not sent again after a timeout: the server still works on it, and upstream's users expect to wait once."""
+    return replace(request, again_after_timeout=False)
 
 
 _either = method(cast("Any", _create))

@@ -33,7 +33,8 @@ class Request:
     """One HTTP request below the base URL.
 
     `repeatable` says whether it may be sent again after it may have reached the server: true of reads and of inference, false
-    of whatever creates something (the gateway starts batch jobs before it fails to answer). `at_most` caps the timeout, in seconds,
+    of whatever creates something (the gateway starts batch jobs before it fails to answer). `again_after_timeout` says whether that
+    includes a request whose reply did not come in time. `at_most` caps the timeout, in seconds,
     whoever set it: who waits for something until a deadline waits no longer for a reply. `deadline` is set by the driver when it begins:
     the moment on its clock by which the reply, after all retries, must be there.
     """
@@ -44,6 +45,7 @@ class Request:
     json: object = None
     form: Multipart | None = None
     repeatable: bool = True
+    again_after_timeout: bool = True
     timeout: TimeoutLike | None = None
     at_most: float | None = None
     deadline: float | None = None

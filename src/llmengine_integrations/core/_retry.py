@@ -13,7 +13,7 @@ from tenacity import RetryCallState, retry_if_exception, wait_random_exponential
 from tenacity.retry import retry_base
 
 from ._operation import Request
-from .errors import APIConnectionError, APIStatusError, StreamError, StreamTruncatedError
+from .errors import APIConnectionError, APIStatusError, APITimeoutError, StreamError, StreamTruncatedError
 
 _log = logging.getLogger("llmengine_integrations")
 
@@ -50,6 +50,8 @@ def policy(request: Request, max_retries: int) -> Policy:
 def is_retryable(error: BaseException, request: Request) -> bool:
     """Whether the same request may succeed when it is sent again, and may be sent again at all."""
     match error:
+        case APITimeoutError(sent=True) if not request.again_after_timeout:
+            return False
         case APIConnectionError():
             return request.repeatable or not error.sent
         case APIStatusError(status_code=status):
