@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, MessageRole
+from llama_index.core.base.llms.types import (
+    CachePoint,
+    ChatMessage,
+    ChatResponse,
+    CompletionResponse,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+)
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 from llama_index.core.callbacks.schema import CBEventType, EventPayload
+from pydantic import BaseModel
 from typing_extensions import override
 
-from ..datasets import TrainingFile, TrainingRow
+from ..datasets import AnswerCheck, ModelAnswer, TrainingFile, TrainingRow, asks_for_json, finish_reason_of
 from ._messages import chat_prompt
 
 MessagesToPrompt = Callable[[Sequence[ChatMessage]], str]
@@ -26,14 +36,17 @@ class LLMEngineFineTuningHandler(BaseCallbackHandler):
         ...
         handler.save_finetuning_events("train.csv")
 
-    Calls that failed, streams that were left early, and prompts and responses without text (images, tool calls alone) are no examples.
-    The caller's messages are not touched. Safe for threads. LLM classes other than this package's may answer a chat by a completion and
-    report both: then both are recorded.
+    Only whole answers are examples. Left out are answers that were cut off at their token limit, that a content filter ended, that call
+    tools, that are empty, or that should be JSON and are not; calls that failed and streams that were left early; and chats with images.
+    `left_out` counts them, and the first of each kind is logged. The caller's messages are not touched. Safe for threads. LLM classes
+    other than this package's may answer a chat by a completion and report both: then both are recorded.
 
     Args:
         messages_to_prompt: Makes the prompt of a chat's messages; by default lines `user: ...` and a last one `assistant:`, as
-            `LLMEngine(api="v1")` asks a model without a template. Give it what the tuned model will be asked with.
+            `LLMEngine(api="v1")` asks a model without a template. Give it what the tuned model will be asked with. With a function of
+            your own, chats with images are recorded too.
         keep: Which examples to record; all by default.
+        truncated: Whether to record answers that were cut off at their token limit: a model trained on them learns to stop anywhere.
     """
 
     def __init__(
@@ -41,12 +54,20 @@ class LLMEngineFineTuningHandler(BaseCallbackHandler):
         *,
         messages_to_prompt: MessagesToPrompt | None = None,
         keep: Callable[[TrainingRow], bool] | None = None,
+        truncated: bool = False,
     ) -> None:
         super().__init__(event_starts_to_ignore=[], event_ends_to_ignore=[])
         self._messages_to_prompt = messages_to_prompt or chat_prompt
         self._keep = keep
+        self._check = AnswerCheck(truncated=truncated)
+        self._json: set[str] = set()
         self._recorded: dict[str, tuple[list[ChatMessage], TrainingRow]] = {}
         self._lock = threading.Lock()
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many answers were left out so far, by reason, such as `{"truncated": 2}`."""
+        return self._check.left_out
 
     @property
     def rows(self) -> list[TrainingRow]:
@@ -89,7 +110,10 @@ class LLMEngineFineTuningHandler(BaseCallbackHandler):
         parent_id: str = "",
         **kwargs: Any,
     ) -> str:
-        """Nothing: the end of an event says what it began with."""
+        """Note a call that asks for JSON; the end of an event says all else that it began with."""
+        if event_type is CBEventType.LLM and asks_for_json((payload or {}).get(EventPayload.ADDITIONAL_KWARGS) or {}):
+            with self._lock:
+                self._json.add(event_id)
         return event_id
 
     @override
@@ -97,15 +121,29 @@ class LLMEngineFineTuningHandler(BaseCallbackHandler):
         self, event_type: CBEventType, payload: dict[str, Any] | None = None, event_id: str = "", **kwargs: Any
     ) -> None:
         """Record a call of a model."""
-        if event_type is not CBEventType.LLM or not payload or EventPayload.EXCEPTION in payload:
+        if event_type is not CBEventType.LLM or not payload:
             return
-        if (messages := _messages(payload)) is None:
-            return
-        *asked, answer = messages
-        row = TrainingRow(self._prompt(asked, payload), answer.content or "")
-        if all(map(str.strip, row)) and (self._keep is None or self._keep(row)):
-            with self._lock:
-                self._recorded[event_id] = (messages, row)
+        with self._lock:
+            wants_json = event_id in self._json
+            self._json.discard(event_id)
+        if EventPayload.EXCEPTION in payload:
+            self._check.failed(payload[EventPayload.EXCEPTION])
+        elif (messages := _messages(payload)) is not None:
+            row = self._check.row(self._answer(messages, payload, wants_json=wants_json))
+            if row is not None and (self._keep is None or self._keep(row)):
+                with self._lock:
+                    self._recorded[event_id] = (messages, row)
+
+    def _answer(self, messages: Sequence[ChatMessage], payload: dict[str, Any], *, wants_json: bool) -> ModelAnswer:
+        *asked, said = messages
+        return ModelAnswer(
+            self._prompt(asked, payload),
+            said.content or "",
+            finish_reason=_finish_reason(_answered(payload)),
+            calls_tools=_calls_tools(said),
+            prompt_is_text=self._messages_to_prompt is not chat_prompt or not any(map(_has_media, asked)),
+            wants_json=wants_json,
+        )
 
     def _prompt(self, asked: Sequence[ChatMessage], payload: dict[str, Any]) -> str:
         if EventPayload.MESSAGES in payload:
@@ -121,9 +159,42 @@ class LLMEngineFineTuningHandler(BaseCallbackHandler):
         """Nothing: traces do not matter here."""
 
 
+def _answered(payload: dict[str, Any]) -> Any:
+    return payload.get(EventPayload.RESPONSE) or payload.get(EventPayload.COMPLETION)
+
+
+def _finish_reason(answer: Any) -> str | None:
+    """Why an answer ended: this package's LLM says it among the additional keyword arguments, others in what the provider sent."""
+    if not isinstance(answer, ChatResponse | CompletionResponse):
+        return None
+    raw = _plain(answer.raw)
+    choices: object = raw.get("choices")
+    first: object = cast("list[object]", choices)[0] if choices and isinstance(choices, list) else None
+    return finish_reason_of(_plain(cast("Any", answer).additional_kwargs), _plain(first), raw)
+
+
+def _plain(told: Any) -> Mapping[str, Any]:
+    """What a provider sent, as a mapping: some packages keep objects."""
+    if isinstance(told, Mapping):
+        return cast("Mapping[str, Any]", told)
+    return told.model_dump() if isinstance(told, BaseModel) else {}
+
+
+def _calls_tools(message: ChatMessage) -> bool:
+    blocks = any(isinstance(block, ToolCallBlock) for block in message.blocks)
+    return blocks or bool(message.additional_kwargs.get("tool_calls"))
+
+
+def _has_media(message: ChatMessage) -> bool:
+    """Whether a message holds something that its text leaves out."""
+    return not all(
+        isinstance(block, TextBlock | ThinkingBlock | CachePoint | ToolCallBlock) for block in message.blocks
+    )
+
+
 def _messages(payload: dict[str, Any]) -> list[ChatMessage] | None:
     """Copies of what was asked and, last, of what was answered; None for a call without an answer."""
-    answer = payload.get(EventPayload.RESPONSE) or payload.get(EventPayload.COMPLETION)
+    answer = _answered(payload)
     match answer:
         case ChatResponse(message=message):
             reply = message.model_copy(deep=True)

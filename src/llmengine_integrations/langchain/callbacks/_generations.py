@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
 _NAMES = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens", "total_tokens": "total_tokens"}
+_MEDIA = frozenset({"image", "audio", "video", "file", "text-plain"})
 
 
 def first(result: LLMResult) -> Generation | None:
@@ -25,6 +26,19 @@ def message_of(generation: Generation | None) -> AIMessage | None:
     """A chat answer's message; None for a plain one."""
     message = generation.message if isinstance(generation, ChatGeneration) else None
     return message if isinstance(message, AIMessage) else None
+
+
+def calls_tools(generation: Generation) -> bool:
+    """Whether a chat answer calls tools, in a form that can be read or not."""
+    message = message_of(generation)
+    return message is not None and bool(message.tool_calls or message.invalid_tool_calls)
+
+
+def has_media(message: BaseMessage) -> bool:
+    """Whether a message holds an image, a sound or a file."""
+    if isinstance(message.content, str):
+        return False
+    return any(block["type"] in _MEDIA for block in message.content_blocks)
 
 
 def info_of(generation: Generation | None) -> Mapping[str, Any]:

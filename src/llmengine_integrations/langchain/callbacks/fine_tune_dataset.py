@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,8 @@ from langchain_core.messages import BaseMessage, get_buffer_string
 from langchain_core.outputs import Generation, LLMResult
 from typing_extensions import override
 
-from ...datasets import TrainingFile, TrainingRow
-from ._generations import info_of, text_of
+from ...datasets import AnswerCheck, ModelAnswer, TrainingFile, TrainingRow, asks_for_json, finish_reason_of
+from ._generations import calls_tools, has_media, info_of, text_of
 
 
 class FineTuneDatasetCallbackHandler(BaseCallbackHandler):
@@ -24,17 +25,18 @@ class FineTuneDatasetCallbackHandler(BaseCallbackHandler):
         chain.invoke("x", config={"callbacks": [dataset], "tags": ["good"]})
         client.fine_tunes.create("llama-2-7b", client.files.upload("train.csv", check=True).id)
 
-    A run is written when it ends, and is on the disk then; each pair once. Runs that failed or were left early, and answers without text
-    (tool calls alone), are no examples. Any number of runs, threads and processes may write into one file; see
-    `llmengine_integrations.datasets.TrainingFile`.
+    A run is written when it ends, and is on the disk then; each pair once. Only whole answers are examples. Left out are answers that were
+    cut off at their token limit, that a content filter ended, that call tools, that are empty, or that should be JSON and are not; runs
+    that failed or were left early; and chats with images. `left_out` counts them, and the first of each kind is logged. Any number of
+    runs, threads and processes may write into one file; see `llmengine_integrations.datasets.TrainingFile`.
 
     Args:
         file: Where to write.
         messages_to_prompt: Makes the prompt of a chat's messages, as the fine-tuned model will be asked. By default "Human: ..." lines, as
-            LangChain makes of messages that it gives to a plain model.
+            LangChain makes of messages that it gives to a plain model. With a function of your own, chats with images are taken too.
         keep: Which examples to take; all by default. Not with a `TrainingFile`, which has its own.
         tags: Take only runs that have one of these tags; all runs by default.
-        truncated: Whether to take answers that were cut off at their greatest length: a model trained on them learns to stop anywhere.
+        truncated: Whether to take answers that were cut off at their token limit: a model trained on them learns to stop anywhere.
 
     Raises:
         InvalidArgumentError: The file's name ends otherwise.
@@ -55,9 +57,14 @@ class FineTuneDatasetCallbackHandler(BaseCallbackHandler):
         self.file = file if isinstance(file, TrainingFile) else TrainingFile(file, keep=keep)
         self._messages_to_prompt = messages_to_prompt
         self._tags = None if tags is None else frozenset(tags)
-        self._truncated = truncated
+        self._check = AnswerCheck(truncated=truncated)
         self._lock = threading.Lock()
-        self._prompts: dict[UUID, str] = {}
+        self._prompts: dict[UUID, ModelAnswer] = {}
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many answers were left out so far, by reason, such as `{"truncated": 2}`."""
+        return self._check.left_out
 
     @override
     def on_llm_start(
@@ -71,7 +78,7 @@ class FineTuneDatasetCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """Keep what a plain model is asked."""
         if self._wanted(tags):
-            self._start(run_id, prompts[0])
+            self._start(run_id, ModelAnswer(prompts[0], "", wants_json=_asks_for_json(kwargs)))
 
     @override
     def on_chat_model_start(
@@ -85,31 +92,43 @@ class FineTuneDatasetCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """Keep what a chat model is asked."""
         if self._wanted(tags):
-            self._start(run_id, self._messages_to_prompt(messages[0]))
+            is_text = self._messages_to_prompt is not get_buffer_string or not any(map(has_media, messages[0]))
+            prompt = self._messages_to_prompt(messages[0])
+            self._start(run_id, ModelAnswer(prompt, "", prompt_is_text=is_text, wants_json=_asks_for_json(kwargs)))
 
     @override
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """Write what was asked and answered."""
-        prompt = self._end(run_id)
-        answers = [generation for several in response.generations for generation in several if self._fit(generation)]
-        if prompt is not None and answers:
-            self.file.append((prompt, text_of(answer)) for answer in answers)
+        asked = self._end(run_id)
+        if asked is None:
+            return
+        answers = [_answered(asked, generation) for several in response.generations for generation in several]
+        rows = [row for row in map(self._check.row, answers) if row is not None]
+        if rows:
+            self.file.append(rows)
 
     @override
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Forget a run that failed, or that its caller left."""
-        self._end(run_id)
+        if self._end(run_id) is not None:
+            self._check.failed(error)
 
     def _wanted(self, tags: list[str] | None) -> bool:
         return self._tags is None or not self._tags.isdisjoint(tags or [])
 
-    def _fit(self, generation: Generation) -> bool:
-        return self._truncated or info_of(generation).get("finish_reason") != "length"
-
-    def _start(self, run_id: UUID, prompt: str) -> None:
+    def _start(self, run_id: UUID, asked: ModelAnswer) -> None:
         with self._lock:
-            self._prompts[run_id] = prompt
+            self._prompts[run_id] = asked
 
-    def _end(self, run_id: UUID) -> str | None:
+    def _end(self, run_id: UUID) -> ModelAnswer | None:
         with self._lock:
             return self._prompts.pop(run_id, None)
+
+
+def _answered(asked: ModelAnswer, generation: Generation) -> ModelAnswer:
+    reason = finish_reason_of(info_of(generation))
+    return replace(asked, text=text_of(generation), finish_reason=reason, calls_tools=calls_tools(generation))
+
+
+def _asks_for_json(told: Mapping[str, Any]) -> bool:
+    return asks_for_json(told.get("invocation_params") or {})
