@@ -82,6 +82,7 @@ async def test_answers_that_were_cut_off(llm, path, call):
     await call(llm, "x", max_tokens=2, config={"callbacks": [whole, all_of_them]})
     assert list(whole.file) == []
     assert list(all_of_them.file) == [("x", " You said:")]
+    assert (whole.left_out, all_of_them.left_out) == ({"truncated": 1}, {})
 
 
 @pytest.mark.parametrize("call", calls.ALL)
@@ -105,6 +106,7 @@ async def test_streams_that_are_left(llm, gateway, dataset):
     await anext(reading)
     await reading.aclose()
     assert list(dataset.file) == []
+    assert dataset.left_out == {"abandoned": 1}
     assert all(isinstance(events, Events) and events.closed for events in gateway.streams)
 
 
@@ -123,6 +125,68 @@ def test_only_what_is_wanted(llm, path):
         FineTuneDatasetCallbackHandler(TrainingFile(path), keep=bool)
     with pytest.raises(errors.InvalidArgumentError, match="csv"):
         FineTuneDatasetCallbackHandler("train.xlsx")
+
+
+class Answering(FakeListChatModel):
+    """Answers with a message of the test's."""
+
+    message: AIMessage
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        return ChatResult(generations=[ChatGeneration(message=self.message)])
+
+
+CALL = {"name": "weather", "args": {}, "id": "1"}
+
+
+@pytest.mark.parametrize(
+    ("message", "flaw"),
+    [
+        (AIMessage("I will look.", tool_calls=[CALL]), "tool_calls"),
+        (AIMessage("{", invalid_tool_calls=[{"name": "a", "args": "{", "id": "1", "error": None}]), "tool_calls"),
+        (AIMessage("", tool_calls=[CALL]), "tool_calls"),
+        (AIMessage("Rome", response_metadata={"finish_reason": "content_filter"}), "filtered"),
+        (AIMessage("Rome", response_metadata={"stop_reason": "max_tokens"}), "truncated"),
+        (AIMessage("Rome", response_metadata={"done_reason": "length"}), "truncated"),
+        (AIMessage("Rome", response_metadata={"finish_reason": "MAX_TOKENS"}), "truncated"),
+        (
+            AIMessage(
+                "Rome",
+                response_metadata={"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}},
+            ),
+            "truncated",
+        ),
+        (AIMessage("Rome", response_metadata={"finish_reason": "abort"}), "unfinished"),
+        (AIMessage(" "), "empty"),
+        (AIMessage("a\0b"), "unwritable"),
+        (AIMessage("half \ud83d"), "unwritable"),
+        (AIMessage("Rome", response_metadata={"finish_reason": "stop"}), None),
+        (AIMessage("Rome", response_metadata={"stop_reason": "end_turn"}), None),
+    ],
+)
+def test_only_whole_answers(dataset, message, flaw):
+    Answering(responses=[], message=message).invoke("x", {"callbacks": [dataset]})
+    assert dataset.left_out == ({} if flaw is None else {flaw: 1})
+    assert [row.response for row in dataset.file] == ([] if flaw else ["Rome"])
+
+
+def test_json_that_is_none(llm, gateway, dataset):
+    for text in ('{"a": 1}', '{"a": '):
+        gateway.answers["x"] = lambda body, text=text: completion(text, count=3, prompt_tokens=1)
+        llm.invoke("x", {"callbacks": [dataset]}, guided_json={"type": "object"})
+    assert [row.response for row in dataset.file] == ['{"a": 1}']
+    assert dataset.left_out == {"not_json": 1}
+
+
+def test_chats_with_images(path, dataset):
+    own = FineTuneDatasetCallbackHandler(
+        path.with_name("own.csv"), messages_to_prompt=lambda messages: f"[image] {messages[0].text}"
+    )
+    image = {"type": "image_url", "image_url": {"url": "https://example.invalid/a.png"}}
+    asked = [HumanMessage([{"type": "text", "text": "What is this?"}, image])]
+    FakeListChatModel(responses=["A cat."]).invoke(asked, {"callbacks": [dataset, own]})
+    assert (list(dataset.file), dataset.left_out) == ([], {"not_text": 1})
+    assert list(own.file) == [("[image] What is this?", "A cat.")]
 
 
 def test_several_answers_to_one_question(dataset):

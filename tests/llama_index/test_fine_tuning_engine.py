@@ -155,7 +155,7 @@ def test_verbose_prints_events(client, capsys, done):
 
 
 def test_a_handlers_examples(engine, settings, tmp_path):
-    handler = LLMEngineFineTuningHandler()
+    handler = LLMEngineFineTuningHandler(truncated=True)
     llm = LLMEngine(model="llama-2-7b", max_new_tokens=3, callback_manager=CallbackManager([handler]), **settings)
     llm.complete("The sky is")
     path = tmp_path / "data.csv"

@@ -92,7 +92,8 @@ def test_completions(handler, llm):
 
 
 @pytest.mark.engine
-async def test_every_way_of_calling_the_engine(handler, engine):
+async def test_every_way_of_calling_the_engine(engine):
+    handler = LLMEngineFineTuningHandler(truncated=True)
     llm = LLMEngine(
         model="llama-2-7b",
         base_url=engine.base_url,
@@ -153,6 +154,7 @@ def test_streams_left_early_are_no_examples(handler, llm):
     next(stream)
     stream.close()
     assert handler.rows == []
+    assert handler.left_out == {"abandoned": 1}
 
 
 def test_answers_without_text_are_no_examples(handler):

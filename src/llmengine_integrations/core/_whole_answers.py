@@ -121,7 +121,11 @@ class AnswerCheck:
             self._left_out[flaw] += 1
             first = self._left_out[flaw] == 1
         level = logging.WARNING if first else logging.DEBUG
-        _log.log(level, "Left out of the training data: %s. The handler's left_out counts such answers.", _SAYS[flaw])
+        _log.log(
+            level,
+            "An answer is not used as training data: %s. The handler's left_out counts such answers.",
+            _SAYS[flaw],
+        )
 
 
 def finish_reason_of(*told: Mapping[str, Any]) -> str | None:

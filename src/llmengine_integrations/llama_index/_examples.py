@@ -37,7 +37,7 @@ def examples(data: Data, messages_to_prompt: Callable[[Sequence[ChatMessage]], s
             )
         return path
     if isinstance(data, LLMEngineFineTuningHandler):
-        rows: list[Any] = [*data.rows]
+        rows: list[Any] = [*dict.fromkeys(data.rows)]  # each once, as in the file that it saves
     elif hasattr(data, "to_dict"):  # a DataFrame, without importing pandas
         rows = cast("Any", data).to_dict("records")
     else:
