@@ -87,7 +87,7 @@ def test_files_of_prompts(tmp_path, name, text, found):
 @pytest.mark.parametrize(
     ("text", "settings", "message"),
     [
-        ("{", {}, "is no JSON"),
+        ("{", {}, "is not valid JSON"),
         ("[]", {}, "has no prompts"),
         ("3", {}, "has no prompts"),
         ('["one", {"messages": []}, 3]', {}, "prompts or requests only"),

@@ -46,9 +46,9 @@ def test_a_saved_chat_goes_on(run, tmp_path):
     saved.write_text('{"no": "messages"}')
     result = run("chat", "Hello", "--load", saved)
     assert result.exit_code == 2
-    assert "holds no messages" in result.stderr
+    assert "is not a chat" in result.stderr
     saved.write_text("no JSON")
-    assert f"{saved} is no JSON: Expecting value" in run("chat", "Hello", "--load", saved).stderr
+    assert f"{saved} is not valid JSON: Expecting value" in run("chat", "Hello", "--load", saved).stderr
 
 
 def test_json_needs_a_message(terminal):
@@ -78,7 +78,7 @@ def test_a_conversation(terminal, tmp_path):
         say("/usage", "in 2 replies.")
         say("/undo", "0 messages are left.")
         say("/set temperature 9", "temperature: 9.0 is not in the range 0<=x<=2.")
-        say("/set top_p nan", "top_p: 'nan' is no number to work with.")
+        say("/set top_p nan", "top_p: 'nan' is not a finite number.")
         say("/set seed 1.5", "seed: '1.5' is not a valid integer")
         say("/set max_tokens 0", "\n> ")
         say("Hello", "400: max_tokens must be at least 1")

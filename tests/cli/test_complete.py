@@ -84,7 +84,7 @@ def test_without_colours_a_terminal_shows_numbers(terminal):
     ("options", "message"),
     [
         (["-t", "3"], "3.0 is not in the range"),
-        (["--guided-json", "{"], "it is no JSON"),
+        (["--guided-json", "{"], "it is not valid JSON"),
         (["--guided-json", "[]"], "it must be a JSON object"),
         (["--guided-json", "@nowhere.json"], "nowhere.json: No such file or directory"),
         (["--guided-regex", "a", "--guided-choice", "b"], "--guided-regex and --guided-choice exclude each other"),

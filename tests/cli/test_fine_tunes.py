@@ -123,7 +123,7 @@ def test_the_tuned_model_is_downloaded_and_deleted(tuned, tuned_once, run, termi
     ("arguments", "code", "message"),
     [
         (["create", "file-nowhere"], 1, "404: Training file does not exist. `llmengine files list` shows"),
-        (["create", "nowhere.csv", "--upload"], 2, "nowhere.csv is no file on this machine"),
+        (["create", "nowhere.csv", "--upload"], 2, "nowhere.csv is not a file on this machine"),
         (["create", "file-1", "-s", "lr"], 2, "'lr' is not NAME=VALUE"),
         (["create", "file-1", "--suffix", "a b"], 1, "The suffix must be 1 to 28 letters, digits and dashes"),
         (["create", "file-1", "--wandb-config", "1"], 2, "it must be a JSON object"),
@@ -131,7 +131,7 @@ def test_the_tuned_model_is_downloaded_and_deleted(tuned, tuned_once, run, termi
         (["watch", "nobody"], 1, "`llmengine fine-tunes list` shows what there is."),
         (["plot", "nobody"], 1, "`llmengine fine-tunes list` shows what there is."),
         (["plot", "nobody", "-o", "loss.txt"], 2, "must end with .png, .svg or .pdf"),
-        (["cancel", "nobody"], 2, "give --yes"),
+        (["cancel", "nobody"], 2, "Pass --yes"),
         (["cancel", "nobody", "-y"], 1, "There is no fine-tune 'nobody' to cancel"),
     ],
 )

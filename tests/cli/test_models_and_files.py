@@ -61,7 +61,7 @@ def test_the_life_of_a_file(run, rows, tmp_path):
     assert (again.exit_code, again.stderr) == (1, f"Error: {folder / 'rows.csv'} exists; --overwrite replaces it.\n")
     assert run("files", "download", file_id, folder, "--overwrite", "--json").exit_code == 0
     refused = run("files", "delete", file_id)
-    assert (refused.exit_code, "give --yes" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "Pass --yes" in refused.stderr) == (2, True)
     assert run("files", "delete", file_id, "-y").stdout == f"Deleted {file_id}.\n"
     gone = run("files", "get", file_id)
     assert (gone.exit_code, "`llmengine files list` shows" in gone.stderr) == (1, True)

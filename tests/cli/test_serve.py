@@ -161,7 +161,7 @@ def test_another_host_needs_a_key(host):
         (["--alias", "x=a", "--alias", "x=b"], 2, "'x' is given two models"),
         (["--device", "gpu"], 1, "Error: 'gpu' is no device: give auto, cpu, cuda, cuda:1, mps or xpu\n"),
         (["--dtype", "float8"], 2, "'float8'"),
-        (["--kv-memory", "lots"], 2, "'lots' is no size like 1000000, 512MB or 2GiB"),
+        (["--kv-memory", "lots"], 2, "'lots' is not a size. Examples: 1000000, 512MB, 2GiB"),
         (["--max-upload-size", "0.4"], 2, "one byte at least"),
         (["--port", "70000"], 2, "70000"),
     ],
@@ -201,7 +201,7 @@ def test_sizes(text, size):
 
 @pytest.mark.parametrize("text", ["", "MB", "-1", "1ib", "1e9", "5 pounds"])
 def test_what_is_no_size(text):
-    with pytest.raises(click.BadParameter, match="is no size"):
+    with pytest.raises(click.BadParameter, match="is not a size"):
         sizes.size(text)
 
 

@@ -83,18 +83,21 @@ def test_two_hundred_rows_are_enough():
         ("\ufeff" + lines(PAIR), ["row 1: The file begins with a byte order mark, which hides its first column; save it without."]),
         ((HEADER + "a,b\n").encode("utf-16"), ["row 1: The file is UTF-16; save it as UTF-8."]),
         ((HEADER + "a,b\n").encode("utf-16-be"), ["row 1: The file has NUL characters, as UTF-16 has; save it as UTF-8."]),
-        ((HEADER + "a,b\ncaf\u00e9,b\nc,d\n").encode("latin-1"), ["row 3: The row is no UTF-8."]),
-        (lines(PAIR).encode() + b'{"prompt": "\xff", "response": "b"}\n', ["row 2: The row is no UTF-8."]),
+        ((HEADER + "a,b\ncaf\u00e9,b\nc,d\n").encode("latin-1"), ["row 3: The row is not valid UTF-8."]),
+        (lines(PAIR).encode() + b'{"prompt": "\xff", "response": "b"}\n', ["row 2: The row is not valid UTF-8."]),
         (lines(PAIR, {"input": "a", "output": "b"}), ["row 2: The row must have prompt and response; it has 'input', 'output'."]),
         (lines({"x": 1}, {}), [
             "row 1: The row must have prompt and response, or input and output; it has 'x'.",
             "row 2: The row must have prompt and response, or input and output; it has nothing.",
         ]),
-        (lines(PAIR, [1], "a", None), [f"row {row}: The row is no JSON object." for row in (2, 3, 4)]),
-        (lines(PAIR) + "\n{oops\n", ["row 3: The row is no JSON: Expecting property name enclosed in double quotes at character 2."]),
+        (lines(PAIR, [1], "a", None), [f"row {row}: The row is not a JSON object." for row in (2, 3, 4)]),
+        (
+            lines(PAIR) + "\n{oops\n",
+            ["row 3: The row is not valid JSON: Expecting property name enclosed in double quotes at character 2."],
+        ),
         (lines({"prompt": 1, "response": None}, {"prompt": "", "response": " "}), [
-            "row 1, column prompt: The value is no string but int.",
-            "row 1, column response: The value is no string but NoneType.",
+            "row 1, column prompt: The value must be a string, not int.",
+            "row 1, column response: The value must be a string, not NoneType.",
             "row 2, column prompt: The value is empty.",
             "row 2, column response: The value is empty.",
         ]),
@@ -106,9 +109,9 @@ def test_what_is_wrong(content, said):
 
 def test_json_that_python_gives_up_on():
     (problem,) = problems('{"prompt": ' + "[" * 100_000)
-    assert problem.startswith("row 1: The row is no JSON: maximum recursion depth exceeded")
+    assert problem.startswith("row 1: The row is not valid JSON: maximum recursion depth exceeded")
     (problem,) = problems('{"prompt": ' + "1" * 5000 + "}")
-    assert "row 1: The row is no JSON" in problem
+    assert "row 1: The row is not valid JSON" in problem
 
 
 @pytest.mark.parametrize("row", ["a,b\n", lines(PAIR)])

@@ -98,12 +98,12 @@ def test_a_file_that_is_there_is_extended_in_its_own_way(tmp_path, name, content
         ("d.csv", b"question,answer\nx,y\n", "row 1: The columns must be prompt and response, or input and output"),
         ("d.csv", b"prompt,response\nx\n", "row 2: The row has 1 cells, the header 2"),
         ("d.csv", b'prompt,response\n"x,y\n', "cannot be read"),
-        ("d.csv", b"prompt,response\n\xff,y\n", "no UTF-8"),
+        ("d.csv", b"prompt,response\n\xff,y\n", "not valid UTF-8"),
         ("d.jsonl", b'{"prompt": "x"}\n', "row 1: The columns must be"),
         ("d.jsonl", b'{"prompt": "x", "response": 1}\n', "row 1: prompt and response must be strings"),
         ("d.jsonl", b'{"prompt": "x", "response": "y"}\n{"input": "x", "output": "y"}', "row 2: prompt and response"),
-        ("d.jsonl", b"[]\n", "no JSON object"),
-        ("d.jsonl", b"{\n", "no JSON: "),
+        ("d.jsonl", b"[]\n", "not a JSON object"),
+        ("d.jsonl", b"{\n", "not valid JSON: "),
     ],
 )
 def test_what_is_no_training_data_is_left_alone(tmp_path, name, content, message):

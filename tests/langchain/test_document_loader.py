@@ -168,9 +168,9 @@ def test_a_column_called_like_the_loaders_own_metadata(make, api):
     ("name", "text", "message"),
     [
         ("a.csv", "x,y\n1,2\n3\n", "a.csv: row 2 has 1 cells, the header 2"),
-        ("a.csv", 'x,y\n1,"2\n', "a.csv: line 2 is no CSV"),
-        ("a.jsonl", '{"x": 1}\n{', "a.jsonl: row 2 is no JSON: "),
-        ("a.jsonl", "[1]", "a.jsonl: row 1 is no JSON object"),
+        ("a.csv", 'x,y\n1,"2\n', "a.csv: line 2 is not valid CSV"),
+        ("a.jsonl", '{"x": 1}\n{', "a.jsonl: row 2 is not valid JSON: "),
+        ("a.jsonl", "[1]", "a.jsonl: row 1 is not a JSON object"),
     ],
 )
 def test_rows_that_cannot_be_read(make, api, name, text, message):

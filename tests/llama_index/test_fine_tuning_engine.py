@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.callbacks import CallbackManager
+from llama_index.core.llms import MockLLM
 
 from llmengine_integrations import AsyncClient, Client
 from llmengine_integrations.errors import InvalidArgumentError, JobFailedError, NotFoundError, TrainingDataError
@@ -189,6 +190,23 @@ def test_forms_of_examples(data, client, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         made.finetune()
     assert sent == ["prompt,response\na,b\na,b\n"]
+
+
+def test_a_handlers_repeated_examples_are_sent_once(client, monkeypatch):
+    """As `save_finetuning_events` writes them: a call that was made again is no second example."""
+    handler, sent = LLMEngineFineTuningHandler(), []
+    llm = MockLLM(max_tokens=1, callback_manager=CallbackManager([handler]))
+    for _ in range(2):
+        llm.complete("a")
+
+    def note(path, *, check):
+        sent.append(path.read_text())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(client.files, "upload", note, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        LLMEngineFinetuneEngine("llama-2-7b", handler, client=client).finetune()
+    assert sent == ["prompt,response\na,text\n"]
 
 
 @pytest.mark.parametrize(

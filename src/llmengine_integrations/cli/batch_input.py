@@ -20,7 +20,7 @@ def read(path: str) -> Any:
     prompt (a string, or an object with nothing but `prompt`) or request in each line. `-` reads prompts, one a line, from a pipe.
 
     Raises:
-        click.BadParameter: It is none of these.
+        click.BadParameter: It is not valid.
         OSError: It cannot be read.
     """
     if path == "-":
@@ -38,7 +38,7 @@ def read(path: str) -> Any:
             case _:
                 return _lines(text)
     except ValueError as error:
-        raise click.BadParameter(f"{path} is no JSON: {error}") from error
+        raise click.BadParameter(f"{path} is not valid JSON: {error}") from error
     return found
 
 

@@ -79,10 +79,10 @@ class Conversation:
         try:
             found: object = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise ValueError(f"{path} is no JSON: {error}") from error
+            raise ValueError(f"{path} is not valid JSON: {error}") from error
         items = cast("list[object]", found) if isinstance(found, list) else [None]
         if not all(isinstance(item, dict) and "role" in item for item in items):
-            raise ValueError(f"{path} holds no messages: a JSON array of objects with a role.")
+            raise ValueError(f"{path} is not a chat: expected a JSON array of objects with a role.")
         messages = cast("list[dict[str, Any]]", items)
         first = messages[0] if messages and messages[0]["role"] == "system" else None
         self.system = str(first.get("content", "")) if first else None

@@ -220,7 +220,7 @@ def _upload_advised(*names: str | None) -> Generator[None]:
 def _local(name: str) -> Path:
     path = Path(name)
     if not path.is_file():
-        raise click.BadParameter(f"{name} is no file on this machine; leave --upload out if it is an id or a URL.")
+        raise click.BadParameter(f"{name} is not a file on this machine. If it is an id or a URL, leave out --upload.")
     return path
 
 

@@ -106,7 +106,7 @@ def sure(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError("There is no terminal to ask on: give --yes if you mean it.")
+        raise click.UsageError("There is no terminal to ask for confirmation. Pass --yes to confirm.")
     if not click.confirm(question, err=True):
         click.echo("Nothing was done.", err=True)
         raise click.exceptions.Exit(1)

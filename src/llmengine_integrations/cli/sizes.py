@@ -14,11 +14,11 @@ def size(text: str | int) -> int:
     """The bytes of a size: with K, M, G or T in thousands, with Ki, Mi, Gi or Ti in 1024s; a B may follow.
 
     Raises:
-        click.BadParameter: it is no size, or less than a byte.
+        click.BadParameter: it is not a size, or less than a byte.
     """
     found = _SIZE.fullmatch(str(text).strip())
     if found is None:
-        raise click.BadParameter(f"{text!r} is no size like 1000000, 512MB or 2GiB")
+        raise click.BadParameter(f"{text!r} is not a size. Examples: 1000000, 512MB, 2GiB")
     number, unit, binary = found.groups()
     power = _POWERS.index(unit.upper()) if unit else 0
     bytes_ = int(float(number) * (1024 if binary else 1000) ** power)

@@ -22,7 +22,7 @@ class Number(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         found = super().convert(value, param, ctx)
         if not math.isfinite(found):
-            self.fail(f"{value!r} is no number to work with.", param, ctx)
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
         return found
 
 
@@ -46,7 +46,7 @@ def json_object(value: str) -> dict[str, Any]:
     """A JSON object, or `@FILE` with one.
 
     Raises:
-        click.BadParameter: It is none.
+        click.BadParameter: The value is not a JSON object.
     """
     found = _json(value)
     if not isinstance(found, dict):
@@ -58,7 +58,7 @@ def json_array(value: str) -> list[Any]:
     """A JSON array, or `@FILE` with one.
 
     Raises:
-        click.BadParameter: It is none.
+        click.BadParameter: The value is not a JSON array.
     """
     found = _json(value)
     if not isinstance(found, list):
@@ -70,7 +70,7 @@ def text_pair(value: str) -> tuple[str, str]:
     """`NAME=VALUE`.
 
     Raises:
-        click.BadParameter: It is none.
+        click.BadParameter: The value is not NAME=VALUE.
     """
     name, separator, given = value.partition("=")
     if not name or not separator:
@@ -82,7 +82,7 @@ def pair(value: str) -> tuple[str, Any]:
     """`NAME=VALUE`, where the value is JSON if it can be read as such, and text otherwise.
 
     Raises:
-        click.BadParameter: It is none.
+        click.BadParameter: The value is not NAME=VALUE.
     """
     name, given = text_pair(value)
     try:
@@ -108,7 +108,7 @@ def _json(value: str) -> object:
     try:
         return json.loads(text_or_file(value))
     except ValueError as error:
-        raise click.BadParameter(f"it is no JSON: {error}") from error
+        raise click.BadParameter(f"it is not valid JSON: {error}") from error
 
 
 def _repeated(value: object) -> bool:

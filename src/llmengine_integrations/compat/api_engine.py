@@ -28,7 +28,7 @@ def get_base_path() -> str:
     """Where calls go: what was set, else `LLM_ENGINE_BASE_PATH`, else the embedded engine's address.
 
     Raises:
-        ConfigurationError: That is no http(s) URL.
+        ConfigurationError: That is not a valid http(s) URL.
     """
     return Settings.resolve(base_url=_base_path, api_key="not asked for").base_url
 

@@ -44,7 +44,7 @@ class FineTune:
             request_headers: Headers of this call.
 
         Raises:
-            InvalidArgumentError: The suffix is none, or the model or the training file is empty.
+            InvalidArgumentError: The suffix is not valid, or the model or the training file is empty.
             NotFoundError: There is no such file.
             BadRequestError: The file lacks the columns, or the model cannot be tuned.
         """

@@ -43,7 +43,7 @@ def _csv_rows(filename: str, text: str) -> Iterator[Mapping[str, str]]:
                 raise ValueError(f"{filename}: row {number} has {len(record)} cells, the header {len(header)}")
             yield dict(zip(header, record, strict=True))
     except csv.Error as error:
-        raise ValueError(f"{filename}: line {records.line_num} is no CSV: {error}") from error
+        raise ValueError(f"{filename}: line {records.line_num} is not valid CSV: {error}") from error
 
 
 def _json_rows(filename: str, text: str) -> Iterator[Mapping[str, Any]]:
@@ -52,7 +52,7 @@ def _json_rows(filename: str, text: str) -> Iterator[Mapping[str, Any]]:
         try:
             value: object = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{filename}: row {number} is no JSON: {error}") from error
+            raise ValueError(f"{filename}: row {number} is not valid JSON: {error}") from error
         if not isinstance(value, dict):
-            raise ValueError(f"{filename}: row {number} is no JSON object")  # noqa: TRY004 - a value that came, no argument
+            raise ValueError(f"{filename}: row {number} is not a JSON object")  # noqa: TRY004 - a value that came, no argument
         yield cast("dict[str, Any]", value)

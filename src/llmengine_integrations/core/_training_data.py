@@ -164,7 +164,7 @@ class _Check:
     def _record(self, record: Sequence[str], header: Sequence[str], row: int) -> None:
         self._count(row)
         if any(map(_BROKEN.search, record)):
-            self._add("The row is no UTF-8.", row)
+            self._add("The row is not valid UTF-8.", row)
         if len(record) != len(header):
             self._add(f"The row has {len(record)} cells, the header {len(header)}; quote cells that have commas.", row)
             return
@@ -182,7 +182,7 @@ class _Check:
     def _object(self, line: str, row: int) -> None:
         self._count(row)
         if _BROKEN.search(line):
-            self._add("The row is no UTF-8.", row)
+            self._add("The row is not valid UTF-8.", row)
             return
         try:
             value: object = json.loads(line)
@@ -190,10 +190,10 @@ class _Check:
             reason = (
                 f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else str(error)
             )
-            self._add(f"The row is no JSON: {reason}.", row)
+            self._add(f"The row is not valid JSON: {reason}.", row)
             return
         if not isinstance(value, dict):
-            self._add("The row is no JSON object.", row)
+            self._add("The row is not a JSON object.", row)
             return
         self._cells(cast("dict[str, object]", value), row)
 
@@ -208,7 +208,7 @@ class _Check:
         for name in pair:
             cell = value[name]
             if not isinstance(cell, str):
-                self._add(f"The value is no string but {type(cell).__name__}.", row, name)
+                self._add(f"The value must be a string, not {type(cell).__name__}.", row, name)
             elif not cell.strip():
                 self._add("The value is empty.", row, name)
 

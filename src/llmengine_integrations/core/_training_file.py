@@ -67,7 +67,7 @@ class TrainingFile:
             rows: Pairs of prompt and response, or mappings with these keys.
 
         Raises:
-            TrainingDataError: The file that is there is no training data.
+            TrainingDataError: The file exists but is not training data.
             InvalidArgumentError: A row cannot be written.
             OSError: The file cannot be read or written; it is as it was.
         """
@@ -89,7 +89,7 @@ class TrainingFile:
         """The rows, as the file is now; none if it does not exist.
 
         Raises:
-            TrainingDataError: The file is no training data.
+            TrainingDataError: The file is not training data.
             OSError: It cannot be read.
         """
         if _stamp(self.path):

@@ -81,7 +81,7 @@ def read_rows(path: Path, kind: Format) -> tuple[Layout, Iterator[TrainingRow]]:
     """A file's layout, and its rows one by one, as the file was when it was opened. An empty file has none.
 
     Raises:
-        TrainingDataError: It has not the right columns; or, later, a row is unfit.
+        TrainingDataError: It does not have the right columns; or, later, a row is unfit.
         OSError: It cannot be read.
     """
     lines = _lines(path)
@@ -93,7 +93,7 @@ def _lines(path: Path) -> Iterator[str]:
         try:
             yield from file
         except UnicodeDecodeError as error:
-            raise _unfit(path.name, f"The file is no UTF-8: {error}.") from error
+            raise _unfit(path.name, f"The file is not valid UTF-8: {error}.") from error
 
 
 def _read_csv(name: str, lines: Iterator[str]) -> tuple[Layout, Iterator[TrainingRow]]:
@@ -142,9 +142,9 @@ def _object(name: str, line: str, number: int) -> dict[str, object]:
     try:
         value: object = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise _unfit(name, f"The row is no JSON: {error}.", number) from error
+        raise _unfit(name, f"The row is not valid JSON: {error}.", number) from error
     if not isinstance(value, dict):
-        raise _unfit(name, "The row is no JSON object.", number)
+        raise _unfit(name, "The row is not a JSON object.", number)
     return cast("dict[str, object]", value)
 
 

@@ -90,7 +90,7 @@ class LLMEngineFineTuningHandler(BaseCallbackHandler):
             clear: Whether to forget them afterwards, as a long-running process should.
 
         Raises:
-            TrainingDataError: The file that is there is no training data.
+            TrainingDataError: The file exists but is not training data.
             OSError: It cannot be written; it is as it was.
         """
         with self._lock:

@@ -78,7 +78,7 @@ class SamplingOptions(TypedDict, total=False):
     frequency_penalty: Annotated[float, Field(ge=-2.0, le=2.0)] | None
     """Penalty for each occurrence of a token, -2 to 2; 0 by default."""
     repetition_penalty: float | None
-    """Divides the scores of tokens that occurred, the prompt's included; 1 is none."""
+    """Divides the scores of tokens that occurred, the prompt's included; 1 means no penalty."""
     logit_bias: dict[str, int] | None
     """Added to the scores of tokens, by token id as a string; -100 to 100."""
     use_beam_search: bool | None
