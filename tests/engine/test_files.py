@@ -124,7 +124,7 @@ def test_names_are_kept_and_are_no_paths(url, data, name):
         reply = http.post(FILES, **form(f'name="file"; filename="{name}"\r\n\r\ntext'))
         file_id = reply.json()["id"]
         assert http.get(f"{FILES}/{file_id}").json()["filename"] == name
-        assert {path.name for path in data.rglob("*")} - before == {file_id}
+        assert {path.name for path in data.rglob("*")} - before == {file_id, f"{file_id}.json"}
 
 
 @pytest.mark.parametrize("file_id", ["..%2F..%2Fengine.sqlite3", "..", "%00", "' OR 1=1 --", "file-%", "ü"])
@@ -159,11 +159,12 @@ def test_a_field_that_is_no_file(http):
 
 
 def test_the_last_file_of_several_counts(http, data):
-    before = len(list((data / "files").iterdir()))
+    before = set((data / "files").iterdir())
     parts = [f'name="file"; filename="{name}"\r\n\r\n{name}' for name in ("one", "two")]
     reply = http.post(FILES, **form(parts[0], 'name="purpose"\r\n\r\nfine-tune', parts[1]))
     assert http.get(f"{FILES}/{reply.json()['id']}").json()["filename"] == "two"
-    assert len(list((data / "files").iterdir())) == before + 1
+    file_id = reply.json()["id"]
+    assert {path.name for path in set((data / "files").iterdir()) - before} == {file_id, f"{file_id}.json"}
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_files_are_there_after_a_restart_and_a_second_engine_is_refused(data):
     with EmbeddedEngine(data=data) as engine:
         with Client(base_url=engine.base_url, api_key=engine.api_key) as client:
             file_id = client.files.upload("é".encode(), filename="a.csv").id
-        with pytest.raises(EngineStartError, match=r"error: the data folder .* is in use by another engine"):
+        with pytest.raises(EngineStartError, match=r"^the data folder .* is in use by another engine"):
             EmbeddedEngine(data=data).start()
     with EmbeddedEngine(data=data) as engine, Client(base_url=engine.base_url, api_key=engine.api_key) as client:
         assert client.files.content(file_id).content == "é"

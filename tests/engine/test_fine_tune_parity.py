@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from llmengine_integrations.engine.store import Store, TunedModel, open_store
+from llmengine_integrations.engine.store import Store, open_store
 from recordings.tape import Exchange, exchange
 
 from .bare_process import bare_engine
@@ -57,7 +57,7 @@ def make(store: Store, name: str, base: str = BASE) -> str:
     adapter.mkdir()
     for file in ADAPTER:
         (adapter / file).write_text("{}")
-    assert store.fine_tunes.succeed(job, TunedModel(name, base, 0.0, store.models.take(job.id, adapter)))
+    assert store.fine_tunes.succeed(job, store.models.take(job.id, adapter, name=name, base=base))
     return job.id
 
 

@@ -119,7 +119,7 @@ class Ledger:
                 "adapter_model.safetensors",
             }
         active = {job.id for job in jobs.values() if not job.done}
-        kept, folders = {made[name] for name in models}, {path.name for path in (data / "models").iterdir()}
+        kept, folders = {made[name] for name in models}, {path.stem for path in (data / "models").iterdir()}
         assert kept <= folders <= kept | active
         assert eventually(lambda: {path.name for path in (data / "fine-tunes").iterdir()} <= active)
         with sqlite3.connect(data / "engine.sqlite3") as connection:
@@ -130,7 +130,8 @@ class Ledger:
         self.jobs = {job.id: job.status for job in jobs.values()}
         self.gone |= self.unsure - set(jobs) - set(models)
         self.unsure = set()
-        assert "listed no more" not in log_of(data).read_text()
+        assert "it is not served until" not in log_of(data).read_text()
+        assert "does not list" not in log_of(data).read_text()
 
     def _begin(self, client: Client) -> None:
         if sum(status in {"PENDING", "RUNNING"} for status in self.jobs.values()) < 4:

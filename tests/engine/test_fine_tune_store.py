@@ -31,11 +31,14 @@ def taken(store: Store, job: Job) -> TunedModel:
     adapter = store.fine_tunes.folder(job.id) / "adapter"
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text("{}")
-    return TunedModel(job.fine_tuned_model, job.base, 1.0, store.models.take(job.id, adapter))
+    return store.models.take(job.id, adapter, name=job.fine_tuned_model, base=job.base)
 
 
 def folders(data: Path) -> tuple[int, int]:
-    return len(list((data / "fine-tunes").iterdir())), len(list((data / "models").iterdir()))
+    models = list((data / "models").iterdir())
+    found = [path for path in models if path.is_dir()]
+    assert set(models) == {*found, *(path.with_suffix(".json") for path in found)}  # each has its record
+    return len(list((data / "fine-tunes").iterdir())), len(found)
 
 
 def test_a_job_s_life(tmp_path):
@@ -67,7 +70,7 @@ def test_jobs_that_are_not_over_are_there_after_a_restart(tmp_path):
         assert (store.fine_tunes.folder(second.id) / "training.jsonl").read_text() == '["a", "b"]\n'
 
 
-def test_a_model_whose_job_has_not_ended_is_swept_and_the_job_stays(tmp_path):
+def test_a_model_whose_job_has_not_ended_goes_back_to_the_job(tmp_path):
     with opened(tmp_path) as store:
         job = added(store)
         store.fine_tunes.begin(job.id)
@@ -76,6 +79,7 @@ def test_a_model_whose_job_has_not_ended_is_swept_and_the_job_stays(tmp_path):
     with opened(tmp_path) as store:
         assert folders(tmp_path) == (1, 0)
         assert store.fine_tunes.get(job.id).status == "RUNNING"
+        assert (store.fine_tunes.folder(job.id) / "adapter" / "adapter_config.json").read_text() == "{}"
 
 
 def test_a_model_that_is_forgotten_is_swept(tmp_path):
@@ -86,18 +90,6 @@ def test_a_model_that_is_forgotten_is_swept(tmp_path):
         store.fine_tunes.succeed(job, model)
         store.models.forget(model.name)
     with opened(tmp_path):
-        assert folders(tmp_path) == (0, 0)
-
-
-def test_a_model_whose_folder_is_gone_is_listed_no_more(tmp_path):
-    with opened(tmp_path) as store:
-        job = added(store)
-        store.fine_tunes.begin(job.id)
-        model = taken(store, job)
-        store.fine_tunes.succeed(job, model)
-        (model.folder / "adapter_config.json").unlink()
-    with opened(tmp_path) as store:
-        assert store.models.all() == []
         assert folders(tmp_path) == (0, 0)
 
 
@@ -142,6 +134,5 @@ def test_half_prepared_jobs_leave_nothing(tmp_path):
             added(store, "taken")
         assert folders(tmp_path) == (1, 0)
         (store.fine_tunes.folder("ft-" + "0" * 20 + ".part")).mkdir()
-        (store.fine_tunes.folder("ft-" + "0" * 20)).mkdir()
     with opened(tmp_path):
         assert folders(tmp_path) == (1, 0)

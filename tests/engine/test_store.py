@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from llmengine_integrations.engine.config import EngineConfigError
-from llmengine_integrations.engine.store import FileTooLargeError, NotTextError, Store, files, open_store
+from llmengine_integrations.engine.store import FileTooLargeError, NotTextError, Store, open_store
 
 from .bare_process import bare_engine
 
@@ -38,7 +38,11 @@ def put(store: Store, content: bytes = b"text", name: str = "a.csv") -> str:
 
 
 def on_disk(folder: Path) -> set[str]:
-    return {path.name for path in (folder / "files").iterdir()}
+    """Uploads, each of which has its record."""
+    names = {path.name for path in (folder / "files").iterdir()}
+    records = {name for name in names if name.endswith(".json")}
+    assert records <= {f"{name}.json" for name in names}
+    return names - records
 
 
 def test_files_are_kept_in_order_over_a_restart(tmp_path):
@@ -96,32 +100,25 @@ def test_exactly_the_limit_is_kept(tmp_path):
         assert store.files.get(put(store, b"x" * SIZE)).size == SIZE
 
 
-def test_a_file_without_its_row_is_none(tmp_path, monkeypatch):
+def test_a_file_without_its_row_is_none(tmp_path):
     with opened(tmp_path) as store:
-        monkeypatch.setattr(files.time, "time", object)  # gives nothing that SQLite can store
+        with store.database.transaction() as connection:
+            connection.execute("CREATE TRIGGER no BEFORE INSERT ON files BEGIN SELECT RAISE(ABORT, 'no'); END")
+        incoming = store.files.receive("a")
         with pytest.raises(sqlite3.Error):
-            put(store)
+            incoming.keep()
+        incoming.discard()
         assert store.files.all() == []
-        assert on_disk(tmp_path) == set()
-
-
-def test_the_sweep_takes_what_is_ours_and_nothing_else(tmp_path, caplog):
-    with opened(tmp_path) as store:
-        kept, lost = put(store), put(store)
-    orphan = "file-" + "0" * 24
-    for name in (orphan, f"{kept}.part", "my notes.txt", "file-notes"):
-        (tmp_path / "files" / name).write_text("text")
-    (tmp_path / "files" / lost).unlink()
-    with opened(tmp_path) as store:
-        assert [file.id for file in store.files.all()] == [kept]
-    assert on_disk(tmp_path) == {kept, "my notes.txt", "file-notes"}
-    assert lost in caplog.text
+        assert list((tmp_path / "files").iterdir()) == []
 
 
 def test_the_tables_of_a_newer_version_are_left_alone(tmp_path):
     with opened(tmp_path) as store, store.database.transaction() as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(EngineConfigError, match="a newer version of llmengine-integrations wrote it"), opened(tmp_path):
+    with (
+        pytest.raises(EngineConfigError, match="a newer version of llmengine-integrations wrote its database"),
+        opened(tmp_path),
+    ):
         pytest.fail("opened")
 
 
@@ -130,7 +127,7 @@ def test_the_tables_of_a_newer_version_are_left_alone(tmp_path):
     [
         (lambda folder: (folder / "engine.sqlite3").write_bytes(b"no database" * 100), "not a database"),
         (lambda folder: (folder / "files").write_text("a file"), "File exists"),
-        (lambda folder: (folder / "engine.sqlite3").mkdir(), "unable to open"),
+        (lambda folder: (folder / "engine.sqlite3").mkdir(), "engine.sqlite3 is not a file"),
         (lambda folder: (folder / "batches").write_text("a file"), "File exists"),
         (lambda folder: (folder / "batches").symlink_to("nowhere"), "File exists"),
     ],

@@ -20,6 +20,7 @@ from .shared import connection_options
 
 _COMMANDS = {
     "serve": "serve",
+    "data": "data",
     "complete": "complete",
     "chat": "chat",
     "models": "models",

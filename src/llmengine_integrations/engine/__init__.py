@@ -7,7 +7,7 @@ transformers nor the HTTP server until an engine starts, and the engine starts i
         Client(base_url=engine.base_url, api_key=engine.api_key)
 """
 
-from .config import DEFAULT_MODEL_NAME, EngineConfigError
-from .embedded import EmbeddedEngine, EngineStartError
+from .config import DEFAULT_MODEL_NAME, DataFolderError, EngineConfigError, EngineStartError
+from .embedded import EmbeddedEngine
 
-__all__ = ["DEFAULT_MODEL_NAME", "EmbeddedEngine", "EngineConfigError", "EngineStartError"]
+__all__ = ["DEFAULT_MODEL_NAME", "DataFolderError", "EmbeddedEngine", "EngineConfigError", "EngineStartError"]

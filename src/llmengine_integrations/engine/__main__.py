@@ -14,14 +14,21 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from .config import API_KEY_VARIABLE, EngineConfig, EngineConfigError, check_start
+from .config import (
+    API_KEY_VARIABLE,
+    DATA_FOLDER_STATUS,
+    DataFolderError,
+    EngineConfig,
+    EngineConfigError,
+    check_start,
+)
 from .server import Server, leave, serve
 
 _PATIENCE = 8.0  # seconds to stop in good order once the parent is gone
 
 
 def main(arguments: list[str]) -> int:
-    """Serve until the parent is done with it; 1 if the engine could not start, with one line on standard error."""
+    """Serve until the parent is done with it; not 0 if the engine could not start, with one line on standard error."""
     settings, address_file = arguments
     parent = os.getppid()
 
@@ -37,7 +44,7 @@ def main(arguments: list[str]) -> int:
         serve(config, on_listening=announce)
     except EngineConfigError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the parent shows the end of this stream
-        return 1
+        return DATA_FOLDER_STATUS if isinstance(error, DataFolderError) else 1
     return 0
 
 

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 DEFAULT_MODEL_NAME = "llmengine-tiny"
 DEFAULT_MODEL_PATH = Path(__file__).parent / "default_model"
 API_KEY_VARIABLE = "LLM_ENGINE_SERVE_API_KEY"
+DATA_FOLDER_STATUS = 3
+"""The exit status by which the process of an `EmbeddedEngine` says that it is the data folder that it cannot use."""
 INSTALL_COMMAND = "pip install 'llmengine-integrations[engine]'"
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -38,6 +40,14 @@ class EngineConfigError(Exception):
 
     Not a ValueError, which pydantic would wrap in an error of many lines.
     """
+
+
+class EngineStartError(RuntimeError):
+    """The engine's process ended, or was not ready in time; the message has the end of its log."""
+
+
+class DataFolderError(EngineConfigError, EngineStartError):
+    """The data folder cannot be used; nothing in it was changed. The message is one line, and says what to do."""
 
 
 class UnsafeHostError(EngineConfigError):

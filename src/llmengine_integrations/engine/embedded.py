@@ -17,14 +17,19 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from .config import API_KEY_VARIABLE, DEFAULT_MODEL_NAME, DEFAULT_MODEL_PATH, EngineConfig, check_start
+from .config import (
+    API_KEY_VARIABLE,
+    DATA_FOLDER_STATUS,
+    DEFAULT_MODEL_NAME,
+    DEFAULT_MODEL_PATH,
+    DataFolderError,
+    EngineConfig,
+    EngineStartError,
+    check_start,
+)
 
 _STOP_PATIENCE = 6.0  # seconds before an engine that does not stop is killed
 _LOG_TAIL = 2000  # characters of the engine's output in an error
-
-
-class EngineStartError(RuntimeError):
-    """The engine's process ended, or was not ready in time; the message has the end of its log."""
 
 
 class EmbeddedEngine:
@@ -130,6 +135,7 @@ class EmbeddedEngine:
         """Start the engine and wait until its models are loaded; with the default model some seconds.
 
         Raises:
+            DataFolderError: the data folder cannot be used; an EngineStartError, too.
             EngineStartError: it ended or was not ready within `start_timeout`.
         """
         if self._process is not None:
@@ -187,12 +193,17 @@ class EmbeddedEngine:
     def _wait_until_ready(self, address: Path, deadline: float) -> str:
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
-                raise EngineStartError(f"the engine ended before it was ready. {self._log_tail()}")
+                raise self._early_end()
             url = address.read_text() if address.exists() else ""
             if url and _is_ready(url):
                 return url
             time.sleep(0.05)
         raise EngineStartError(f"the engine was not ready within {self._start_timeout:g} seconds. {self._log_tail()}")
+
+    def _early_end(self) -> EngineStartError:
+        if self._process is not None and self._process.returncode == DATA_FOLDER_STATUS:
+            return DataFolderError(self.log.strip().splitlines()[-1].removeprefix("error: "))
+        return EngineStartError(f"the engine ended before it was ready. {self._log_tail()}")
 
     def _log_tail(self) -> str:
         tail = self.log.strip()[-_LOG_TAIL:]

@@ -1,18 +1,22 @@
 """What an engine keeps, in one data folder: an SQLite database and, beside it, the files that its rows speak of.
 
-    FOLDER/lock                 held while an engine serves from the folder, so that a second one is refused
-    FOLDER/engine.sqlite3       the rows; SQLite adds -wal and -shm
-    FOLDER/files/file-<hex>     uploads
-    FOLDER/batches/             what clients name by relative paths: batches' input and output files
-    FOLDER/fine-tunes/ft-<hex>/ the rows and settings of fine-tunes that are not over
-    FOLDER/models/ft-<hex>/     the adapters that they made
+    FOLDER/lock                      held while an engine serves from the folder, so that a second one is refused
+    FOLDER/engine.sqlite3            the rows; SQLite adds -wal and -shm
+    FOLDER/engine.id                 the id of the folder, which is in the database, too
+    FOLDER/files/file-<hex>          uploads, each with a record in file-<hex>.json
+    FOLDER/batches/                  what clients name by relative paths: batches' input and output files
+    FOLDER/fine-tunes/ft-<hex>/      the rows and settings of fine-tunes that are not over
+    FOLDER/models/ft-<hex>/          the adapters that they made, each with a record in ft-<hex>.json
 
-A file counts from the moment that its row is committed until the moment that its row is deleted: it is on the disk before the one and
-until after the other. What a killed engine leaves on the disk without a row is swept when the next one starts.
+A file is on the disk before its row is committed, as `.part`, and gets its name at once afterwards. Before a row is deleted, the database
+notes what is to be deleted with it. So when a killed engine starts again, names and notes say what is unfinished, and that alone is
+deleted. What has its final name and is in no row (the database is older than the folder, say) stays where it is; `adopt` lists it again.
+Without the database of this very folder nothing starts.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import tempfile
 from collections.abc import Generator
@@ -20,17 +24,23 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmengine_integrations.engine.config import EngineConfigError
+from llmengine_integrations.engine.config import DataFolderError
 from llmengine_integrations.engine.local_paths import SHARED_FOLDER
 
+from .adoption import Adoption, adopt_all
+from .backup import back_up
 from .batches import BatchStore
+from .checks import DATABASE, check_database, known_id, mark
 from .database import Database
 from .files import FileStore, FileTooLargeError, Incoming, NotTextError
 from .fine_tunes import FineTuneStore, Job
 from .folder_lock import FolderInUseError, locked
+from .holdings import FILES, FINE_TUNES, MODELS, adopt_command, counted, holdings
 from .models import ModelStore, TunedModel
+from .removals import Removals
 
 __all__ = [
+    "Adoption",
     "BatchStore",
     "FileStore",
     "FileTooLargeError",
@@ -41,8 +51,13 @@ __all__ = [
     "NotTextError",
     "Store",
     "TunedModel",
+    "adopt",
+    "back_up",
+    "counted",
     "open_store",
 ]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,8 @@ class Store:
     batches: BatchStore
     models: ModelStore
     fine_tunes: FineTuneStore
+    unlisted: tuple[Path, ...]
+    """The uploads, models and fine-tunes that the database does not list."""
 
 
 @contextmanager
@@ -66,31 +83,57 @@ def open_store(folder: Path | None, *, max_file_size: int) -> Generator[Store]:
         max_file_size: bytes of one upload.
 
     Raises:
-        EngineConfigError: another engine has the folder, or it cannot be used; one line.
+        DataFolderError: another engine has the folder, its database is missing or damaged, or it cannot be used; one line.
     """
     with ExitStack() as stack:
         if folder is None:
             temporary = tempfile.TemporaryDirectory(prefix="llmengine-data-", ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(temporary))
         with _one_line_errors(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stack.enter_context(locked(folder / "lock"))
+            check_database(folder)
             store = _open(folder, stack, max_file_size)
+        if store.unlisted:
+            _log.warning(
+                "The data folder %s holds %s that its database does not list. They are kept, but not served. "
+                "To take them in, stop the engine and run: %s",
+                *(folder, counted(store.unlisted), adopt_command(folder)),
+            )
         yield store
 
 
+def adopt(folder: Path) -> Adoption:
+    """List the uploads, models and fine-tunes of a data folder that its database does not list, or that has no database any more.
+
+    Args:
+        folder: the data folder, which no engine uses meanwhile.
+
+    Raises:
+        DataFolderError: an engine has the folder, its database is damaged, or it is no data folder; one line.
+    """
+    with ExitStack() as stack, _one_line_errors(folder):
+        if not (folder / DATABASE).exists() and known_id(folder) is None and not holdings(folder):
+            raise DataFolderError(f"{folder} is not the data folder of an engine: there is nothing to take in")
+        stack.enter_context(locked(folder / "lock"))
+        check_database(folder, adopting=True)
+        store = _open(folder, stack, max_file_size=0)
+        return adopt_all(store.unlisted, store.files, store.fine_tunes)
+
+
 def _open(folder: Path, stack: ExitStack, max_file_size: int) -> Store:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stack.enter_context(locked(folder / "lock"))
-    database = Database(folder / "engine.sqlite3")
+    database = Database(folder / DATABASE)
     stack.callback(database.close)
     database.migrate()
-    files = FileStore(folder / "files", database, max_size=max_file_size)
-    files.sweep()
-    models = ModelStore(folder / "models", database)
-    models.sweep()
-    fine_tunes = FineTuneStore(folder / "fine-tunes", database, models)
-    fine_tunes.sweep()
+    mark(folder, database.claim(known_id(folder)))
+    removals = Removals(folder, database)
+    removals.finish()
+    files = FileStore(folder / FILES, database, removals, max_size=max_file_size)
+    models = ModelStore(folder / MODELS, database, removals)
+    fine_tunes = FineTuneStore(folder / FINE_TUNES, database, models, removals)
+    unlisted = (*files.settle(), *fine_tunes.settle(), *models.settle())
     (folder / SHARED_FOLDER).mkdir(mode=0o700, exist_ok=True)
-    return Store(folder, database, files, BatchStore(database), models, fine_tunes)
+    return Store(folder, database, files, BatchStore(database), models, fine_tunes, unlisted)
 
 
 @contextmanager
@@ -98,9 +141,9 @@ def _one_line_errors(folder: Path) -> Generator[None]:
     try:
         yield
     except FolderInUseError as error:
-        raise EngineConfigError(
+        raise DataFolderError(
             f"the data folder {folder} is in use by another engine: stop that one, or choose another folder with --data"
         ) from error
     except (OSError, sqlite3.Error) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise EngineConfigError(f"the data folder {folder} cannot be used: {reason}") from error
+        raise DataFolderError(f"the data folder {folder} cannot be used: {reason}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,19 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
             job TEXT NOT NULL UNIQUE
         )""",
     ),
+    (
+        # The same id is in a file of the data folder, so that a database of another folder is found out.
+        "CREATE TABLE folder (id TEXT NOT NULL)",
+        "INSERT INTO folder VALUES (lower(hex(randomblob(12))))",
+        # What is to be deleted from the disk, by its path in the data folder. Nothing else is, once it is whole.
+        "CREATE TABLE removals (path TEXT PRIMARY KEY) WITHOUT ROWID",
+    ),
 )
 """The statements of each step from one version of the tables to the next. Steps are added at the end and never changed."""
+
+VERSION = len(_MIGRATIONS)
+"""Of the tables, as this version of the package has them."""
+_SCHEMA = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
 
 
 class Database:
@@ -104,12 +115,31 @@ class Database:
         """
         with self.transaction() as connection:
             version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > len(_MIGRATIONS):
+            if version > VERSION:
                 raise sqlite3.DatabaseError("a newer version of llmengine-integrations wrote it")
-            for step in _MIGRATIONS[version:]:
-                for statement in step:
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+            _take_steps(connection, version, VERSION)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def claim(self, folder_id: str | None) -> str:
+        """Say which data folder the rows are about.
+
+        Args:
+            folder_id: its id; None leaves the one that the database has.
+
+        Returns:
+            The id that the database has then.
+        """
+        with self.transaction() as connection:
+            if folder_id is not None:
+                connection.execute("UPDATE folder SET id = ?", (folder_id,))
+            found: str = connection.execute("SELECT id FROM folder").fetchone()[0]
+        return found
+
+    @contextmanager
+    def alone(self) -> Generator[None]:
+        """No other thread reads or writes rows during the block, which may have transactions."""
+        with self._turn:
+            yield
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
@@ -132,3 +162,21 @@ class Database:
         """Close the file, once the thread whose turn it is has done."""
         with self._turn:
             self._connection.close()
+
+
+def schema(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    """The tables and indexes of a database: names, and the statements that made them."""
+    return set(connection.execute(_SCHEMA))
+
+
+def expected_schema(version: int) -> set[tuple[str, str]]:
+    """The tables and indexes that a database of a version has."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        _take_steps(connection, 0, version)
+        return schema(connection)
+
+
+def _take_steps(connection: sqlite3.Connection, version: int, to: int) -> None:
+    for step in _MIGRATIONS[version:to]:
+        for statement in step:
+            connection.execute(statement)

@@ -1,4 +1,8 @@
-"""Uploads: a row and a file each."""
+"""Uploads: a row, a file and a record each.
+
+A file has the name of an unfinished one until its row is committed. So one that has its final name was listed once, and is never deleted
+only because the database does not list it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import sqlite3
 import time
 from pathlib import Path
 from typing import BinaryIO
@@ -17,11 +22,15 @@ from llmengine_integrations.wire.files import File
 
 from .database import Database
 from .durable import sync_folder
+from .holdings import whole
+from .records import created_at, read_json, record_of, write_record
+from .removals import Removals
 
 _log = logging.getLogger(__name__)
 
-_OURS = re.compile(r"(file-[0-9a-f]{24})(\.part)?")
 _UNFINISHED = ".part"
+_OURS = re.compile(rf"(file-[0-9a-f]{{24}}){re.escape(_UNFINISHED)}")
+_PIECE = 1024 * 1024  # bytes
 _RESERVE = 128 * 2**20  # bytes of the disk that uploads leave to everything else, the database above all
 
 
@@ -39,13 +48,16 @@ class FileStore:
     Args:
         folder: where the files are; made if it is not there.
         database: where the rows are.
+        removals: deletes files.
         max_size: bytes of one file.
     """
 
-    def __init__(self, folder: Path, database: Database, *, max_size: int) -> None:
+    def __init__(self, folder: Path, database: Database, removals: Removals, *, max_size: int) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         self._folder = folder
         self._database = database
+        self._removals = removals
+        self._lost: set[str] = set()
         self.max_size = max_size
 
     def receive(self, filename: str) -> Incoming:
@@ -63,12 +75,12 @@ class FileStore:
 
     def all(self) -> list[File]:
         """All files, oldest first."""
-        return [_file(*row) for row in self._database.rows("SELECT id, filename, size FROM files ORDER BY number")]
+        return [file for file in self._listed() if file.id not in self._lost]
 
     def get(self, file_id: str) -> File | None:
         """A file's name and size."""
         found = self._database.rows("SELECT id, filename, size FROM files WHERE id = ?", file_id)
-        return _file(*found[0]) if found else None
+        return _file(*found[0]) if found and file_id not in self._lost else None
 
     def path(self, file_id: str) -> Path | None:
         """Where a file's bytes are. The file may be deleted at any time."""
@@ -85,45 +97,96 @@ class FileStore:
 
     def delete(self, file_id: str) -> bool:
         """Forget a file and delete it; False if there is none of that id."""
+        place = self._place(file_id)
         with self._database.transaction() as connection:
             deleted = connection.execute("DELETE FROM files WHERE id = ?", (file_id,)).rowcount > 0
+            if deleted:
+                self._removals.note(connection, place)
         if deleted:
-            self._remove(self._path(file_id))
+            self._removals.carry_out(place)
         return deleted
 
-    def sweep(self) -> None:
-        """Delete what a killed engine left half done, and forget files that somebody took away. Only while nobody else uses the store."""
-        known = {file.id for file in self.all()}
-        present: set[str] = set()
-        for path in self._folder.iterdir():
-            ours = _OURS.fullmatch(path.name)
-            if ours is not None and ours[1] in known and not ours[2]:
-                present.add(ours[1])
-            elif ours is not None:
-                self._remove(path)
-        for lost in known - present:
-            _log.warning(
-                "The upload %s is listed, but its file is gone from %s: it is listed no more.", lost, self._folder
+    def settle(self) -> list[Path]:
+        """Finish or delete what a killed engine left half done. Only while nobody else uses the store.
+
+        Returns:
+            The uploads that the database does not list. They stay where they are.
+        """
+        listed = {file.id: file for file in self._listed()}
+        present = {path.name for path in self._folder.iterdir() if whole(path)}
+        for path in list(self._folder.iterdir()):
+            unfinished = _OURS.fullmatch(path.name)
+            if unfinished is not None and self._finish(path, listed.get(unfinished[1])):
+                present.add(unfinished[1])
+        self._lost = listed.keys() - present
+        for lost in sorted(self._lost):
+            _log.warning("The upload %s is gone from %s: it is not served until it is back.", lost, self._folder)
+        return sorted(self._path(file_id) for file_id in present - listed.keys())
+
+    def adopt(self, path: Path) -> None:
+        """List an upload that the database does not list.
+
+        Raises:
+            ValueError: it cannot be taken in; says why.
+        """
+        record = read_json(record_of(path))
+        size = _checked_size(path, record.get("size"))
+        name = record.get("filename")
+        with self._database.transaction() as connection:
+            self._removals.forget(connection, self._place(path.name))
+            self._insert(
+                connection,
+                File(id=path.name, filename=name if isinstance(name, str) else path.name, size=size),
+                created_at(path),
             )
-            self.delete(lost)
 
     def create(self, file_id: str) -> BinaryIO:
-        """The file that an upload is written to, under a name that `sweep` takes for unfinished."""
+        """The file that an upload is written to, under the name of an unfinished one."""
         return self._unfinished(file_id).open("xb")
 
     def admit(self, file: File) -> None:
         """Make a whole file, written and synced, one of the store's. It is safe when this returns."""
-        self._unfinished(file.id).replace(self._path(file.id))
-        sync_folder(self._folder)
+        unfinished, path, created = self._unfinished(file.id), self._path(file.id), time.time()
         try:
-            with self._database.transaction() as connection:
-                connection.execute(
-                    "INSERT INTO files (id, filename, size, created_at) VALUES (?, ?, ?, ?)",
-                    (file.id, file.filename, file.size, time.time()),
-                )
+            write_record(path, {"filename": file.filename, "size": file.size, "created_at": created})
+            sync_folder(self._folder)
+            with self._database.alone():  # until the file has its name, nobody sees the row
+                with self._database.transaction() as connection:
+                    self._insert(connection, file, created)
+                self._rename(unfinished, path)
         except BaseException:
-            self._remove(self._path(file.id))
+            self._remove(record_of(path))
             raise
+        sync_folder(self._folder)
+
+    def _rename(self, unfinished: Path, path: Path) -> None:
+        try:
+            unfinished.replace(path)
+        except BaseException:
+            with self._database.transaction() as connection:
+                connection.execute("DELETE FROM files WHERE id = ?", (path.name,))
+            raise
+
+    def _finish(self, unfinished: Path, file: File | None) -> bool:
+        """Give a file its name if its row was committed; else delete it, whose upload was never acknowledged."""
+        path = unfinished.with_name(unfinished.name.removesuffix(_UNFINISHED))
+        if path.exists() or file is None:
+            self._remove(unfinished)
+            if not path.exists():
+                self._remove(record_of(path))
+        elif unfinished.stat().st_size == file.size:
+            unfinished.replace(path)
+            sync_folder(self._folder)
+        return path.exists()
+
+    def _insert(self, connection: sqlite3.Connection, file: File, created: float) -> None:
+        connection.execute(
+            "INSERT INTO files (id, filename, size, created_at) VALUES (?, ?, ?, ?)",
+            (file.id, file.filename, file.size, created),
+        )
+
+    def _listed(self) -> list[File]:
+        return [_file(*row) for row in self._database.rows("SELECT id, filename, size FROM files ORDER BY number")]
 
     def reject(self, file_id: str) -> None:
         """Delete what was written of an upload."""
@@ -131,6 +194,9 @@ class FileStore:
 
     def _path(self, file_id: str) -> Path:
         return self._folder / file_id
+
+    def _place(self, file_id: str) -> str:
+        return f"{self._folder.name}/{file_id}"
 
     def _unfinished(self, file_id: str) -> Path:
         return self._folder / (file_id + _UNFINISHED)
@@ -201,3 +267,25 @@ class Incoming:
 
 def _file(file_id: str, filename: str, size: int) -> File:
     return File(id=file_id, filename=filename, size=size)
+
+
+def _checked_size(path: Path, expected: object) -> int:
+    """The size of a file that is whole, and text.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if path.is_symlink() or not path.is_file():
+        raise ValueError("it is not a file")
+    decoder, size = codecs.getincrementaldecoder("utf-8")(), 0
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                size += len(piece)
+                decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not UTF-8: {error.reason}") from error
+    if isinstance(expected, int) and size != expected:
+        raise ValueError(f"it has {size} bytes, and its record says {expected}")
+    return size

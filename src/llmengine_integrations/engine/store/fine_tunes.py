@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
+import sqlite3
 import time
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,16 @@ from llmengine_integrations.wire.fine_tunes import FineTune, FineTuneEvent
 
 from .database import Database
 from .durable import sync_file, sync_folder
+from .holdings import whole
 from .models import ModelStore, TunedModel
+from .records import created_at, read_json
+from .removals import Removals
 
-_OURS = re.compile(r"ft-[0-9a-f]{20}(\.part)?")
 _UNFINISHED = ".part"
+_OURS = re.compile(rf"ft-[0-9a-f]{{20}}{re.escape(_UNFINISHED)}")
+_ADAPTER, _ROWS, _SETTINGS = "adapter", "training.jsonl", "job.json"  # see `tuning.job`
 _ACTIVE = "('PENDING', 'RUNNING')"
+_ADOPTED = "This fine-tune was taken in from the data folder. Its earlier events were in the database that was lost."
 _FIELDS = "id, fine_tuned_model, status"
 
 
@@ -42,13 +48,15 @@ class FineTuneStore:
         folder: where the folders are; made if it is not there.
         database: where the rows are.
         models: where the models go.
+        removals: deletes folders.
     """
 
-    def __init__(self, folder: Path, database: Database, models: ModelStore) -> None:
+    def __init__(self, folder: Path, database: Database, models: ModelStore, removals: Removals) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         self._folder = folder
         self._database = database
         self._models = models
+        self._removals = removals
 
     def all(self) -> list[FineTune]:
         """All fine-tunes, oldest first."""
@@ -104,19 +112,22 @@ class FineTuneStore:
         for path in folder.iterdir():
             sync_file(path)
         sync_folder(folder)
-        place = folder.with_suffix("")
-        folder.replace(place)
         sync_folder(self._folder)
-        try:
+        place = folder.with_suffix("")
+        with self._database.alone():  # until the folder has its name, nobody sees the row
             with self._database.transaction() as connection:
-                connection.execute(
-                    "INSERT INTO fine_tunes (id, base, fine_tuned_model, status, created_at) VALUES (?, ?, ?, ?, ?)",
-                    (place.name, base, fine_tuned_model, "PENDING", time.time()),
-                )
-        except BaseException:
-            place.replace(folder)
-            raise
+                _insert(connection, Job(place.name, base, fine_tuned_model, 0), "PENDING", time.time())
+            self._rename(folder, place)
+        sync_folder(self._folder)
         return Job(place.name, base, fine_tuned_model, 0)
+
+    def _rename(self, folder: Path, place: Path) -> None:
+        try:
+            folder.replace(place)
+        except BaseException:
+            with self._database.transaction() as connection:
+                connection.execute("DELETE FROM fine_tunes WHERE id = ?", (place.name,))
+            raise
 
     def begin(self, fine_tune_id: str) -> bool:
         """Say that the training begins; False if the fine-tune was cancelled."""
@@ -158,18 +169,98 @@ class FineTuneStore:
         """Forget a fine-tune that is not over, as the gateway does; False if there is none of that id."""
         statement = f"DELETE FROM fine_tunes WHERE id = ? AND status IN {_ACTIVE}"  # noqa: S608 - a constant
         with self._database.transaction() as connection:
-            return connection.execute(statement, (fine_tune_id,)).rowcount > 0
+            cancelled = connection.execute(statement, (fine_tune_id,)).rowcount > 0
+            if cancelled:
+                self._removals.note(connection, self._place(fine_tune_id))
+                self._removals.note(connection, self._models.place(fine_tune_id))  # it may be about to be published
+        return cancelled
 
     def tidy(self, fine_tune_id: str) -> None:
         """Delete the folder of a fine-tune that is over."""
-        shutil.rmtree(self.folder(fine_tune_id), ignore_errors=True)
+        self._removals.carry_out(self._place(fine_tune_id))
 
-    def sweep(self) -> None:
-        """Delete the folders of fine-tunes that are over or never were. Only while nobody uses the store."""
-        active = {job.id for job in self.active()}
-        for path in self._folder.iterdir():
-            if _OURS.fullmatch(path.name) and path.name not in active:
-                shutil.rmtree(path, ignore_errors=True)
+    def settle(self) -> list[Path]:
+        """Finish or delete what a killed engine left half done. Only while nobody uses the store.
+
+        Returns:
+            The folders of fine-tunes that the database does not list. They stay where they are.
+        """
+        listed, active = {job.id for job in self.all()}, {job.id for job in self.active()}
+        for path in list(self._folder.iterdir()):
+            if _OURS.fullmatch(path.name):
+                self._finish(path, active)
+            elif whole(path) and path.name in listed - active:
+                self.tidy(path.name)
+        for fine_tune_id in active:
+            self._models.give_back(fine_tune_id, self.folder(fine_tune_id) / _ADAPTER)
+        return sorted(path for path in self._folder.iterdir() if whole(path) and path.name not in listed)
+
+    def adopt(self, folder: Path) -> None:
+        """List a fine-tune that the database does not list: the next engine trains it.
+
+        Raises:
+            ValueError: it cannot be taken in; says why.
+        """
+        if folder.is_symlink() or not (folder / _ROWS).is_file():
+            raise ValueError(f"it is not a folder with a {_ROWS}")
+        match read_json(folder / _SETTINGS):
+            case {"name": str(name), "base": str(base)}:
+                job = Job(folder.name, base, name, 0)
+            case _:
+                raise ValueError(f"its {_SETTINGS} cannot be read")
+        if self.get(job.id) is not None:
+            return  # its model is there: what is left of the training goes with the next start
+        with self._database.transaction() as connection:
+            self._removals.forget(connection, self._place(job.id))
+            _insert_adopted(connection, job, "PENDING", created_at(folder))
+
+    def adopt_model(self, folder: Path) -> None:
+        """List a model that the database does not list, and that its fine-tune has succeeded.
+
+        Raises:
+            ValueError: it cannot be taken in; says why.
+        """
+        model = self._models.read(folder)
+        job = Job(folder.name, model.base, model.name, 0)
+        with self._database.transaction() as connection:
+            self._models.forget_removal(connection, job.id)
+            if self.get(job.id) is None:
+                _insert_adopted(connection, job, "SUCCESS", model.created_at)
+            connection.execute("UPDATE fine_tunes SET status = 'SUCCESS' WHERE id = ?", (job.id,))
+            try:
+                self._models.insert(connection, job.id, model)
+            except sqlite3.IntegrityError as error:
+                raise ValueError(f"there is another model with the name {model.name}") from error
+
+    def _finish(self, unfinished: Path, active: Collection[str]) -> None:
+        """Give a folder its name if its row was committed; else delete it, whose fine-tune was never acknowledged."""
+        place = unfinished.with_suffix("")
+        if place.name in active and not place.exists():
+            unfinished.replace(place)
+            sync_folder(self._folder)
+        else:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    def _place(self, fine_tune_id: str) -> str:
+        return f"{self._folder.name}/{fine_tune_id}"
+
+
+def _insert(connection: sqlite3.Connection, job: Job, status: str, created: float) -> None:
+    connection.execute(
+        "INSERT INTO fine_tunes (id, base, fine_tuned_model, status, created_at) VALUES (?, ?, ?, ?, ?)",
+        (job.id, job.base, job.fine_tuned_model, status, created),
+    )
+
+
+def _insert_adopted(connection: sqlite3.Connection, job: Job, status: str, created: float) -> None:
+    try:
+        _insert(connection, job, status, created)
+    except sqlite3.IntegrityError as error:
+        raise ValueError(f"another fine-tune has the model name {job.fine_tuned_model}") from error
+    connection.execute(
+        "INSERT INTO fine_tune_events (fine_tune, timestamp, message, level) VALUES (?, ?, ?, 'warning')",
+        (job.id, time.time(), _ADOPTED),
+    )
 
 
 def _fine_tune(fine_tune_id: str, fine_tuned_model: str, status: str) -> FineTune:

@@ -1,20 +1,25 @@
-"""Fine-tuned models: a row and a folder each, which has the adapter in Hugging Face format."""
+"""Fine-tuned models: a row, a folder and a record each; the folder has the adapter in Hugging Face format."""
 
 from __future__ import annotations
 
 import logging
 import re
-import shutil
 import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from .database import Database
 from .durable import sync_folder
+from .holdings import whole
+from .records import created_at, read_json, record_of, write_record
+from .removals import Removals
 
 _log = logging.getLogger(__name__)
 
-_OURS = re.compile(r"ft-[0-9a-f]{20}")
+_SETTINGS = "adapter_config.json"
+# What the model card of a fine-tune says, for models from before there were records.
+_CARD = re.compile(r"^# (?P<name>\S+)\n\nA LoRA adapter for (?P<base>.+), trained by ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +40,39 @@ class ModelStore:
     Args:
         folder: where the folders are; made if it is not there.
         database: where the rows are.
+        removals: deletes folders.
     """
 
-    def __init__(self, folder: Path, database: Database) -> None:
+    def __init__(self, folder: Path, database: Database, removals: Removals) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         self._folder = folder
         self._database = database
+        self._removals = removals
 
     def all(self) -> list[TunedModel]:
         """All models, oldest first."""
         rows = self._database.rows("SELECT name, base, created_at, job FROM tuned_models ORDER BY number")
         return [TunedModel(name, base, created_at, self._folder / job) for name, base, created_at, job in rows]
 
-    def take(self, job: str, adapter: Path) -> Path:
+    def take(self, job: str, adapter: Path, *, name: str, base: str) -> TunedModel:
         """Move an adapter, which is on the disk, to where the model of a job is kept. It counts once `insert` is committed."""
-        place = self._folder / job
-        adapter.replace(place)
+        place, created = self._folder / job, time.time()
+        write_record(place, {"name": name, "base": base, "created_at": created})
+        try:
+            adapter.replace(place)
+        except OSError:
+            record_of(place).unlink(missing_ok=True)
+            raise
         sync_folder(self._folder)
-        return place
+        return TunedModel(name, base, created, place)
+
+    def give_back(self, job: str, adapter: Path) -> None:
+        """Undo `take` for a job that has not ended, if its model was taken."""
+        place = self._folder / job
+        if place.is_dir() and adapter.parent.is_dir() and not adapter.exists():
+            place.replace(adapter)
+            sync_folder(adapter.parent)
+            record_of(place).unlink(missing_ok=True)
 
     def insert(self, connection: sqlite3.Connection, job: str, model: TunedModel) -> None:
         """Add the row of a model that has been taken, as a part of a transaction."""
@@ -64,25 +84,57 @@ class ModelStore:
     def forget(self, name: str) -> bool:
         """Delete a model's row: from now on there is no such model. False if there was none."""
         with self._database.transaction() as connection:
-            return connection.execute("DELETE FROM tuned_models WHERE name = ?", (name,)).rowcount > 0
+            found = connection.execute("SELECT job FROM tuned_models WHERE name = ?", (name,)).fetchone()
+            if found is not None:
+                connection.execute("DELETE FROM tuned_models WHERE name = ?", (name,))
+                self._removals.note(connection, self.place(found[0]))
+        return found is not None
+
+    def place(self, job: str) -> str:
+        """The path of a job's model in the data folder."""
+        return f"{self._folder.name}/{job}"
 
     def remove(self, folder: Path) -> None:
         """Delete a folder, once its model is forgotten."""
-        shutil.rmtree(folder, onerror=_leave)
+        self._removals.carry_out(self.place(folder.name))
 
-    def sweep(self) -> None:
-        """Delete the folders without a row, and forget models whose folder somebody took away. Only while nobody uses the store."""
-        known = {model.folder.name: model for model in self.all()}
-        for path in self._folder.iterdir():
-            if _OURS.fullmatch(path.name) and path.name not in known:
-                self.remove(path)
+    def settle(self) -> list[Path]:
+        """Look which models are there. Only while nobody uses the store.
+
+        Returns:
+            The folders of models that the database does not list. They stay where they are.
+        """
+        known = {model.folder: model for model in self.all()}
         for model in known.values():
-            if not (model.folder / "adapter_config.json").is_file():
-                _log.warning("The model %s is listed, but %s is gone: it is listed no more.", model.name, model.folder)
-                self.forget(model.name)
-                self.remove(model.folder)
+            if not (model.folder / _SETTINGS).is_file():
+                _log.warning(
+                    "The model %s is gone from %s: it is not served until it is back.", model.name, model.folder
+                )
+        return sorted(path for path in self._folder.iterdir() if whole(path) and path not in known)
+
+    def read(self, folder: Path) -> TunedModel:
+        """What a model's folder and its record say of it.
+
+        Raises:
+            ValueError: too little to serve it; says what is missing.
+        """
+        if folder.is_symlink() or not (folder / _SETTINGS).is_file():
+            raise ValueError(f"it is not a folder with an {_SETTINGS}")
+        record = read_json(record_of(folder)) or _of_card(folder)
+        match record:
+            case {"name": str(name), "base": str(base)}:
+                return TunedModel(name, base, created_at(folder), folder)
+            case _:
+                raise ValueError(f"neither {record_of(folder).name} nor its README.md says the model's name and base")
+
+    def forget_removal(self, connection: sqlite3.Connection, job: str) -> None:
+        """Keep the folder of a model that was to be deleted, as a part of a transaction."""
+        self._removals.forget(connection, self.place(job))
 
 
-def _leave(_: object, path: str, error: object) -> None:
-    """Windows keeps files that are being read; the next start sweeps them."""
-    _log.info("%s is left for the next start: %s", path, error)
+def _of_card(folder: Path) -> dict[str, object]:
+    try:
+        found = _CARD.search((folder / "README.md").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return {} if found is None else dict(found.groupdict())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -193,7 +192,10 @@ class FineTuner:
         if not await run_in_threadpool(self._fine_tunes.begin, job.id):
             return None
         failure = None
-        trained = self._fine_tunes.folder(job.id) / ADAPTER
+        folder = self._fine_tunes.folder(job.id)
+        if not await run_in_threadpool(folder.is_dir):
+            return f"The rows of this fine-tune are gone from the data folder: there is no {folder}."
+        trained = folder / ADAPTER
         if not await run_in_threadpool(trained.exists):  # else an engine ended just before it published the model
             failure = await self._run_training(job, base)
         if failure is None:
@@ -223,11 +225,11 @@ class FineTuner:
     async def _publish(self, job: Job) -> None:
         """Make the adapter a model. Not to be interrupted; it makes way for a cancellation by itself."""
         adapter = self._fine_tunes.folder(job.id) / ADAPTER
-        place = await run_in_threadpool(self._models.take, job.id, adapter)
-        model = TunedModel(job.fine_tuned_model, job.base, time.time(), place)
+        take = partial(self._models.take, job.id, adapter, name=job.fine_tuned_model, base=job.base)
+        model = await run_in_threadpool(take)
         loaded = done = False
         try:
-            await self._adapters.load_adapter(model.name, base=model.base, folder=place)
+            await self._adapters.load_adapter(model.name, base=model.base, folder=model.folder)
             loaded = True
             self._registry.add(model)  # before the job says that there is the model
             done = await run_in_threadpool(self._fine_tunes.succeed, job, model)
@@ -236,4 +238,4 @@ class FineTuner:
                 self._registry.remove(model.name)
                 await self._adapters.unload_adapter(model.name)
             if not done:
-                await run_in_threadpool(self._models.remove, place)
+                await run_in_threadpool(self._models.remove, model.folder)

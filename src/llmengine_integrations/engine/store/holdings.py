@@ -1,0 +1,41 @@
+"""What the engine's own folders hold, by names alone, and how a message says so."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+FILES, MODELS, FINE_TUNES = "files", "models", "fine-tunes"
+_KINDS = {
+    FILES: (re.compile(r"file-[0-9a-f]{24}"), "upload", "uploads"),
+    MODELS: (re.compile(r"ft-[0-9a-f]{20}"), "fine-tuned model", "fine-tuned models"),
+    FINE_TUNES: (re.compile(r"ft-[0-9a-f]{20}"), "unfinished fine-tune", "unfinished fine-tunes"),
+}
+
+
+def whole(path: Path) -> bool:
+    """Whether a path has the name of an upload, a model or a fine-tune that was written to its end."""
+    return _KINDS[path.parent.name][0].fullmatch(path.name) is not None
+
+
+def holdings(folder: Path) -> list[Path]:
+    """The uploads, models and fine-tunes in a data folder, whether its database lists them or not."""
+    return [path for kind in _KINDS if (folder / kind).is_dir() for path in (folder / kind).iterdir() if whole(path)]
+
+
+def counted(paths: Iterable[Path]) -> str:
+    """Them as a sentence has them: `2 uploads and 1 fine-tuned model`; empty for none."""
+    kinds = [path.parent.name for path in paths]
+    parts = [
+        f"{number} {one if number == 1 else many}"
+        for kind, (_, one, many) in _KINDS.items()
+        if (number := kinds.count(kind))
+    ]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def adopt_command(folder: Path) -> str:
+    """The command that takes in what the database does not list."""
+    return f"llmengine data adopt {shlex.quote(str(folder))}"

@@ -1,0 +1,41 @@
+"""Records: what the database says of an upload or a model, as a small file of JSON beside it.
+
+Nothing reads them as long as there is the database. They are for the day when it is lost: with them `adoption` restores names and times.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, cast
+
+SUFFIX = ".json"
+
+
+def record_of(path: Path) -> Path:
+    """Where the record of a file or folder is."""
+    return path.with_name(path.name + SUFFIX)
+
+
+def write_record(path: Path, fields: dict[str, Any]) -> None:
+    """Write the record of a file or folder, which may not be there yet. It is on the disk when this returns."""
+    with record_of(path).open("w", encoding="utf-8") as file:
+        json.dump(fields, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def created_at(path: Path) -> float:
+    """When an upload, model or fine-tune was made, in seconds since 1970: by its record, else by the file system."""
+    found = read_json(record_of(path)).get("created_at")
+    return found if isinstance(found, float) else path.stat().st_mtime
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file of JSON; empty if there is none that can be read."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
