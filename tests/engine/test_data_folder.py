@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from llmengine_integrations.engine import DataFolderError, EmbeddedEngine, EngineStartError
-from llmengine_integrations.engine.store import Store, adopt, back_up, database, open_store
+from llmengine_integrations.engine.store import Job, Store, adopt, back_up, database, open_store
 
 pytestmark = pytest.mark.engine
 
@@ -34,34 +34,31 @@ def put(store: Store, content: bytes = b"text", name: str = "a.csv") -> str:
     return incoming.keep().id
 
 
-def job(store: Store, name: str) -> str:
+def job(store: Store, name: str) -> Job:
     """A fine-tune that waits."""
     with store.fine_tunes.prepare() as folder:
         (folder / "training.jsonl").write_text('["a", "b"]\n')
         (folder / "job.json").write_text(json.dumps({"name": name, "base": "base", "hyperparameters": {}}))
-        return store.fine_tunes.add(folder, base="base", fine_tuned_model=name).id
+        return store.fine_tunes.add(folder, base="base", fine_tuned_model=name)
 
 
-def model(store: Store, name: str) -> str:
-    """A fine-tune that has made a model."""
-    [found] = [waiting for waiting in store.fine_tunes.active() if waiting.id == job(store, name)] or [None]
-    found = found or next(waiting for waiting in store.fine_tunes.active() if waiting.fine_tuned_model == name)
-    store.fine_tunes.begin(found.id)
-    publish(store, found.id, name)
-    return found.id
-
-
-def publish(store: Store, job_id: str, name: str) -> None:
-    adapter = store.fine_tunes.folder(job_id) / "adapter"
+def publish(store: Store, job: Job) -> None:
+    """Make a fine-tune succeed, with its model."""
+    assert store.fine_tunes.begin(job.id)
+    adapter = store.fine_tunes.folder(job.id) / "adapter"
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text("{}")
-    (adapter / "README.md").write_text(
-        f"---\ntags: [lora]\n---\n\n# {name}\n\nA LoRA adapter for base, trained by the engine.\n"
-    )
-    tuned = store.models.take(job_id, adapter, name=name, base="base")
-    found = next(waiting for waiting in store.fine_tunes.active() if waiting.id == job_id)
-    assert store.fine_tunes.succeed(found, tuned)
-    store.fine_tunes.tidy(job_id)
+    card = f"---\ntags: [lora]\n---\n\n# {job.fine_tuned_model}\n\nA LoRA adapter for base, trained by the engine.\n"
+    (adapter / "README.md").write_text(card)
+    model = store.models.take(job.id, adapter, name=job.fine_tuned_model, base=job.base)
+    assert store.fine_tunes.succeed(job, model)
+    store.fine_tunes.tidy(job.id)
+
+
+def uploads(data: Path) -> list[str]:
+    """The ids of the uploads, the largest first."""
+    found = [path for path in (data / "files").iterdir() if not path.suffix]
+    return [path.name for path in sorted(found, key=lambda path: -path.stat().st_size)]
 
 
 @pytest.fixture
@@ -71,7 +68,7 @@ def data(tmp_path):
     with opened(folder) as store:
         put(store, "tëxt".encode(), "a\n'b'.csv")
         put(store, b"", "empty.csv")
-        model(store, "base.one")
+        publish(store, job(store, "base.one"))
         job(store, "base.two")
     (folder / "batches" / "out.json").write_text("[]")
     return folder
@@ -226,11 +223,9 @@ def test_what_is_newer_than_a_restored_database_stays_and_is_taken_in(data, tmp_
         kept = listed(store)
     back_up(data, tmp_path / "backup")
     with opened(data) as store:
-        waiting = store.fine_tunes.active()[0]
-        store.fine_tunes.begin(waiting.id)
-        publish(store, waiting.id, waiting.fine_tuned_model)
+        publish(store, store.fine_tunes.active()[0])
         put(store, b"new", "new.csv")
-        model(store, "base.three")
+        publish(store, job(store, "base.three"))
         now = listed(store)
     lose(data / DATABASE)
     shutil.copy(tmp_path / "backup" / DATABASE, data)
@@ -292,14 +287,6 @@ def test_what_cannot_be_taken_in_is_said_and_left(data):
     assert {name: content for name, content in contents(data).items() if name != DATABASE} == before
 
 
-def uploads(data: Path) -> list[str]:
-    return sorted(
-        (path.name for path in (data / "files").iterdir() if not path.suffix),
-        key=lambda name: (data / "files" / name).stat().st_size,
-        reverse=True,
-    )
-
-
 def test_a_folder_of_somebody_else_is_left_as_it_is(tmp_path):
     folder = tmp_path / "Documents"
     for place in (
@@ -343,14 +330,14 @@ def test_rows_without_their_files_are_kept_until_the_files_are_back(data, tmp_pa
 
 def test_what_is_unfinished_by_its_name_or_by_the_database_is_finished(data):
     first, second = uploads(data)
-    new, row = data / "files" / ("file-" + "1" * 24), f"INSERT INTO removals VALUES ('files/{second}')"
+    new = data / "files" / ("file-" + "1" * 24)
     for path in (new.with_name(f"{new.name}.part"), new.with_name(f"{new.name}.json")):
         path.write_text("{}")
     (data / "files" / first).rename(data / "files" / f"{first}.part")  # killed between its row and its name
-    rewrite(data / DATABASE, f"DELETE FROM files WHERE id = '{second}'", row)  # killed between its row and its file
-    rewrite(
-        data / DATABASE, "INSERT INTO removals VALUES ('../victim')", "INSERT INTO removals VALUES ('batches/out.json')"
-    )
+    with closing(sqlite3.connect(data / DATABASE, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM files WHERE id = ?", (second,))  # killed between its row and its file
+        for path in (f"files/{second}", "../victim", "batches/out.json"):
+            connection.execute("INSERT INTO removals VALUES (?)", (path,))
     (data.parent / "victim").write_text("mine")
     waiting = next((data / "fine-tunes").iterdir())
     waiting.rename(waiting.with_name(f"{waiting.name}.part"))
