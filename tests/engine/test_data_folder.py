@@ -162,6 +162,18 @@ def a_backup_beside_a_journal(path: Path) -> None:
     path.with_name(f"{path.name}-wal").write_bytes(journal)
 
 
+def an_old_copy_beside_a_journal(path: Path) -> None:
+    old, journal = path.read_bytes(), path.with_name(f"{path.name}-wal")
+    events = "INSERT INTO fine_tune_events (fine_tune, timestamp, message, level) SELECT id, 0, hex(zeroblob(3000)), '' FROM fine_tunes"
+    with opened(path.parent):
+        rewrite(path, *[events] * 9)
+    with closing(sqlite3.connect(path, isolation_level=None)) as left:
+        left.execute(events)
+        newer = journal.read_bytes()
+    path.write_bytes(old)
+    journal.write_bytes(newer)
+
+
 @pytest.mark.parametrize(
     ("spoil", "found", "advice"),
     [
@@ -180,6 +192,7 @@ def a_backup_beside_a_journal(path: Path) -> None:
         (without_one_table, "{} is not a database of this engine", "put a backup in its place"),
         (of_another_folder, "{} is the database of another data folder", "Put back this folder's own"),
         (newer, "a newer version of llmengine-integrations wrote its database {}", "Install that version"),
+        (an_old_copy_beside_a_journal, "its database {} is damaged", "and engine.sqlite3-wal out of the folder"),
         (a_backup_beside_a_journal, "{0}-wal is not the journal of {0}", "out of the folder"),
     ],
 )
@@ -318,7 +331,8 @@ def test_rows_without_their_files_are_kept_until_the_files_are_back(data, tmp_pa
         lost = before["files"][0][0]
         assert store.files.all() == []
         assert (store.files.get(lost), store.files.open(lost)) == (None, None)
-        assert "is not served until it is back" in caplog.text
+        assert f"lists 2 uploads that the folder {data / 'files'} does not have" in caplog.text
+        assert f"lists 1 fine-tuned model that the folder {data / 'models'} does not have" in caplog.text
     for name in ("files", "models"):
         shutil.rmtree(data / name)
         shutil.move(tmp_path / name, data / name)

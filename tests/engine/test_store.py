@@ -18,7 +18,7 @@ import pytest
 from llmengine_integrations.engine.config import EngineConfigError
 from llmengine_integrations.engine.store import FileTooLargeError, NotTextError, Store, open_store
 
-from .bare_process import bare_engine
+from .bare_process import bare_engine, log_of
 
 pytestmark = pytest.mark.engine
 
@@ -237,3 +237,4 @@ def test_a_killed_engine_loses_nothing_that_it_acknowledged(tmp_path, kills):
         ledger.check(url, tmp_path, everything=True)
     assert ledger.kept
     assert ledger.deleted
+    assert "database does not list" not in log_of(tmp_path).read_text()

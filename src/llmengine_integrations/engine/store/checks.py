@@ -68,7 +68,9 @@ def _look_into(folder: Path, *, adopting: bool) -> None:
     path = folder / DATABASE
     # Read-only: closing another kind of connection may write a journal into the database, whosever journal it is.
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        problem: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        # A journal with content is left by an engine that was killed, or by the database that was here before this one.
+        check = "integrity_check" if _has_content(_journal(folder)) else "quick_check"
+        problem: str = connection.execute(f"PRAGMA {check}(1)").fetchone()[0]
         if problem != "ok":
             raise sqlite3.DatabaseError(" ".join(problem.split()))
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]

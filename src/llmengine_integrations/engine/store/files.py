@@ -22,7 +22,7 @@ from llmengine_integrations.wire.files import File
 
 from .database import Database
 from .durable import sync_folder
-from .holdings import whole
+from .holdings import log_gone, whole
 from .records import created_at, read_json, record_of, write_record
 from .removals import Removals
 
@@ -119,8 +119,8 @@ class FileStore:
             if unfinished is not None and self._finish(path, listed.get(unfinished[1])):
                 present.add(unfinished[1])
         self._lost = listed.keys() - present
-        for lost in sorted(self._lost):
-            _log.warning("The upload %s is gone from %s: it is not served until it is back.", lost, self._folder)
+        if self._lost:
+            log_gone([self._path(file_id) for file_id in sorted(self._lost)])
         return sorted(self._path(file_id) for file_id in present - listed.keys())
 
     def adopt(self, path: Path) -> None:

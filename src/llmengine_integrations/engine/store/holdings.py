@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+_log = logging.getLogger(__name__)
+
 FILES, MODELS, FINE_TUNES = "files", "models", "fine-tunes"
+_SHOWN = 8
 _KINDS = {
     FILES: (re.compile(r"file-[0-9a-f]{24}"), "upload", "uploads"),
     MODELS: (re.compile(r"ft-[0-9a-f]{20}"), "fine-tuned model", "fine-tuned models"),
@@ -34,6 +38,15 @@ def counted(paths: Iterable[Path]) -> str:
         if (number := kinds.count(kind))
     ]
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def log_gone(paths: Sequence[Path]) -> None:
+    """Warn that uploads or models, at least one, are not where the database has them."""
+    names = ", ".join(path.name for path in paths[:_SHOWN])
+    _log.warning(
+        "The database lists %s that the folder %s does not have. They are not served until they are there again: %s%s",
+        *(counted(paths), paths[0].parent, names, ", ..." if len(paths) > _SHOWN else ""),
+    )
 
 
 def adopt_command(folder: Path) -> str:

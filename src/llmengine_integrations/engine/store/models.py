@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sqlite3
 import time
@@ -11,11 +10,9 @@ from pathlib import Path
 
 from .database import Database
 from .durable import sync_folder
-from .holdings import whole
+from .holdings import log_gone, whole
 from .records import created_at, read_json, record_of, write_record
 from .removals import Removals
-
-_log = logging.getLogger(__name__)
 
 _SETTINGS = "adapter_config.json"
 # What the model card of a fine-tune says, for models from before there were records.
@@ -104,12 +101,10 @@ class ModelStore:
         Returns:
             The folders of models that the database does not list. They stay where they are.
         """
-        known = {model.folder: model for model in self.all()}
-        for model in known.values():
-            if not (model.folder / _SETTINGS).is_file():
-                _log.warning(
-                    "The model %s is gone from %s: it is not served until it is back.", model.name, model.folder
-                )
+        known = {model.folder for model in self.all()}
+        lost = sorted(folder for folder in known if not (folder / _SETTINGS).is_file())
+        if lost:
+            log_gone(lost)
         return sorted(path for path in self._folder.iterdir() if whole(path) and path not in known)
 
     def read(self, folder: Path) -> TunedModel:
