@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from llmengine_integrations.prompting.tool_calls import StreamedCalls
 from llmengine_integrations.types import ChatCompletionChunk, Usage
-from llmengine_integrations.wire.chat import ToolCallDelta
 
 from . import output
 from .tokens import TextPrinter
@@ -25,7 +25,7 @@ class Turn:
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
         self._texts: list[str] = []
-        self._calls: dict[int, dict[str, str]] = {}
+        self._calls = StreamedCalls()
 
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take in a chunk."""
@@ -34,8 +34,7 @@ class Turn:
         for choice in chunk.choices:
             if choice.index == 0:
                 self.finish_reason = choice.finish_reason or self.finish_reason
-                for delta in choice.delta.tool_calls or ():
-                    self._call(delta)
+                self._calls.feed(choice.delta)
 
     @property
     def text(self) -> str:
@@ -45,7 +44,7 @@ class Turn:
     @property
     def calls(self) -> list[dict[str, str]]:
         """The tools that it wants called: `id`, `name` and `arguments`, the last being JSON as the model wrote it."""
-        return [self._calls[index] for index in sorted(self._calls)]
+        return [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in self._calls.calls]
 
     @property
     def message(self) -> dict[str, Any]:
@@ -55,13 +54,6 @@ class Turn:
             for call in self.calls
         ]
         return {"role": "assistant", "content": self.text} | ({"tool_calls": calls} if calls else {})
-
-    def _call(self, delta: ToolCallDelta) -> None:
-        call = self._calls.setdefault(delta.index, {"id": "", "name": "", "arguments": ""})
-        call["id"] += delta.id or ""
-        if delta.function is not None:
-            call["name"] += delta.function.name or ""
-            call["arguments"] += delta.function.arguments or ""
 
 
 class TurnPrinter:

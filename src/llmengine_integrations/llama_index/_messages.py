@@ -22,6 +22,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from ..prompting.chat_template import plain_prompt, without_tool_messages
+from ..prompting.tool_calls import sendable_arguments
 
 _ROLES = {
     MessageRole.DEVELOPER: "system",
@@ -72,11 +73,16 @@ def _message(message: ChatMessage) -> dict[str, Any]:
     if role == "tool":
         found["tool_call_id"] = message.additional_kwargs.get("tool_call_id") or ""
     elif role == "assistant" and (calls := wire_calls(message)):
-        found["tool_calls"] = calls
+        found["tool_calls"] = [_sendable(call) for call in calls]
         if not content:
             del found["content"]
     name = message.additional_kwargs.get("name")
     return {**found, "name": name} if name and role != "tool" else found
+
+
+def _sendable(call: Mapping[str, Any]) -> dict[str, Any]:
+    function = call["function"]
+    return {**call, "function": {**function, "arguments": sendable_arguments(function.get("arguments") or "")}}
 
 
 def _told(message: ChatMessage) -> dict[str, Any]:

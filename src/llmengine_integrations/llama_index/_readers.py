@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import LogProb, ToolCallBlock
 from pydantic import BaseModel
 
+from .. import errors
 from ..prompting.guided_tools import GuidedTools
 from ..prompting.stops import StopFilter
-from ..wire.chat import ChatCompletion, ChatCompletionChunk, ChatLogprobs, ToolCall, ToolCallDelta
+from ..prompting.tool_calls import StreamedCalls, WrittenCall, identified, new_call_id, read_arguments, whole_calls
+from ..wire.chat import ChatCompletion, ChatCompletionChunk, ChatLogprobs
 from ..wire.completions import Completion, CompletionChunk, TokenOutput
 from ._answers import Answer
-from ._tools import finished_arguments
 
 
 class ChatReader:
@@ -25,17 +25,23 @@ class ChatReader:
     def __init__(self) -> None:
         self._text = ""
         self._thinking = ""
-        self._calls: dict[int, ToolCallBlock] = {}
+        self._calls = StreamedCalls()
         self._logprobs: list[list[LogProb]] = []
         self._finish_reason: str | None = None
 
     def whole(self, reply: ChatCompletion) -> Answer:
-        """The answer of a reply that came at once."""
-        choice, raw = reply.choices[0], _dump(reply)
+        """The answer of a reply that came at once.
+
+        Raises:
+            InvalidResponseError: There is no choice.
+        """
+        if not reply.choices:
+            raise errors.InvalidResponseError("The reply holds no answer: its choices are empty.")
+        choice, raw = min(reply.choices, key=lambda choice: choice.index), _dump(reply)
         return Answer(
             text=choice.message.content or "",
             thinking=choice.message.reasoning_content or "",
-            calls=[_call(call) for call in choice.message.tool_calls or []],
+            calls=_blocks(whole_calls(choice.message), choice.finish_reason, finished=True),
             logprobs=_chat_logprobs(choice.logprobs),
             raw=raw,
             usage=raw.get("usage"),
@@ -50,8 +56,8 @@ class ChatReader:
                 continue
             delta += choice.delta.content or ""
             thinking_delta += choice.delta.reasoning_content or ""
-            for call in choice.delta.tool_calls or ():
-                self._call_delta(call)
+            if choice.delta.tool_calls or choice.delta.function_call:
+                self._calls.feed(choice.delta)
             logprobs = _chat_logprobs(choice.logprobs)
             self._finish_reason = choice.finish_reason or self._finish_reason
         self._text += delta
@@ -62,33 +68,29 @@ class ChatReader:
 
     def end(self) -> Answer | None:
         """The whole answer, if no event has finished it."""
-        return self._answer("", "", None, {}) if self._finish_reason is None else None
+        return self._answer("", "", None, {}, ended=True) if self._finish_reason is None else None
 
     def _answer(
-        self, delta: str, thinking_delta: str, logprobs: list[list[LogProb]] | None, raw: dict[str, Any]
+        self,
+        delta: str,
+        thinking_delta: str,
+        logprobs: list[list[LogProb]] | None,
+        raw: dict[str, Any],
+        *,
+        ended: bool = False,
     ) -> Answer:
-        finished = self._finish_reason is not None
-        calls = [call for _, call in sorted(self._calls.items())] if self._calls else ()
+        finished = ended or self._finish_reason is not None
+        calls = self._calls.calls
         return Answer(
             text=self._text,
             thinking=self._thinking,
-            calls=[_finished(call) for call in calls] if finished else calls,
+            calls=_blocks(calls, self._finish_reason, finished=finished) if calls else (),
             delta=delta,
             thinking_delta=thinking_delta,
             logprobs=logprobs,
             raw=raw,
             usage=raw.get("usage"),
             details=_details(self._finish_reason, list(self._logprobs)) if finished else None,
-        )
-
-    def _call_delta(self, delta: ToolCallDelta) -> None:
-        """Calls come in pieces, told apart by their index; some servers repeat names and ids as null or empty."""
-        known = self._calls.get(delta.index, ToolCallBlock(tool_call_id="", tool_name="", tool_kwargs=""))
-        function = delta.function
-        self._calls[delta.index] = ToolCallBlock(
-            tool_call_id=known.tool_call_id or delta.id or "",
-            tool_name=known.tool_name or (function.name if function else None) or "",
-            tool_kwargs=f"{known.tool_kwargs}{(function.arguments if function else None) or ''}",
         )
 
 
@@ -185,7 +187,7 @@ class CompletionReader:
         reply = self._tools.finish(self._text) if self._finished or self.done else self._tools.read(self._text)
         named = [call for call in reply.calls if call.name]
         while len(self._ids) < len(named):
-            self._ids.append(f"call_{uuid.uuid4().hex}")
+            self._ids.append(new_call_id())
         calls = [
             ToolCallBlock(tool_call_id=name, tool_name=call.name, tool_kwargs=call.arguments)
             for name, call in zip(self._ids, named, strict=False)
@@ -209,16 +211,16 @@ class CompletionReader:
         return None if completion is None else "length" if completion >= self._limit else "stop"
 
 
-def _call(call: ToolCall) -> ToolCallBlock:
-    function = call.function
-    return ToolCallBlock(
-        tool_call_id=call.id, tool_name=function.name, tool_kwargs=finished_arguments(function.arguments)
-    )
-
-
-def _finished(call: ToolCallBlock) -> ToolCallBlock:
-    written = call.tool_kwargs
-    return call.model_copy(update={"tool_kwargs": finished_arguments(written)}) if isinstance(written, str) else call
+def _blocks(calls: Sequence[WrittenCall], finish_reason: str | None, *, finished: bool) -> list[ToolCallBlock]:
+    """The calls of a reply. Until it is finished their arguments are text, and after that still if they cannot be read whole."""
+    if finished:
+        identified(calls)
+    found: list[ToolCallBlock] = []
+    for call in calls:
+        arguments = read_arguments(call.arguments, finish_reason)[0] if finished else None
+        written = call.arguments if arguments is None else arguments
+        found.append(ToolCallBlock(tool_call_id=call.id, tool_name=call.name, tool_kwargs=written))
+    return found
 
 
 def _chat_logprobs(found: ChatLogprobs | None) -> list[list[LogProb]] | None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 
-from ..prompting.guided_tools import object_or_text
+from .. import errors
 from ..prompting.partial_json import parse_partial
+from ..prompting.tool_calls import read_call
 from ._messages import wire_call, wire_calls
 
 if TYPE_CHECKING:
@@ -34,30 +35,55 @@ def tool_options(
     return {"tools": specs, "tool_choice": _choice(wanted), "parallel_tool_calls": parallel}
 
 
-def selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[ToolSelection]:
-    """The calls of a reply, or of a chunk in which they are still being written: arguments that cannot be read yet are left out.
+class ToolCallError(errors.InvalidResponseError, ValueError):
+    """The model asked for a tool call that cannot be made: its arguments cannot be read whole, or it names no tool."""
 
-    A call that was cut off has no arguments at all in the end: half a path is another path.
+
+def selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[ToolSelection]:
+    """The calls of a reply, or, without `error_on_no_tool_call`, of a chunk in which they are still being written.
+
+    A chunk's calls have the arguments that are known so far. In a reply, a call that cannot be read whole is never made with other
+    arguments than the model's. It raises; or, without `error_on_no_tool_call`, which is how agents ask, it selects a tool that does not
+    exist. Agents give the name of such a tool back to the model, and this one says what is wrong with the call.
 
     Raises:
         ValueError: There are none, and that is an error.
+        ToolCallError: One of them cannot be made, and that is an error.
     """
     calls = wire_calls(response.message)
-    read = _whole_arguments if "finish_reason" in cast("Any", response).additional_kwargs else arguments
     if not calls and error_on_no_tool_call:
         raise ValueError(f"Expected at least one tool call, but got none: {response.message.content!r}")
+    if not calls or not _is_growing(response):
+        reason = cast("Any", response).additional_kwargs.get("finish_reason", "stop")
+        return [_selection(call, reason, error_on_no_tool_call=error_on_no_tool_call) for call in calls]
+    if error_on_no_tool_call:
+        raise ToolCallError("The reply is still being written. Read the tool calls from the last chunk of the stream.")
     return [
-        ToolSelection(
-            tool_id=call.get("id") or "",
-            tool_name=call["function"]["name"],
-            tool_kwargs=read(call["function"].get("arguments") or ""),
-        )
-        for call in calls
+        _selected(call, call["function"]["name"], _known(call["function"].get("arguments") or "")) for call in calls
     ]
 
 
-def arguments(written: str | Mapping[str, Any]) -> dict[str, Any]:
-    """A call's arguments, as far as they are written; empty when they are no JSON object."""
+def _is_growing(response: ChatResponse) -> bool:
+    """Whether it is a chunk of a stream that goes on: it says what it adds, and not yet why the reply ended."""
+    return response.delta is not None and "finish_reason" not in cast("Any", response).additional_kwargs
+
+
+def _selection(call: Mapping[str, Any], finish_reason: str | None, *, error_on_no_tool_call: bool) -> ToolSelection:
+    name = call["function"].get("name") or ""
+    arguments, problem = read_call(name, call["function"].get("arguments"), finish_reason)
+    if arguments is not None:
+        return _selected(call, name, arguments)
+    if error_on_no_tool_call:
+        raise ToolCallError(f"The call of {name or 'a tool'} was not made. {problem}", body=dict(call))
+    return _selected(call, f"{name or 'without a name'} (not called. {problem} Write the whole call again.)", {})
+
+
+def _selected(call: Mapping[str, Any], name: str, arguments: dict[str, Any]) -> ToolSelection:
+    return ToolSelection(tool_id=call.get("id") or "", tool_name=name, tool_kwargs=arguments)
+
+
+def _known(written: str | Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call, as far as they are written; empty if they are not a JSON object."""
     found: object = parse_partial(written) if isinstance(written, str) else written
     return dict(cast("Mapping[str, Any]", found)) if isinstance(found, Mapping) else {}
 
@@ -75,16 +101,6 @@ def with_one_call(response: ChatResponse) -> ChatResponse:
         additional_kwargs={**message.additional_kwargs, "tool_calls": [wire_call(calls[0])]},
     )
     return response.model_copy(update={"message": kept})
-
-
-def finished_arguments(written: str) -> dict[str, Any] | str:
-    """The arguments of a whole call: an object, or the text where the model did not write one."""
-    return cast("dict[str, Any] | str", object_or_text(written))
-
-
-def _whole_arguments(written: str | Mapping[str, Any]) -> dict[str, Any]:
-    found = object_or_text(written)
-    return dict(cast("Mapping[str, Any]", found)) if isinstance(found, Mapping) else {}
 
 
 def _spec(tool: BaseTool) -> dict[str, Any]:

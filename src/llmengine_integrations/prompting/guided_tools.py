@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from .partial_json import parse_partial
+from .tool_calls import read_arguments
 
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 _OPENING = frozenset({"$ref", "allOf", "anyOf", "oneOf", "patternProperties"})
@@ -23,7 +24,8 @@ _TEXT: Mapping[str, Any] = {"type": "string"}
 class GuidedCall:
     """A call; while it is being written its arguments are those known so far.
 
-    Of a call that was cut off `arguments` is all of the text, and `name` may be empty: it is not to be made.
+    A call whose arguments cannot be read whole has them as text, and is not to be made. For a call that was cut off, that is all of the
+    model's text, and `name` may be empty.
     """
 
     name: str
@@ -111,7 +113,7 @@ class GuidedTools:
         if whole is None:
             return _cut_off(text)
         items = _items(whole)
-        calls, answer = _calls(items), _answer(items)
+        calls, answer = [call for item in items if (call := _whole_call(item)) is not None], _answer(items)
         if calls or answer is None:
             return GuidedReply("" if calls else text, calls)
         return GuidedReply(answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False), [])
@@ -133,13 +135,8 @@ def calls_text(functions: Iterable[Mapping[str, Any]]) -> str:
 
 def object_or_text(written: object) -> object:
     """A call's arguments as an object, or as the text where the model did not write one."""
-    if not isinstance(written, str):
-        return written
-    try:
-        found: object = json.loads(written or "{}")
-    except (ValueError, RecursionError):  # the latter for brackets nested by the thousand
-        return written
-    return cast("object", found) if isinstance(found, dict) else written
+    found, _ = read_arguments(written)
+    return written if found is None else found
 
 
 def _whole(text: str) -> Any | None:
@@ -184,6 +181,22 @@ def _call(item: object) -> GuidedCall | None:
     if not isinstance(name, str) or not isinstance(arguments, dict):
         return None
     return GuidedCall(name, cast("dict[str, Any]", arguments))
+
+
+def _whole_call(item: object) -> GuidedCall | None:
+    """The call of a text that is whole. A server that did not guide the text may have written its arguments in other ways."""
+    if not isinstance(item, dict):
+        return None
+    found = cast("dict[str, Any]", item)
+    if not isinstance(found.get("name"), str) or "arguments" not in found:
+        return None
+    written = found["arguments"]
+    arguments, _ = read_arguments(written)
+    if arguments is None:
+        return GuidedCall(
+            found["name"], written if isinstance(written, str) else json.dumps(written, ensure_ascii=False)
+        )
+    return GuidedCall(found["name"], arguments)
 
 
 def _call_schema(function: Mapping[str, Any], number: int, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal, Required
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from ._base import Reply
@@ -154,19 +155,32 @@ class ChatLogprobs(Reply):
     refusal: list[ChatTokenLogprob] | None = None
 
 
+def _text_or_empty(value: object) -> object:
+    return "" if value is None else value
+
+
+def _json_text(value: object) -> object:
+    """Some servers send the arguments of a call as an object, not as its text."""
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+_OptionalText = Annotated[str, BeforeValidator(_text_or_empty)]
+"""Text that some servers leave out, or send as null; "" then."""
+
+
 class FunctionCall(Reply):
     """A call that the model asks for."""
 
-    name: str
-    arguments: str
+    name: _OptionalText = ""
+    arguments: Annotated[_OptionalText, BeforeValidator(_json_text)] = ""
     """JSON as the model wrote it: it may be invalid, or not satisfy the schema."""
 
 
 class ToolCall(Reply):
     """A tool call that the model asks for; the answering message names its `id`."""
 
-    id: str
-    type: Literal["function"] | str = "function"
+    id: _OptionalText = ""
+    type: Annotated[Literal["function"] | str, BeforeValidator(lambda kind: kind or "function")] = "function"
     function: FunctionCall
 
 
@@ -240,16 +254,17 @@ class ChatCompletion(Reply):
 
 
 class FunctionCallDelta(Reply):
-    """What a chunk adds to a call: the name comes once, the arguments in pieces."""
+    """What a chunk adds to a call: the name comes once from most servers, the arguments in pieces."""
 
     name: str | None = None
-    arguments: str | None = None
+    arguments: Annotated[str | None, BeforeValidator(_json_text)] = None
 
 
 class ToolCallDelta(Reply):
-    """What a chunk adds to the tool call number `index`; id, type and name come once."""
+    """What a chunk adds to the tool call number `index`; id, type and name come once from most servers."""
 
-    index: int = 0
+    index: Annotated[int, BeforeValidator(lambda index: index or 0)] = 0
+    """0 also where the server sends none. Some servers send 0 for every call: its `id` is then what tells it apart."""
     id: str | None = None
     type: Literal["function"] | str | None = None
     function: FunctionCallDelta | None = None
