@@ -14,10 +14,10 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
-from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from .. import errors
+from ..prompting.tool_calls import whole_calls
 from ..wire._openai import Usage
 from ..wire.chat import (
     ChatChoice,
@@ -27,9 +27,8 @@ from ..wire.chat import (
     ChatCompletionMessage,
     ChatDelta,
     ChatLogprobs,
-    ToolCallDelta,
 )
-from ._tools import parsed_calls, spoiling
+from ._tools import CallChunks, parsed_calls
 
 PROVIDER = "llmengine"
 
@@ -74,7 +73,7 @@ class ChatChunks:
         self._reply: ChatCompletionChunk | None = None
         self._usage: Usage | None = None
         self._finish_reason: str | None = None
-        self._arguments: dict[int, str] = {}
+        self._calls = CallChunks()
 
     def feed(self, event: ChatCompletionChunk) -> list[ChatGenerationChunk]:
         """The chunk for an event, unless it adds nothing."""
@@ -94,11 +93,7 @@ class ChatChunks:
         )
         message = AIMessageChunk(
             content="",
-            tool_call_chunks=[
-                tool_call_chunk(args=rest, index=index)
-                for index, arguments in self._arguments.items()
-                if (rest := spoiling(arguments, cut_off=self._finish_reason == "length"))
-            ],
+            tool_call_chunks=self._calls.end(self._finish_reason),
             usage_metadata=usage_metadata(self._usage),
             chunk_position="last",
         )
@@ -106,10 +101,9 @@ class ChatChunks:
 
     def _choice(self, choice: ChatChunkChoice) -> list[ChatGenerationChunk]:
         self._finish_reason = choice.finish_reason or self._finish_reason
-        message, info = _delta(choice.delta), _logprobs(choice.logprobs)
-        for call in message.tool_call_chunks:
-            index = call["index"] or 0
-            self._arguments[index] = self._arguments.get(index, "") + (call["args"] or "")
+        delta = choice.delta
+        calls = self._calls.feed(delta) if delta.tool_calls or delta.function_call else ()
+        message, info = _delta(delta, calls), _logprobs(choice.logprobs)
         if not (message.content or message.tool_call_chunks or message.additional_kwargs or info):
             return []
         return [ChatGenerationChunk(message=message, generation_info=info or None)]
@@ -169,7 +163,8 @@ def _generation(
     reply: ChatCompletion, choice: ChatChoice, usage: Usage | None, params: Mapping[str, Any]
 ) -> ChatGeneration:
     message = choice.message
-    calls = parsed_calls([(call.function.name, call.function.arguments, call.id) for call in message.tool_calls or ()])
+    written = [(call.name, call.arguments, call.id) for call in whole_calls(message)]
+    calls = parsed_calls(written, choice.finish_reason)
     info = closing(choice.finish_reason, token_usage(usage), params, reply.id, reply.system_fingerprint)
     return ChatGeneration(
         message=AIMessage(
@@ -192,20 +187,11 @@ def _beside(message: ChatCompletionMessage | ChatDelta) -> dict[str, Any]:
     return {name: text for name, text in found.items() if text}
 
 
-def _delta(delta: ChatDelta) -> AIMessageChunk:
+def _delta(delta: ChatDelta, calls: Sequence[ToolCallChunk]) -> AIMessageChunk:
     beside = _beside(delta)
-    if not (beside or delta.tool_calls):
+    if not (beside or calls):
         return AIMessageChunk(content=delta.content or "")  # what else is given is validated too: 0.6 us a token
-    return AIMessageChunk(
-        content=delta.content or "",
-        additional_kwargs=beside,
-        tool_call_chunks=[_call_chunk(call) for call in delta.tool_calls or ()],
-    )
-
-
-def _call_chunk(call: ToolCallDelta) -> ToolCallChunk:
-    name, arguments = (None, None) if call.function is None else (call.function.name, call.function.arguments)
-    return tool_call_chunk(name=name, args=arguments, id=call.id, index=call.index)
+    return AIMessageChunk(content=delta.content or "", additional_kwargs=beside, tool_call_chunks=list(calls))
 
 
 def _logprobs(logprobs: ChatLogprobs | None) -> dict[str, Any]:

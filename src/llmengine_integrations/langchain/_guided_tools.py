@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
@@ -58,5 +57,5 @@ def read_answer(tools: GuidedTools, text: str) -> Answer:
     instead = tools.choice != "auto" and not calls and bool(text.strip())
     if instead:
         calls = [(None, json.dumps(text, ensure_ascii=False))]
-    found = parsed_calls([(name, arguments, f"call_{uuid.uuid4().hex}") for name, arguments in calls])
+    found = parsed_calls([(name, arguments, None) for name, arguments in calls])
     return Answer("" if instead else reply.answer, found)

@@ -22,6 +22,8 @@ from langchain_core.messages import (
     is_data_content_block,
 )
 
+from ..prompting.tool_calls import read_call, sendable_arguments
+
 _SAID_ELSEWHERE = frozenset(
     {
         "function_call",
@@ -44,10 +46,18 @@ _SAID_ELSEWHERE = frozenset(
 def openai_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
     """Messages as they are sent.
 
+    Servers want a result for each call, so a call that was never made, because it is invalid, gets one that says so.
+
     Raises:
         TypeError: One is of a kind that no model is sent, such as a `RemoveMessage`.
     """
-    return [_message(message) for message in messages]
+    answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
+    found: list[dict[str, Any]] = []
+    for message in messages:
+        found.append(_message(message))
+        if isinstance(message, AIMessage) and message.invalid_tool_calls:
+            found += [_not_made(call) for call in message.invalid_tool_calls if call["id"] not in {None, *answered}]
+    return found
 
 
 def _message(message: BaseMessage) -> dict[str, Any]:
@@ -90,7 +100,12 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _invalid_call(call: Mapping[str, Any]) -> dict[str, Any]:
-    return _function(call, call["args"] or "")
+    return _function(call, sendable_arguments(call["args"] or ""))
+
+
+def _not_made(call: Mapping[str, Any]) -> dict[str, Any]:
+    problem = call["error"] or read_call(call["name"], call["args"])[1]
+    return {"role": "tool", "content": f"The call was not made. {problem}", "tool_call_id": call["id"]}
 
 
 def _function(call: Mapping[str, Any], arguments: str) -> dict[str, Any]:

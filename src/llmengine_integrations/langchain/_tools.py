@@ -6,11 +6,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from langchain_core.messages import InvalidToolCall, ToolCall
-from langchain_core.messages.tool import invalid_tool_call, tool_call
+from langchain_core.messages import InvalidToolCall, ToolCall, ToolCallChunk
+from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.json import parse_partial_json
+
+from ..prompting.tool_calls import Piece, StreamedCalls, WrittenCall, identified, new_call_id, read_call
+from ..wire.chat import ChatDelta
 
 ToolLike: TypeAlias = dict[str, Any] | type | Callable[..., Any] | BaseTool
 """What describes a tool: a LangChain tool, a function, a pydantic class, a TypedDict, a JSON schema, an OpenAI tool."""
@@ -50,31 +53,72 @@ def openai_tool_choice(choice: object, tools: Sequence[Mapping[str, Any]]) -> st
     return word if word in {"auto", "none", "required"} else _named(word, tools)
 
 
-def parsed_calls(calls: Sequence[tuple[str | None, str, str | None]]) -> Calls:
-    """Calls, each given as its name, its arguments as the model wrote them, and its id."""
+def parsed_calls(calls: Sequence[tuple[str | None, str, str | None]], finish_reason: str | None = "stop") -> Calls:
+    """Calls of a reply that is whole, each given as its name, its arguments as the model wrote them, and its id."""
     found = Calls([], [])
-    for name, arguments, call_id in calls:
-        args, error = _arguments(arguments)
-        if args is not None and name:
-            found.valid.append(tool_call(name=name, args=args, id=call_id))
+    for name, written, given in calls:
+        call_id = given or new_call_id()
+        args, problem = read_call(name, written, finish_reason)
+        if args is not None:
+            found.valid.append(tool_call(name=name or "", args=args, id=call_id))
         else:
-            found.invalid.append(invalid_tool_call(name=name, args=arguments, id=call_id, error=error))
+            found.invalid.append(invalid_tool_call(name=name, args=written, id=call_id, error=problem))
     return found
 
 
-def spoiling(arguments: str, *, cut_off: bool) -> str:
-    """What to add to arguments that came to a stream's end unfinished, so that they are no call; nothing if they were finished.
+class CallChunks:
+    """The calls of a stream as LangChain adds them up: by an index of their own, with the name and the id once.
 
-    LangChain, when it adds up a stream, completes them (`{"path": "/ho` becomes `{"path": "/ho"}`), and agents would make the half call.
-
-    Args:
-        arguments: as they came.
-        cut_off: whether the answer was ended at its greatest length: arguments that had not begun are no empty ones then.
+    At the end LangChain reads the arguments in its own way. It completes those that were cut off (`{"path": "/ho` becomes
+    `{"path": "/ho"}`), and agents would make the half call; so those that cannot be read whole get brackets that spoil them. It refuses
+    those that do not begin as an object, `null` for one; so they are held back until the end, and passed on as what they mean.
     """
-    if not arguments:
-        return _ENDINGS[0] if cut_off else ""
-    if _arguments(arguments)[0] is not None or not _completed(arguments):
-        return ""
+
+    def __init__(self) -> None:
+        self._calls = StreamedCalls()
+        self._shown: set[int] = set()
+
+    def feed(self, delta: ChatDelta) -> list[ToolCallChunk]:
+        """What a chunk adds."""
+        return [
+            tool_call_chunk(
+                name=piece.name or None, args=self._added(piece), id=piece.id or None, index=piece.call.number
+            )
+            for piece in self._calls.feed(delta)
+        ]
+
+    def end(self, finish_reason: str | None) -> list[ToolCallChunk]:
+        """What is to be added to the calls, now that the reply is over."""
+        without_id = {call.number for call in self._calls.calls if not call.id}
+        identified(self._calls.calls)
+        return [
+            tool_call_chunk(args=rest, id=call.id if call.number in without_id else None, index=call.number)
+            for call in self._calls.calls
+            for rest in [self._rest(call, finish_reason)]
+            if rest or call.number in without_id
+        ]
+
+    def _added(self, piece: Piece) -> str:
+        number = piece.call.number
+        if number in self._shown:
+            return piece.arguments
+        so_far = piece.call.arguments[: piece.start + len(piece.arguments)]
+        if not so_far.lstrip().startswith("{"):
+            return ""
+        self._shown.add(number)
+        return so_far
+
+    def _rest(self, call: WrittenCall, finish_reason: str | None) -> str:
+        """What a call's arguments still need, so that LangChain reads them as they are read here."""
+        written, (args, _) = call.arguments, read_call(call.name, call.arguments, finish_reason)
+        if call.number in self._shown:
+            return "" if args is not None or not _completed(written) else _spoiling(written)
+        if args is None:
+            return written or _ENDINGS[0]  # LangChain takes "" for {}
+        return json.dumps(args, ensure_ascii=False) if written else ""
+
+
+def _spoiling(arguments: str) -> str:
     return next(ending for ending in _ENDINGS if not _completed(arguments + ending))
 
 
@@ -83,16 +127,6 @@ def _completed(text: str) -> bool:
         return isinstance(parse_partial_json(text), dict)
     except (ValueError, RecursionError):  # the latter for brackets nested by the thousand
         return False
-
-
-def _arguments(text: str) -> tuple[dict[str, Any] | None, str]:
-    try:
-        found: object = json.loads(text or "{}", strict=False)
-    except (ValueError, RecursionError) as error:
-        return None, f"The arguments are no JSON: {error}"
-    if isinstance(found, dict):
-        return cast("dict[str, Any]", found), "The call has no name."
-    return None, "The arguments are no JSON object."
 
 
 def _function(tool: ToolLike) -> ToolLike:

@@ -16,18 +16,20 @@ if find_spec("llama_index") is None or find_spec("llama_index.core") is None:
     )
 
 if TYPE_CHECKING:
+    from ._tools import ToolCallError
     from .callbacks import LLMEngineFineTuningHandler
     from .fine_tuning import LLMEngineFinetuneEngine
     from .llm import LLMEngine
     from .reader import LLMEngineFileReader
 
-__all__ = ["LLMEngine", "LLMEngineFileReader", "LLMEngineFineTuningHandler", "LLMEngineFinetuneEngine"]
+__all__ = ["LLMEngine", "LLMEngineFileReader", "LLMEngineFineTuningHandler", "LLMEngineFinetuneEngine", "ToolCallError"]
 
 _MODULES = {
     "LLMEngine": ".llm",
     "LLMEngineFileReader": ".reader",
     "LLMEngineFineTuningHandler": ".callbacks",
     "LLMEngineFinetuneEngine": ".fine_tuning",
+    "ToolCallError": "._tools",
 }
 
 

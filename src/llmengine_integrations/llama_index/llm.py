@@ -285,10 +285,14 @@ class LLMEngine(Fields, Structured):
     def get_tool_calls_from_response(
         self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
     ) -> list[ToolSelection]:
-        """The tool calls of a reply, or of a chunk, with the arguments that are known so far.
+        """The tool calls of a reply; without `error_on_no_tool_call` also those of a chunk, with the arguments that are known so far.
+
+        A call whose arguments cannot be read whole raises. Without `error_on_no_tool_call`, as agents ask, its `tool_name` says what is wrong
+        instead: there is no such tool, so agents give that back to the model, which can make the call again.
 
         Raises:
             ValueError: There is none, and `error_on_no_tool_call`.
+            ToolCallError: One cannot be read whole, or the reply is still being written, and `error_on_no_tool_call`. Also a ValueError.
         """
         return selections(response, error_on_no_tool_call=error_on_no_tool_call)
 

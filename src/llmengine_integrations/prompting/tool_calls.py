@@ -13,8 +13,10 @@ from typing import Any, NamedTuple, cast
 
 from ..wire.chat import ChatCompletionMessage, ChatDelta, FunctionCallDelta, ToolCallDelta
 
-_ENDED = frozenset({"stop", "tool_calls", "function_call"})
-"""The reasons that mean that the model had said all: only then are missing arguments no arguments."""
+_ENDED = frozenset(
+    {"stop", "tool_calls", "function_call", "eos_token", "stop_sequence", "end_turn", "tool_use"}  # TGI's, Anthropic's
+)
+"""The finish reasons of a model that had said everything."""
 _CUT_OFF = {
     "length": "The arguments were cut off: the reply reached its maximum length (max_new_tokens).",
     "content_filter": "The arguments were cut off by the content filter.",
@@ -46,12 +48,13 @@ class WrittenCall:
 
 
 class Piece(NamedTuple):
-    """What a delta adds to a call; "" for a part to which it adds nothing."""
+    """What a delta adds to a call; "" for a part to which it adds nothing. `start` is how long the arguments were before."""
 
     call: WrittenCall
     id: str
     name: str
     arguments: str
+    start: int
 
 
 class StreamedCalls:
@@ -89,7 +92,9 @@ class StreamedCalls:
         if call is None or _begins_another(call, delta.id or "", name, arguments):
             call = WrittenCall(len(self.calls), delta.index)
             self.calls.append(call)
-        piece = Piece(call, "" if call.id else delta.id or "", "" if name == call.name else name, arguments)
+        piece = Piece(
+            call, "" if call.id else delta.id or "", "" if name == call.name else name, arguments, len(call.arguments)
+        )
         call.id += piece.id
         call.name += piece.name
         call.arguments += arguments
@@ -156,11 +161,12 @@ def read_call(
 def read_arguments(written: object, finish_reason: str | None = "stop") -> tuple[dict[str, Any] | None, str]:
     """The arguments of a call, once it is over, and "". Or None and what is wrong with them.
 
-    Nothing and `null` are no arguments, an object inside a JSON string is that object, and line ends may stand in strings as they are.
+    `null`, and no text at all, mean that there are no arguments. An object inside a JSON string is that object. Control characters, such
+    as line ends, may stand in strings.
 
     Args:
         written: What the model wrote.
-        finish_reason: Why the reply ended. Only if the model ended it, are missing arguments no arguments.
+        finish_reason: Why the reply ended. If the model did not end it itself, no text at all means that the arguments are missing.
     """
     if isinstance(written, Mapping):
         return dict(cast("Mapping[str, Any]", written)), ""
