@@ -60,11 +60,21 @@ def test_kinds_of_messages(sent, message, expected):
     assert sent(message) == [expected]
 
 
-def test_an_invalid_call_goes_back_as_the_model_wrote_it(sent):
+def test_an_invalid_call_goes_back_with_the_reason_why_it_was_not_made(sent):
+    """vLLM refuses a chat with arguments that are not an object, and others one with a call that has no result."""
+    broken = invalid_tool_call(name="add", args='{"a": ', id="c1", error="It was cut off.")
+    of_a_stream = invalid_tool_call(name="add", args='{"a": ]', id="c2", error=None)
+    without_id = invalid_tool_call(name="add", args="[1]", id=None, error=None)
+    asked, first, second = sent(AIMessage("", invalid_tool_calls=[broken, of_a_stream, without_id]))
+    assert [call["function"] for call in asked["tool_calls"]] == [{"name": "add", "arguments": "{}"}] * 3
+    assert first == {"role": "tool", "content": "The call was not made. It was cut off.", "tool_call_id": "c1"}
+    assert "not valid JSON" in second["content"]
+
+
+def test_an_invalid_call_with_a_result_of_its_own(sent):
     broken = invalid_tool_call(name="add", args='{"a": ', id="c1", error="cut off")
-    assert sent(AIMessage("", invalid_tool_calls=[broken]))[0]["tool_calls"] == [
-        {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": '}}
-    ]
+    found = sent(AIMessage("", invalid_tool_calls=[broken]), ToolMessage("Try again.", tool_call_id="c1"))
+    assert [one["content"] for one in found[1:]] == ["Try again."]
 
 
 @pytest.mark.parametrize(

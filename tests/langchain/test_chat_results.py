@@ -380,7 +380,10 @@ async def test_structured_output_that_was_cut_off(chat, chat_gateway, method, sc
 @pytest.mark.parametrize("schema", [Person, Person.model_json_schema()])
 @pytest.mark.parametrize(
     ("answer", "problem"),
-    [(message("sorry"), "did not call the tool"), (message(None, tool_calls=[made("Person", ADA[:12])]), "no JSON")],
+    [
+        (message("sorry"), "did not call the tool"),
+        (message(None, tool_calls=[made("Person", ADA[:12])]), "not valid JSON"),
+    ],
 )
 def test_structured_output_without_a_call(chat, chat_gateway, schema, answer, problem):
     """Others answer None."""

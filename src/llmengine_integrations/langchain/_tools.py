@@ -79,12 +79,14 @@ class CallChunks:
         self._shown: set[int] = set()
 
     def feed(self, delta: ChatDelta) -> list[ToolCallChunk]:
-        """What a chunk adds."""
+        """What a chunk adds, one part for each call."""
+        found: dict[int, list[str]] = {}
+        for piece in self._calls.feed(delta):
+            name, written, call_id = found.get(piece.call.number, ("", "", ""))
+            found[piece.call.number] = [name + piece.name, written + self._added(piece), call_id + piece.id]
         return [
-            tool_call_chunk(
-                name=piece.name or None, args=self._added(piece), id=piece.id or None, index=piece.call.number
-            )
-            for piece in self._calls.feed(delta)
+            tool_call_chunk(name=name or None, args=written, id=call_id or None, index=number)
+            for number, (name, written, call_id) in found.items()
         ]
 
     def end(self, finish_reason: str | None) -> list[ToolCallChunk]:
