@@ -8,6 +8,8 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, ToolCallBlock
 from llama_index.core.tools import FunctionTool
 
+from llmengine_integrations.llama_index import ToolCallError
+
 from .endpoints import chat_of
 from .gateway import said
 
@@ -209,8 +211,8 @@ async def test_arguments_that_are_no_json_raise_nothing(way, arguments, make_llm
 
 
 @each_way
-async def test_a_call_that_was_cut_off_has_no_arguments(way, llm, gateway, api):
-    """Half a name of a city is another city."""
+async def test_a_call_that_was_cut_off_is_not_one_of_the_tool(way, llm, gateway, api):
+    """Half a name of a city is another city, and no city at all may be a default."""
     cut = '{"city": "Par'
     gateway.replies = [
         said(calls=[("weather", cut)], finish_reason="length")
@@ -218,7 +220,12 @@ async def test_a_call_that_was_cut_off_has_no_arguments(way, llm, gateway, api):
         else said(f'{{"name": "weather", "arguments": {cut}')
     ]
     last = (await way(llm, TOOLS, "hi"))[-1]
-    assert selected(llm, last) == [("weather", {})]
+    ((name, arguments),) = selected(llm, last, error_on_no_tool_call=False)
+    assert name.startswith("weather (not called. ")
+    assert arguments == {}
+    with pytest.raises(ToolCallError, match="The call of weather was not made") as caught:
+        llm.get_tool_calls_from_response(last)
+    assert cut in caught.value.body["function"]["arguments"]
     (call,) = [block for block in last.message.blocks if isinstance(block, ToolCallBlock)]
     assert cut in call.tool_kwargs
 

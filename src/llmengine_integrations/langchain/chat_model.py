@@ -82,8 +82,8 @@ class ChatLLMEngine(ChatRuns):
         llm.bind_tools([get_weather]).invoke("What is the weather in Rome?").tool_calls
         # [{'name': 'get_weather', 'args': {'city': 'Rome'}, 'id': 'call_...', 'type': 'tool_call'}]
         ```
-        A call whose arguments are not a whole JSON object is in `invalid_tool_calls`, with what is wrong with it, and is never made. LangChain
-        would complete arguments that a stream cut off, and make the half call; so the last chunk adds a bracket that spoils them.
+        A call whose arguments are not a whole JSON object is in `invalid_tool_calls`, and is never made. LangChain would complete arguments
+        that a stream cut off, and make the half call; so the last chunk adds a bracket that spoils them.
 
     Structured output:
         ```python

@@ -287,8 +287,8 @@ class LLMEngine(Fields, Structured):
     ) -> list[ToolSelection]:
         """The tool calls of a reply; without `error_on_no_tool_call` also those of a chunk, with the arguments that are known so far.
 
-        A call whose arguments cannot be read whole raises. Without `error_on_no_tool_call`, as agents ask, its `tool_name` says what is wrong
-        instead: there is no such tool, so agents give that back to the model, which can make the call again.
+        A call whose arguments cannot be read whole raises. Without `error_on_no_tool_call`, as agents ask, its `tool_name` says instead
+        what is wrong. There is no such tool, so agents give that back to the model, which can make the call again.
 
         Raises:
             ValueError: There is none, and `error_on_no_tool_call`.
