@@ -50,7 +50,7 @@ class TestBracketsWithoutEnd:
         for chunk in chat.stream("x"):
             whole = chunk if whole is None else whole + chunk
         assert not whole.tool_calls
-        with pytest.raises(OutputParserException, match="no JSON"):
+        with pytest.raises(OutputParserException, match="not valid JSON"):
             chat.with_structured_output(Answer, method="function_calling").invoke("x")
 
     def test_in_a_call_for_llama_index(self, server):

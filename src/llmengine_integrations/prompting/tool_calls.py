@@ -176,7 +176,8 @@ def read_arguments(written: object, finish_reason: str | None = "stop") -> tuple
     try:
         found = _value(written)
     except (ValueError, RecursionError) as error:  # the latter for brackets nested by the thousand
-        return None, f"{_CUT_OFF.get(finish_reason or '', 'The arguments are not valid JSON.')} {error}."
+        cut_off = _CUT_OFF.get(finish_reason or "")
+        return None, f"{cut_off} ({error})" if cut_off else f"The arguments are not valid JSON: {error}."
     if found is None or isinstance(found, dict):
         return cast("dict[str, Any]", found or {}), ""
     return None, "The arguments are JSON, but not an object."
