@@ -76,7 +76,9 @@ def test_arguments(written):
     assert bool(problem) == (expected is None)
 
 
-@pytest.mark.parametrize(("written", "expected"), [(None, {}), ({"a": 1}, {"a": 1}), ([], None), (3, None), (True, None)])
+@pytest.mark.parametrize(
+    ("written", "expected"), [(None, {}), ({"a": 1}, {"a": 1}), ([], None), (3, None), (True, None)]
+)
 def test_arguments_that_are_not_text(written, expected):
     assert read_arguments(written)[0] == expected
 
