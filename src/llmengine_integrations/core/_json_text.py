@@ -1,4 +1,8 @@
-"""One string out of a JSON object, piece by piece: `GET /v1/files/{id}/content` wraps a whole file in one. No I/O happens here."""
+"""One string out of a JSON object, piece by piece: `GET /v1/files/{id}/content` wraps a whole file in one. No I/O happens here.
+
+Every step takes time in proportion to what has come, whatever it is and however it is cut. No pattern repeats a group: a greedy one takes
+memory for every round, and possessive ones match wrongly on Python 3.11 before 3.11.5 (https://github.com/python/cpython/issues/106052).
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,12 @@ import re
 
 from .errors import InvalidResponseError
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+')
-_OPENS = re.compile(r'\s*:\s*"')
-_PIECE = re.compile(r'(?:[^"\\]++|\\(?:u[0-9a-fA-F]{4}|[^u]))*+')  # characters and whole escapes
-_HALF = re.compile(r"(?<!\\)(?:\\\\)*(\\u[dD][89abAB][0-9a-fA-F]{2})$")  # the first half of a pair of escapes
-_ESCAPE = 6  # characters of the longest escape
-_MAX_REST = 1024 * 1024  # characters around the string
+_MARK = re.compile(r'\\.|["{}\[\]]', re.DOTALL)  # what matters around the string; an escaped quote is no mark
+_CUT = re.compile(
+    r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z"
+)  # half a pair of escapes, a part of one, or both
+_CUT_SIZE = 11  # characters of the longest of these
+_MAX_REST = 64 * 1024  # characters around the string
 
 
 class JsonText:
@@ -27,6 +31,11 @@ class JsonText:
         self._tail: str = ""
         self._inside: bool = False
         self._after: bool = False
+        # How far the head is read: up to where, inside how many brackets, since where in a string, and where the wanted name ended.
+        self._seen: int = 0
+        self._depth: int = 0
+        self._quote: int | None = None
+        self._named: int | None = None
 
     def feed(self, data: bytes) -> bytes:
         """Read on.
@@ -68,26 +77,41 @@ class JsonText:
         return self._string(text)
 
     def _start(self) -> int | None:
-        """Where the string begins, once it does."""
-        depth = 0
-        for token in _TOKEN.finditer(self._head):
-            found = token[0]
-            if depth == 1 and found == self._name and (opens := _OPENS.match(self._head, token.end())):
-                return opens.end()
-            depth += (found in "{[") - (found in "}]")
+        """Where the string begins, once it does. Each call reads on where the one before stopped."""
+        end = self._seen
+        for mark in _MARK.finditer(self._head, self._seen):
+            end = mark.end()
+            if mark[0] == '"' and self._quote is None and self._is_value_of_name(mark.start()):
+                return end
+            self._pass(mark[0], mark.start(), end)
+        self._seen = len(self._head) - self._head.endswith("\\", end)  # the character that it escapes is still to come
         return None
+
+    def _pass(self, mark: str, start: int, end: int) -> None:
+        if mark == '"' and self._quote is None:
+            self._quote, self._named = start, None
+        elif mark == '"':
+            is_name = self._depth == 1 and self._head[self._quote : end] == self._name
+            self._quote, self._named = None, end if is_name else None
+        elif self._quote is None:
+            self._named = None
+            self._depth += (mark in "{[") - (mark in "}]")
+
+    def _is_value_of_name(self, start: int) -> bool:
+        return self._named is not None and self._head[self._named : start].strip() == ":"
 
     def _string(self, text: str) -> bytes:
         text = self._text + text
-        end = found.end() if (found := _PIECE.match(text)) else 0
-        self._after = text[end : end + 1] == '"'
+        unescaped = text.replace(r"\\", "  ").replace(
+            r"\"", "  "
+        )  # as long as the text: what is left of quotes ends the string
+        end = unescaped.find('"')
+        self._after = end >= 0
         if self._after:
             self._text, self._tail = "", text[end + 1 :]
         else:
-            if len(text) - end > _ESCAPE:
-                raise ValueError("an escape makes no sense")
-            if text[end - _ESCAPE : end - 4] == "\\u" and (half := _HALF.search(text, 0, end)):
-                end = half.start(1)
+            cut = _CUT.search(unescaped, max(0, len(text) - _CUT_SIZE))
+            end = cut.start() if cut else len(text)
             self._text = text[end:]
         piece = text[:end]
         decoded: str = json.loads(f'"{piece}"', strict=False) if "\\" in piece else piece
