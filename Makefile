@@ -2,16 +2,21 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-# A package index to take torch from. On Linux the standard index brings several GB of CUDA libraries that a laptop does not need;
-# `make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu` takes the CPU build. Elsewhere the standard index has it.
+# A package index to take torch from. Without one, tools/torch_index.py decides: the CPU build, unless there is an NVIDIA GPU.
 TORCH_INDEX ?=
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+PIP := $(BIN)/python -m pip install --constraint constraints.txt
+# Makes a virtual environment. Debian and Ubuntu have what it needs in a package of its own.
+define make_venv
+@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	{ echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+@$(PYTHON) -m venv $(1)
+endef
 WORKERS ?= 2
 BENCH_ROUNDS ?= 10
 
-.PHONY: help demo test lint types layers pytest test-live upstream docs notebooks release-check faults soak soak-engine bench bench-engine test-lowest constraints clean
+.PHONY: help demo test lint types layers pytest test-pythons test-live upstream docs notebooks release-check faults soak soak-engine bench bench-engine test-lowest constraints clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,7 +25,7 @@ demo: $(VENV)/.demo ## Ask a LangChain chain about a text, answered by the embed
 	@echo "== Starting the embedded engine and asking it (cookbook/quickstart.py)"
 	@$(BIN)/python cookbook/quickstart.py
 
-test: lint types layers pytest ## Everything that CI runs
+test: lint types layers pytest ## Check style, types and layers, and run all tests
 
 lint: $(VENV)/.dev ## Check style
 	@echo "== ruff"
@@ -38,14 +43,18 @@ pytest: $(VENV)/.dev upstream ## Run the tests
 	@echo "== pytest"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not soak"
 
+test-pythons: $(VENV)/.dev ## Run the tests that need no engine on the system's own Python, and on a newer one where it is installed
+	@UV_FIND_LINKS="$${PIP_FIND_LINKS:-}" $(BIN)/python tools/second_python.py --workers $(WORKERS)
+
 test-live: $(VENV)/.dev ## Run the public API against any endpoint: LLM_ENGINE_BASE_PATH, LLM_ENGINE_LIVE_MODEL, SCALE_API_KEY
 	@$(BIN)/python -m pytest -q -rs tests/live --deselect tests/live/test_on_the_engine.py
 
 docs: $(VENV)/.dev ## Build the documents in site/, strictly
+	@$(PIP) --quiet --group docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict && echo "== site/index.html"
 
 notebooks: $(VENV)/.dev ## Make and run the notebooks of the cookbook's scripts that have changed; CHECK=1 runs all and compares
-	@$(PIP) --group notebooks
+	@$(PIP) --quiet --group notebooks
 	@$(BIN)/python docs/make_notebooks.py $(if $(CHECK),--check)
 
 release-check: $(VENV)/.dev ## Build wheel and sdist, and try the wheel with each extra: PYTHONS=python3.11,python3.12
@@ -77,44 +86,49 @@ test-lowest: $(VENV)/.dev ## Run the tests with the lowest versions that pyproje
 		--resolution lowest-direct --link-mode copy --editable '.[all]' --group test
 	$(VENV)-lowest/bin/python -m pytest -n $(WORKERS) --dist worksteal -q
 
-constraints: $(VENV)/.dev ## Write constraints.txt from the versions installed now
-	@$(BIN)/python -m pip freeze --exclude-editable --exclude llmengine-integrations | grep -v ' @ ' | sed 's/+cpu$$//' > constraints.txt
-	@echo "== constraints.txt: $$(wc -l < constraints.txt) packages"
+constraints: $(VENV)/.dev ## Write constraints.txt: every dependency on every system, for Python 3.11.0 and newer; UPGRADE=1 raises the versions
+	@UV_CUSTOM_COMPILE_COMMAND="make constraints" $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11.0 \
+		--all-extras --group dev --group docs --group notebooks --no-annotate $(if $(UPGRADE),--upgrade) --output-file constraints.txt
+	@echo "== constraints.txt: $$(grep -c == constraints.txt) versions"
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(VENV)-lowest $(VENV)-upstream $(VENV)-peers $(VENV)-core dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-upstream $(VENV)-peers $(VENV)-core $(VENV)-client-* dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
 $(VENV)-upstream/.ready:
 	@echo "== Installing upstream's client in $(VENV)-upstream"
-	@$(PYTHON) -m venv $(VENV)-upstream
+	$(call make_venv,$(VENV)-upstream)
 	@$(VENV)-upstream/bin/python -m pip install --quiet scale-llm-engine==0.0.0b45
 	@touch $@
 
 $(VENV)-peers/.ready:
 	@echo "== Installing the clients that ours is measured beside in $(VENV)-peers"
-	@$(PYTHON) -m venv $(VENV)-peers
+	$(call make_venv,$(VENV)-peers)
 	@$(VENV)-peers/bin/python -m pip install --quiet -c constraints.txt 'openai[aiohttp]>=2,<3' 'langchain-openai>=1.1' 'llama-index-llms-openai-like>=0.8'
 	@touch $@
 
 $(VENV)-core/.ready:
 	@echo "== Installing the package without extras in $(VENV)-core"
-	@$(PYTHON) -m venv $(VENV)-core
+	$(call make_venv,$(VENV)-core)
 	@$(VENV)-core/bin/python -m pip install --quiet -c constraints.txt --editable .
 	@touch $@
 
 $(VENV)/.pip:
 	@echo "== Making a virtual environment in $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
-	@$(PYTHON) -m venv $(VENV)
+	$(call make_venv,$(VENV))
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@touch $@
 
-$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/.pip
-	@echo "== Installing the package with its LangChain adapter and the embedded engine (torch is large: a minute or more)"
-	@$(PIP) --editable '.[langchain,engine]'
+$(VENV)/.torch: constraints.txt tools/torch_index.py | $(VENV)/.pip
+	@index=$$($(BIN)/python tools/torch_index.py $(TORCH_INDEX)) && $(PIP) $$index torch
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.pip
-	@echo "== Installing the package with every extra and the development tools (torch is large: a minute or more)"
-	@$(PIP) --editable '.[all]' --group dev
+$(VENV)/.demo: pyproject.toml constraints.txt $(VENV)/.torch | $(VENV)/.pip
+	@echo "== Installing the package with its LangChain adapter and the embedded engine (about a minute)"
+	@$(PIP) --quiet --editable '.[langchain,engine]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt $(VENV)/.torch | $(VENV)/.pip
+	@echo "== Installing the package with every extra and the development tools (a minute or two)"
+	@$(PIP) --quiet --editable '.[all]' --group dev
 	@touch $@ $(VENV)/.demo

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,30 @@ import pytest
 
 if TYPE_CHECKING:
     from llmengine_integrations.engine import EmbeddedEngine
+
+HAS_ENGINE = importlib.util.find_spec("torch") is not None
+
+
+class ModuleThatMayNeedTheEngine(pytest.Module):
+    """Where the extra `engine` is not installed, a module that imports what it brings is skipped."""
+
+    def collect(self):
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            if not isinstance(cause := error.__cause__, ModuleNotFoundError):
+                raise
+            pytest.skip(f"needs the extra engine: {cause.name} is not installed", allow_module_level=True)
+
+
+if not HAS_ENGINE:
+
+    def pytest_pycollect_makemodule(module_path, parent):
+        return ModuleThatMayNeedTheEngine.from_parent(parent, path=module_path)
+
+    def pytest_runtest_setup(item):
+        if item.get_closest_marker("engine") is not None:
+            pytest.skip("needs the extra engine: torch is not installed")
 
 
 @pytest.fixture(scope="session")
