@@ -16,10 +16,17 @@ T = TypeVar("T")
 async def in_time(work: Awaitable[T], deadline: float) -> T:
     """What an awaitable returns, if it does so before the deadline."""
     guard = asyncio.timeout(deadline - time.monotonic())
+    task = asyncio.current_task()
+    cancelled = task.cancelling() if task else 0
     try:
         async with guard:
             return await work
     except TimeoutError as error:
         if isinstance(error, LLMEngineError) or not guard.expired():
+            raise
+        raise APITimeoutError(timeout_reason(sent=True)) from error
+    except asyncio.CancelledError as error:
+        # Before Python 3.11.3, `timeout` says so in a task that cleans up after it was cancelled.
+        if not guard.expired() or task is None or task.cancelling() > cancelled:
             raise
         raise APITimeoutError(timeout_reason(sent=True)) from error
