@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from weakref import WeakKeyDictionary, ref
 
 from ._aiohttp_session import LoopSession
-from ._io import CUT_OFF, NO_REPLY, reason, timeout_reason
+from ._bodies import abegin
+from ._causes import fail, raise_alone, reason, safe
+from ._codings import unpacker
+from ._io import CUT_OFF, INVALID_URL, NO_REPLY, timeout_reason
 from ._source import CHUNK
 from ._upload import Multipart
-from .errors import APIConnectionError, APITimeoutError, InvalidResponseError, LLMEngineError
+from .errors import APIConnectionError, APITimeoutError, LLMEngineError
 
 if TYPE_CHECKING:
     import aiohttp
@@ -29,37 +32,33 @@ def _reraise(error: Exception) -> NoReturn:
     """Raise aiohttp's errors as ours; https://docs.aiohttp.org/en/stable/client_reference.html#hierarchy-of-exceptions."""
     import aiohttp  # noqa: PLC0415 - see the module's docstring
 
-    if not isinstance(error, aiohttp.ClientError | OSError):  # its timeouts are the builtin one, thus OSErrors
-        raise error
-    # The text of some of aiohttp's errors is the whole URL, which may be presigned: there its cause is ours.
-    told = isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL)
-    raise _own(error) from (error.__cause__ if told else error)
+    try:
+        if not isinstance(error, aiohttp.ClientError | OSError):  # its timeouts are the builtin one, thus OSErrors
+            raise error
+        fail(_own(error), error)
+    finally:
+        del error  # or whoever reads this frame's variables could read it
 
 
 def _own(error: Exception) -> LLMEngineError:  # noqa: PLR0911 - one row an error
     import aiohttp  # noqa: PLC0415 - as above
-    from aiohttp.http_exceptions import ContentEncodingError  # noqa: PLC0415 - as above
 
     match error:
         case TimeoutError():
             sent = not isinstance(error, aiohttp.ConnectionTimeoutError)
             return APITimeoutError(timeout_reason(sent=sent), sent=sent)
         case aiohttp.InvalidURL():  # its text is the URL, which may be presigned
-            return APIConnectionError("The URL is none.", sent=False)
+            return APIConnectionError(INVALID_URL, sent=False)
         case aiohttp.ClientConnectorError():
             return APIConnectionError(reason(error), sent=False)
         case aiohttp.ClientHttpProxyError():  # its text has the proxy's URL, password included
-            return APIConnectionError(f"The proxy refused: {error.status} {error.message}", sent=False)
+            return APIConnectionError(f"The proxy refused: {error.status} {safe(error.message)}", sent=False)
         case aiohttp.ServerDisconnectedError():
             return APIConnectionError(NO_REPLY)
-        case aiohttp.ClientPayloadError(__cause__=ContentEncodingError() as broken):
-            return InvalidResponseError(f"The reply's content encoding is broken: {broken.message}")
         case aiohttp.ClientPayloadError(__cause__=cause) if not isinstance(cause, OSError):
             return APIConnectionError(CUT_OFF)
-        case aiohttp.ClientResponseError() if error.message.startswith("Can not decode"):
-            return InvalidResponseError(f"The reply's content encoding is not known: {error.message}")
-        case aiohttp.ClientResponseError():  # no HTTP; its text has the URL with the query
-            return APIConnectionError(f"The reply is no HTTP: {error.message}")
+        case aiohttp.ClientResponseError():  # its text has the URL with the query
+            return APIConnectionError(f"The reply is not valid HTTP: {safe(error.message)}")
         case _:
             return APIConnectionError(reason(error))
 
@@ -71,14 +70,26 @@ class _Reply:
         self.headers: Mapping[str, str] = response.headers
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        read = self._response.content.readany
+        coding = unpacker(self.headers)
+        content = self._response.content
         try:
-            while chunk := await read():
-                yield chunk
+            while chunk := await content.readany():
+                if coding is None:
+                    yield chunk
+                    continue
+                for piece in coding.feed(chunk):
+                    yield piece
         except Exception as error:  # noqa: BLE001 - raised again
+            # What had come is still there: aiohttp raises before it hands that out. There is no public way.
+            if (rest := content._read_nowait(-1)) and coding is None:  # noqa: SLF001
+                yield rest
             _reraise(error)
+        if coding is not None:
+            coding.end()
 
     async def begin(self, limit: int) -> bytes:
+        if self.headers.get("content-encoding"):
+            return await abegin(self.chunks(), limit)
         content = self._response.content
         parts: list[bytes] = []
         size = 0
@@ -169,10 +180,23 @@ class AiohttpBackend:
 
     async def send(self, outgoing: Outgoing) -> AsyncIncoming:
         """Send it and wait for the reply's headers."""
-        from yarl import URL  # noqa: PLC0415 - as aiohttp
-
         session = await self._session()
         content = outgoing.whole()
+        try:
+            return _Reply(await self._request(session, outgoing, content))
+        except Exception as error:  # noqa: BLE001 - raised again
+            # Of a body that cannot be read aiohttp says only that the connection broke.
+            if not isinstance(content, Multipart) or content.failure is None:
+                _reraise(error)
+            raise_alone(content.failure)
+        finally:
+            del content  # or whoever reads this frame's variables could read it
+
+    def _request(
+        self, session: aiohttp.ClientSession, outgoing: Outgoing, content: bytes | Multipart | None
+    ) -> Awaitable[aiohttp.ClientResponse]:
+        from yarl import URL  # noqa: PLC0415 - as aiohttp
+
         body, headers = None, outgoing.headers
         if isinstance(content, Multipart):
             body = _Body(content.achunks(), outgoing.timeouts.write)
@@ -181,23 +205,16 @@ class AiohttpBackend:
                 _Body(_pieces(content), outgoing.timeouts.write),
                 {**headers, "content-length": str(len(content))},
             )
-        try:
-            request = session.request(
-                outgoing.method,
-                URL(outgoing.url, encoded=True),
-                data=content if body is None else body.payload(),
-                headers=headers,
-                allow_redirects=False,
-                proxy=self._proxy,
-                timeout=_limits(outgoing.timeouts),
-            )
-            response = await (request if body is None else body.sent(request))
-        except Exception as error:
-            # Of a body that cannot be read aiohttp says only that the connection broke.
-            if isinstance(content, Multipart) and content.failure is not None:
-                raise content.failure from error
-            _reraise(error)
-        return _Reply(response)
+        request = session.request(
+            outgoing.method,
+            URL(outgoing.url, encoded=True),
+            data=content if body is None else body.payload(),
+            headers=headers,
+            allow_redirects=False,
+            proxy=self._proxy,
+            timeout=_limits(outgoing.timeouts),
+        )
+        return request if body is None else body.sent(request)
 
     def elsewhere(self, proxy: str | None) -> AiohttpBackend:
         """Connections of their own, with certificates checked whatever the base URL is."""

@@ -1,7 +1,7 @@
-"""aiohttp's protocol of one connection, without one fault and two costs of its own. Imported when the first session opens, as aiohttp is.
+"""aiohttp's protocol of one connection, without three faults and two costs of its own. Imported with the first session, as aiohttp is.
 
-What is overridden here has no public switch; if another version of aiohttp names it otherwise, the tests of interim replies fail, and those
-that count calls of functions.
+What is overridden here has no public switch; if another version of aiohttp names it otherwise, the tests of interim replies and of resets
+fail, and those that count calls of functions.
 """
 
 from __future__ import annotations
@@ -9,7 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from aiohttp import ClientPayloadError
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.helpers import set_exception
+
+from ._closure import closed_in_order
 
 _FINAL = 200
 """Statuses below it announce a reply, and are none."""
@@ -23,6 +27,7 @@ class Protocol(ResponseHandler):
     * The wait goes on after an interim reply (100, 103), where aiohttp forgets it and may wait for ever.
     * A chunk that is taken from the buffer wakes the parser only if that had been told to wait.
     * A reply that nobody asked for, and that came while the connection was idle, is never taken for that to the next request.
+    * A body that ends with its connection is whole only if that was closed in order: aiohttp takes a reset for its end as well.
     """
 
     _interim = False
@@ -56,9 +61,19 @@ class Protocol(ResponseHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._interim = False
+        self._break(exc)
         super().connection_lost(exc)
         if self._timer is not None:
             self._timer.cancel()
+
+    def _break(self, exc: BaseException | None) -> None:
+        """Let the reader of an unfinished body know that the connection did not end in order."""
+        body, transport = self._payload, self.transport
+        if body is None or body.is_eof():
+            return
+        if exc is None and (transport is None or closed_in_order(transport.get_extra_info("ssl_object"))):
+            return
+        set_exception(body, ClientPayloadError("The connection broke off."), exc or EOFError())
 
     def _ring(self, at: float) -> None:
         if self._timer is not None:

@@ -94,6 +94,7 @@ def _open_session(*, secure: bool) -> aiohttp.ClientSession:
     session = aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # `_codings.py` does it
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
     )
     # aiohttp would send GET, PUT and DELETE again by itself: nobody else's retries hide under ours. There is no public switch.

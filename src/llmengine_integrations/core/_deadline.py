@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from ._causes import fail
 from ._io import timeout_reason
 from .errors import APITimeoutError, LLMEngineError
 
@@ -24,9 +25,9 @@ async def in_time(work: Awaitable[T], deadline: float) -> T:
     except TimeoutError as error:
         if isinstance(error, LLMEngineError) or not guard.expired():
             raise
-        raise APITimeoutError(timeout_reason(sent=True)) from error
+        fail(APITimeoutError(timeout_reason(sent=True)), error)
     except asyncio.CancelledError as error:
         # Before Python 3.11.3, `timeout` says so in a task that cleans up after it was cancelled.
         if not guard.expired() or task is None or task.cancelling() > cancelled:
             raise
-        raise APITimeoutError(timeout_reason(sent=True)) from error
+        fail(APITimeoutError(timeout_reason(sent=True)), error)

@@ -9,10 +9,12 @@ import random
 import re
 import unicodedata
 from collections.abc import Generator, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
+from pydantic import SecretStr
 from pydantic_core import to_json
 
 from .._version import __version__
@@ -100,20 +102,24 @@ class Part:
         """
         asked, self.size = self.offset, 0
         if head.status == 200:  # noqa: PLR2004 - HTTP's own number
-            self.total, self.validator = _length(head), _validator(head)
+            length, validator = _length(head), _validator(head)
+            if length is not None or validator is None or validator != self.validator:
+                self.total = length  # else the storage has said earlier how long the file is
+            self.validator = validator
             return True
         if not asked:
             raise InvalidResponseError(f"The server answered with status {head.status}.", status_code=head.status)
         found = _RANGE.fullmatch(head.headers.get("content-range", ""))
+        total = self.total if found is None or found[2] == "*" else int(found[2])
         if (
             head.status == 206  # noqa: PLR2004 - as above
             and found is not None
             and int(found[1]) == asked
-            and (self.total is None or found[2] in {"*", str(self.total)})
+            and total is not None  # or nothing would tell where the file ends
+            and self.total in {None, total}
             and (_validator(head) or self.validator) == self.validator
         ):
-            self.size = asked
-            self.total = self.total if found[2] == "*" else int(found[2])
+            self.size, self.total = asked, total
             return True
         self.forget()
         return False
@@ -138,9 +144,11 @@ def fetch(name: str, url: str, part: Part, *, max_retries: int, allow_http: bool
     renewed, once until new bytes arrive.
     """
     tries, best, renewed = 0, part.size, False
+    place = SecretStr(url)
+    del url  # a tool that stores the variables of a traceback's frames would store it
     while True:
         try:
-            if not part.begin((yield from _get(url, part, allow_http=allow_http))):
+            if not part.begin((yield from _get(place, part, allow_http=allow_http))):
                 continue
             yield Receive()
             part.end()
@@ -148,7 +156,7 @@ def fetch(name: str, url: str, part: Part, *, max_retries: int, allow_http: bool
             if part.size > best:
                 tries, best, renewed = 0, part.size, False
             if error.status_code in _REFUSED and not renewed:
-                url, renewed = (yield Renew(url)), True
+                place, renewed = SecretStr((yield Renew(place.get_secret_value()))), True
             elif _passing(error) and tries < max_retries:
                 yield Sleep(backoff(tries))
                 tries += 1
@@ -160,12 +168,11 @@ def fetch(name: str, url: str, part: Part, *, max_retries: int, allow_http: bool
             return
 
 
-def _get(url: str, part: Part, *, allow_http: bool) -> Generator[Step, Any, Head]:
+def _get(place: SecretStr, part: Part, *, allow_http: bool) -> Generator[Step, Any, Head]:
     for _ in range(_MAX_REDIRECTS):
-        head: Head = yield Get(checked_url(url, allow_http=allow_http), part.headers())
-        location = head.headers.get("location")
-        if head.status in _REDIRECTS and location:
-            url = _joined(url, location)
+        head: Head = yield Get(checked_url(place.get_secret_value(), allow_http=allow_http), part.headers())
+        if head.status in _REDIRECTS and head.headers.get("location"):
+            place = _redirected(place, head)
         elif head.status in {200, 206, 416}:
             coding = head.headers.get("content-encoding", "").strip()
             if coding.lower() not in {"", "identity"}:
@@ -179,35 +186,45 @@ def _get(url: str, part: Part, *, allow_http: bool) -> Generator[Step, Any, Head
     raise InvalidResponseError(f"The server redirects more than {_MAX_REDIRECTS} times.")
 
 
-def _joined(url: str, location: str) -> str:
-    try:
-        return urljoin(url, location)
-    except ValueError:
-        raise InvalidResponseError("The storage redirects to what is no URL.") from None
+def _redirected(place: SecretStr, head: Head) -> SecretStr:
+    with suppress(ValueError):
+        return SecretStr(urljoin(place.get_secret_value(), head.headers["location"]))
+    raise InvalidResponseError("The storage redirects to a URL that is not valid.")
 
 
 def checked_url(url: str, *, allow_http: bool) -> str:
-    """The URL as it may be sent, with what is no ASCII encoded; refuses one over which anyone on the way could read the file, or swap it.
+    """The URL as it may be sent, with what is not ASCII encoded; refuses one over which anyone on the way could read the file, or swap it.
 
     Raises:
-        InvalidResponseError: It is not https (http is fine to this machine itself, or where the caller allows it), or it is none.
+        InvalidResponseError: It is not a valid https URL. (http is fine to this machine itself, or where the caller allows it.)
     """
+    sent, refusal = _judged(url, allow_http=allow_http)
+    del url  # as in `fetch`
+    if sent is None:
+        raise InvalidResponseError(refusal)
+    return sent
+
+
+def _judged(url: str, *, allow_http: bool) -> tuple[str | None, str]:
+    """The URL as it may be sent; or None, and why not."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
         place = parts.netloc.encode("idna").decode("ascii")  # fails for what no name server could be asked for
         sent = urlunsplit((parts.scheme, place, *(quote(part, safe=_ASCII) for part in (parts.path, parts.query)), ""))
-        if len(sent) > _MAX_URL:
-            raise ValueError
     except ValueError:
-        raise InvalidResponseError("The URL of the file is none.") from None
+        return None, "The URL of the file is not valid."
+    if len(sent) > _MAX_URL:
+        return None, f"The URL of the file is longer than {_MAX_URL} characters."
     if not host or not _PLACE.fullmatch(parts.netloc) or parts.scheme not in {"http", "https"}:
-        raise InvalidResponseError(f"The URL of the file is no https URL, but {parts.scheme or 'no URL'}.")
+        return None, f"The URL of the file must be an https URL, but is {_kind(parts.scheme)}."
     if parts.scheme == "http" and not (allow_http or is_loopback(host)):
-        raise InvalidResponseError(
-            f"The URL of the file is not encrypted (http to {host}); allow_http=True permits it."
-        )
-    return sent
+        return None, f"The URL of the file is not encrypted (http to {host}); allow_http=True permits it."
+    return sent, ""
+
+
+def _kind(scheme: str) -> str:
+    return f"a URL of the kind {scheme}, or has no valid host" if scheme else "not a URL"
 
 
 def backoff(tries: int) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -92,15 +91,18 @@ class Threads:
 
     def send(self, step: Get) -> Incoming:
         """Ask for a URL."""
+        backend = self._backend(step)
+        with untraced():
+            return backend.send(self._job.outgoing(step, self._deadline))
+
+    def _backend(self, step: Get) -> Backend:
         proxy = self._transport.proxy(step.url)
         with self._lock:
             if self.stop.is_set():
                 raise InterruptedError
             if proxy not in self._backends:
                 self._backends[proxy] = self._transport.elsewhere(proxy)
-            backend = self._backends[proxy]
-        with untraced():
-            return backend.send(self._job.outgoing(step, self._deadline))
+            return self._backends[proxy]
 
     def sleep(self, seconds: float) -> None:
         """Wait before the next try, unless that would come too late."""
@@ -108,12 +110,14 @@ class Threads:
             raise APITimeoutError(timeout_reason(sent=True))
         self.stop.wait(seconds)
 
-    def renew(self, file: File, stale: str) -> str:
+    def renew(self, file: File, step: Renew) -> str:
         """The URL in place of one that has expired; the gateway is asked once for all files."""
         with self._renewing:
-            if self._urls.get(file.name) == stale:
+            if self._urls.get(file.name) == step.url:
                 self._urls = self._transport.run(self._job.renew).urls
-            return _named(file, self._urls)
+            if file.name not in self._urls:
+                raise _not_named(file)
+            return self._urls[file.name]
 
     def wrote(self, file: File, count: int) -> None:
         """Count what a file has gained; one thread at a time, so that a progress bar needs no lock."""
@@ -151,7 +155,7 @@ class _ThreadFile:
             case Receive():
                 return self._receive()
             case Renew():
-                return self._run.renew(self._file, step.url)
+                return self._run.renew(self._file, step)
             case Sleep():
                 return self._run.sleep(step.seconds)
 
@@ -214,18 +218,24 @@ class Tasks:
 
     async def send(self, step: Get) -> AsyncIncoming:
         """Ask for a URL."""
+        backend = self._backend(step)
+        with untraced():
+            return await backend.send(self._job.outgoing(step, self._deadline))
+
+    def _backend(self, step: Get) -> AsyncBackend:
         proxy = self._transport.proxy(step.url)
         if proxy not in self._backends:
             self._backends[proxy] = self._transport.elsewhere(proxy)
-        with untraced():
-            return await self._backends[proxy].send(self._job.outgoing(step, self._deadline))
+        return self._backends[proxy]
 
-    async def renew(self, file: File, stale: str) -> str:
+    async def renew(self, file: File, step: Renew) -> str:
         """The URL in place of one that has expired; the gateway is asked once for all files."""
         async with self._lock:
-            if self._urls.get(file.name) == stale:
+            if self._urls.get(file.name) == step.url:
                 self._urls = (await self._transport.run(self._job.renew)).urls
-            return _named(file, self._urls)
+            if file.name not in self._urls:
+                raise _not_named(file)
+            return self._urls[file.name]
 
 
 class _TaskFile:
@@ -256,7 +266,7 @@ class _TaskFile:
             case Receive():
                 return await self._receive()
             case Renew():
-                return await self._run.renew(self._file, step.url)
+                return await self._run.renew(self._file, step)
             case Sleep():
                 return await asyncio.sleep(step.seconds)
 
@@ -286,7 +296,5 @@ def _is_wanted(status: int) -> bool:
     return status in {200, 206}
 
 
-def _named(file: File, urls: Mapping[str, str]) -> str:
-    if file.name not in urls:
-        raise InvalidResponseError(f"The gateway no longer names {file.name}.")
-    return urls[file.name]
+def _not_named(file: File) -> InvalidResponseError:
+    return InvalidResponseError(f"The gateway no longer names {file.name}.")

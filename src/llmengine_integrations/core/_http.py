@@ -6,18 +6,19 @@ import os
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import httpx
 
 from ._bodies import abegin, begin
-from ._io import CUT_OFF, IDLE, KEEPALIVE, NO_REPLY, reason, timeout_reason
+from ._causes import fail, reason, said_by
+from ._codings import unpacker
+from ._io import CUT_OFF, IDLE, INVALID_URL, KEEPALIVE, NO_REPLY, timeout_reason
 from ._leftovers import alone
 from ._timeouts import Until
 from ._upload import Multipart
-from .errors import APIConnectionError, APITimeoutError, InvalidResponseError
+from .errors import APIConnectionError, APITimeoutError, InvalidResponseError, LLMEngineError
 
 if TYPE_CHECKING:
     from ._io import AsyncBackend, AsyncIncoming, Backend, Incoming, Outgoing
@@ -35,25 +36,30 @@ _NOTHING_SENT = (
 )
 
 
-@contextmanager
-def own_errors() -> Generator[None]:
-    """Raise httpx's transport errors as ours; https://www.python-httpx.org/exceptions/ is the whole list."""
-    try:
-        yield
-    except httpx.TimeoutException as error:
-        sent = not isinstance(error, _NOTHING_SENT)
-        raise APITimeoutError(timeout_reason(sent=sent), sent=sent) from error
-    except (httpx.TransportError, httpx.TooManyRedirects, httpx.InvalidURL) as error:
-        raise APIConnectionError(_reason(error), sent=not isinstance(error, _NOTHING_SENT)) from error
-    except httpx.DecodingError as error:
-        raise InvalidResponseError(f"The reply's content encoding is broken: {error}") from error
+_FOREIGN = (httpx.TransportError, httpx.TooManyRedirects, httpx.InvalidURL, httpx.DecodingError)
+"""What httpx raises about a request, from https://www.python-httpx.org/exceptions/."""
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, httpx.RemoteProtocolError):
-        known = {"Server disconnected": NO_REPLY, "peer closed connection": CUT_OFF}
-        return next((plain for start, plain in known.items() if str(error).startswith(start)), str(error))
-    return reason(error)
+def _own(error: Exception) -> LLMEngineError:
+    sent = not isinstance(error, _NOTHING_SENT)
+    match error:
+        case httpx.TimeoutException():
+            return APITimeoutError(timeout_reason(sent=sent), sent=sent)
+        case httpx.InvalidURL():  # its text may have parts of the URL
+            return APIConnectionError(INVALID_URL, sent=False)
+        case httpx.DecodingError():  # of a body that a hook of the user's client has read
+            return InvalidResponseError(f"The reply's content encoding is broken: {said_by(error)}")
+        case httpx.RemoteProtocolError():
+            return APIConnectionError(_protocol_reason(said_by(error)))
+        case _:
+            return APIConnectionError(reason(error), sent=sent)
+
+
+def _protocol_reason(said: str) -> str:
+    known = {"Server disconnected": NO_REPLY, "peer closed connection": CUT_OFF}
+    return next(
+        (plain for start, plain in known.items() if said.startswith(start)), f"The reply is not valid HTTP: {said}"
+    )
 
 
 _Content: TypeAlias = bytes | Iterator[bytes] | AsyncIterator[bytes] | None
@@ -79,7 +85,7 @@ def _request(outgoing: Outgoing, content: _Content, url: httpx.URL | None = None
             extensions=_extensions(outgoing),
         )
     except UnicodeError as error:
-        raise httpx.InvalidURL("The URL's host is no name.") from error
+        raise httpx.InvalidURL("The URL's host is not a valid name.") from error
 
 
 def _extensions(outgoing: Outgoing) -> dict[str, Any]:
@@ -94,17 +100,6 @@ def _extensions(outgoing: Outgoing) -> dict[str, Any]:
     }
 
 
-def _check_coding(headers: Mapping[str, str]) -> None:
-    """Refuse codings of which httpx unpacks gigabytes out of a few kilobytes at once. None was asked for anyway.
-
-    Raises:
-        InvalidResponseError: It is neither gzip nor deflate, which grow a thousandfold at most, or it is more than one.
-    """
-    codings = headers.get("content-encoding", "").lower()
-    if codings.strip() not in {"", "identity", "gzip", "deflate"}:
-        raise InvalidResponseError(f"The reply's content encoding is not known: {codings}.")
-
-
 class _Reply:
     def __init__(self, response: httpx.Response, deadline: float | None) -> None:
         alone(response)
@@ -116,13 +111,20 @@ class _Reply:
 
 class _SyncReply(_Reply):
     def chunks(self) -> Generator[bytes]:
-        _check_coding(self.headers)
-        with own_errors():
-            for chunk in self._response.iter_bytes():
-                yield chunk
+        coding = unpacker(self.headers)
+        try:
+            for chunk in self._raw():
+                if coding is None:
+                    yield chunk
+                else:
+                    yield from coding.feed(chunk)
                 # The sockets of a client that the user gave know no deadline.
                 if self._deadline is not None and time.monotonic() >= self._deadline:
                     raise httpx.ReadTimeout("")
+        except _FOREIGN as error:
+            fail(_own(error), error)
+        if coding is not None:
+            coding.end()
 
     def begin(self, limit: int) -> bytes:
         return begin(self.chunks(), limit)
@@ -130,33 +132,60 @@ class _SyncReply(_Reply):
     def close(self) -> None:
         self._response.close()
 
+    def _raw(self) -> Iterator[bytes]:
+        return self._response.iter_raw()
 
-class _OwnReply(_SyncReply):
-    """A reply on our own connections: nobody's hooks wait for it, so that httpx decodes what is encoded and nothing else."""
+
+class _ReadReply(_SyncReply):
+    """A reply that a hook of the user's client has read, and httpx decoded."""
 
     def chunks(self) -> Generator[bytes]:
-        if "content-encoding" in self.headers:
-            yield from super().chunks()
-            return
-        with own_errors():
-            for chunk in cast("httpx.SyncByteStream", self._response.stream):
-                yield chunk
-                if self._deadline is not None and time.monotonic() >= self._deadline:
-                    raise httpx.ReadTimeout("")
+        yield from self._response.iter_bytes()
+
+
+class _OwnReply(_SyncReply):
+    """A reply on our own connections: nobody's hooks wait for it."""
+
+    def _raw(self) -> Iterator[bytes]:
+        return iter(cast("httpx.SyncByteStream", self._response.stream))
 
 
 class _AsyncReply(_Reply):
     async def chunks(self) -> AsyncGenerator[bytes]:
-        _check_coding(self.headers)
-        with own_errors():
-            async for chunk in self._response.aiter_bytes():
-                yield chunk
+        coding = unpacker(self.headers)
+        try:
+            async for chunk in self._response.aiter_raw():
+                if coding is None:
+                    yield chunk
+                    continue
+                for piece in coding.feed(chunk):
+                    yield piece
+        except _FOREIGN as error:
+            fail(_own(error), error)
+        if coding is not None:
+            coding.end()
 
     async def begin(self, limit: int) -> bytes:
         return await abegin(self.chunks(), limit)
 
     async def close(self) -> None:
         await self._response.aclose()
+
+
+class _ReadAsyncReply(_AsyncReply):
+    """As `_ReadReply`."""
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        async for chunk in self._response.aiter_bytes():
+            yield chunk
+
+
+def _reply(response: httpx.Response, deadline: float | None) -> _SyncReply:
+    return (_ReadReply if response.is_stream_consumed else _SyncReply)(response, deadline)
+
+
+def _async_reply(response: httpx.Response, deadline: float | None) -> _AsyncReply:
+    return (_ReadAsyncReply if response.is_stream_consumed else _AsyncReply)(response, deadline)
 
 
 class _Pool(NamedTuple):
@@ -180,11 +209,15 @@ class HttpxBackend:
     def send(self, outgoing: Outgoing) -> Incoming:
         """Send it and wait for the reply's headers."""
         pool = self._pools.get(os.getpid()) or self._open()
-        with own_errors():
-            # A whole request of httpx's: what traces, records or mocks its transport reads it.
-            request = _request(outgoing, _content(outgoing), self._url(outgoing.url))
-            response = pool.transport.handle_request(request)
-        return _OwnReply(response, outgoing.deadline)
+        try:
+            return self._send(outgoing, pool)
+        except _FOREIGN as error:
+            fail(_own(error), error)
+
+    def _send(self, outgoing: Outgoing, pool: _Pool) -> Incoming:
+        # A whole request of httpx's: what traces, records or mocks its transport reads it.
+        request = _request(outgoing, _content(outgoing), self._url(outgoing.url))
+        return _OwnReply(pool.transport.handle_request(request), outgoing.deadline)
 
     def elsewhere(self, proxy: str | None) -> HttpxBackend:
         """Connections of their own, with certificates checked whatever the base URL is."""
@@ -221,9 +254,10 @@ class HttpxClientBackend:
 
     def send(self, outgoing: Outgoing) -> Incoming:
         """Send it and wait for the reply's headers."""
-        with own_errors():
-            request = _client_request(self._client, outgoing, _content(outgoing))
-            return _SyncReply(self._client.send(request, stream=True), outgoing.deadline)
+        try:
+            return self._send(outgoing)
+        except _FOREIGN as error:
+            fail(_own(error), error)
 
     def elsewhere(self, proxy: str | None) -> Backend:  # noqa: ARG002 - the client has its own
         """The same client's connections, without its headers, cookies, parameters, authentication and hooks."""
@@ -231,6 +265,10 @@ class HttpxClientBackend:
 
     def close(self) -> None:
         """Leave the client open: who made it closes it."""
+
+    def _send(self, outgoing: Outgoing) -> Incoming:
+        request = _client_request(self._client, outgoing, _content(outgoing))
+        return _reply(self._client.send(request, stream=True), outgoing.deadline)
 
 
 class HttpxAsyncClientBackend:
@@ -241,9 +279,10 @@ class HttpxAsyncClientBackend:
 
     async def send(self, outgoing: Outgoing) -> AsyncIncoming:
         """Send it and wait for the reply's headers."""
-        with own_errors():
-            request = _client_request(self._client, outgoing, _async_content(outgoing))
-            return _AsyncReply(await self._client.send(request, stream=True), outgoing.deadline)
+        try:
+            return await self._send(outgoing)
+        except _FOREIGN as error:
+            fail(_own(error), error)
 
     def elsewhere(self, proxy: str | None) -> AsyncBackend:  # noqa: ARG002 - the client has its own
         """The same client's connections, without its headers, cookies, parameters, authentication and hooks."""
@@ -252,22 +291,24 @@ class HttpxAsyncClientBackend:
     async def close(self) -> None:
         """Leave the client open: who made it closes it."""
 
+    async def _send(self, outgoing: Outgoing) -> AsyncIncoming:
+        request = _client_request(self._client, outgoing, _async_content(outgoing))
+        return _async_reply(await self._client.send(request, stream=True), outgoing.deadline)
+
 
 # Not through the client itself: it logs whole URLs, and a presigned one is a secret; its hooks may add the user's credentials.
 class _Elsewhere(HttpxClientBackend):
-    def send(self, outgoing: Outgoing) -> Incoming:
-        with own_errors():
-            request = _request(outgoing, _content(outgoing))
-            transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
-            return _SyncReply(transport.handle_request(request), outgoing.deadline)
+    def _send(self, outgoing: Outgoing) -> Incoming:
+        request = _request(outgoing, _content(outgoing))
+        transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
+        return _reply(transport.handle_request(request), outgoing.deadline)
 
 
 class _AsyncElsewhere(HttpxAsyncClientBackend):
-    async def send(self, outgoing: Outgoing) -> AsyncIncoming:
-        with own_errors():
-            request = _request(outgoing, _async_content(outgoing))
-            transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
-            return _AsyncReply(await transport.handle_async_request(request), outgoing.deadline)
+    async def _send(self, outgoing: Outgoing) -> AsyncIncoming:
+        request = _request(outgoing, _async_content(outgoing))
+        transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
+        return _async_reply(await transport.handle_async_request(request), outgoing.deadline)
 
 
 def _client_request(client: httpx.Client | httpx.AsyncClient, outgoing: Outgoing, content: _Content) -> httpx.Request:

@@ -6,9 +6,7 @@ no redirect, tries nothing twice and adds no header but those of the connection.
 
 from __future__ import annotations
 
-import os
 import socket
-import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -107,6 +105,7 @@ class AsyncBackend(Protocol):
 
 
 CUT_OFF = "The connection ended before the reply was complete."
+INVALID_URL = "The URL is not valid."
 NO_REPLY = "The server closed the connection without a reply."
 
 IDLE = 4.0
@@ -123,17 +122,3 @@ KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
 def timeout_reason(*, sent: bool) -> str:
     """What a timeout means."""
     return "No reply in time." if sent else "No connection in time."
-
-
-def reason(error: BaseException) -> str:
-    """Why the network failed, in the operating system's words: each library wraps them in its own."""
-    chain = [error]
-    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
-        chain.append(cause)
-    for found in reversed(chain):
-        if isinstance(found, ssl.SSLError):
-            return f"TLS failed: {getattr(found, 'verify_message', '') or found.reason or found.strerror}"
-        if isinstance(found, OSError) and found.strerror:
-            # An address is no part of the reason, but asyncio writes it into strerror.
-            return os.strerror(found.errno) if found.errno and found.errno > 0 else found.strerror
-    return str(error) or type(error).__name__

@@ -10,6 +10,7 @@ import codecs
 import json
 import re
 
+from ._causes import fail
 from .errors import InvalidResponseError
 
 _MARK = re.compile(r'\\.|["{}\[\]]', re.DOTALL)  # what matters around the string; an escaped quote is no mark
@@ -46,7 +47,7 @@ class JsonText:
         try:
             return self._feed(self._decoder.decode(data))
         except ValueError as error:
-            raise InvalidResponseError(f"The reply is no JSON: {error}.") from error
+            fail(InvalidResponseError(f"The reply is not valid JSON: {error}."), error)
 
     def end(self) -> None:
         """The object is complete.
@@ -58,7 +59,7 @@ class JsonText:
             self._decoder.decode(b"", final=True)
             json.loads(f'{self._head}"{self._tail}' if self._after else self._head)
         except (ValueError, RecursionError) as error:  # the latter for brackets nested by the thousand
-            raise InvalidResponseError(f"The reply is no JSON: {error}.") from error
+            fail(InvalidResponseError(f"The reply is not valid JSON: {error}."), error)
         if not self._after:
             raise InvalidResponseError(f"The reply has no text {self._name}.")
 

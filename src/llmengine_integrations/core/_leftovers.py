@@ -1,4 +1,8 @@
-"""Bytes behind a reply's end: httpcore would take them for the reply to the next request on that connection, which may be another's."""
+"""The end of a reply over httpx.
+
+Bytes behind it: httpcore would take them for the reply to the next request on that connection, which may be another's. And the end of an
+encrypted connection that ends a body, which httpcore takes for the body's end whoever has cut it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,16 @@ from typing import Any
 
 import httpx
 
+from ._closure import closed_in_order
+
+_NO_BODY = frozenset({204, 304})
+
 
 def alone(response: httpx.Response) -> None:
-    """Have a reply's connection closed with the reply, instead of used again, if more has come than the reply."""
+    """Have a reply's connection closed with the reply, instead of used again, if more has come than the reply.
+
+    A body that ends with an encrypted connection is whole only if the other side has closed that in order.
+    """
     stream: Any = response.stream
     if isinstance(stream, httpx.SyncByteStream):
         response.stream = _Alone(stream, response)
@@ -23,7 +34,13 @@ class _Alone(httpx.SyncByteStream):
         self._response = response
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._stream)
+        if (encrypted := _ends_with(self._response)) is None:
+            return iter(self._stream)
+        return self._checked(encrypted)
+
+    def _checked(self, encrypted: Any) -> Iterator[bytes]:
+        yield from self._stream
+        _check(encrypted)
 
     def close(self) -> None:
         if _is_followed(self._stream):
@@ -37,12 +54,34 @@ class _AsyncAlone(httpx.AsyncByteStream):
         self._response = response
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self._stream)
+        if (encrypted := _ends_with(self._response)) is None:
+            return aiter(self._stream)
+        return self._checked(encrypted)
+
+    async def _checked(self, encrypted: Any) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            yield chunk
+        _check(encrypted)
 
     async def aclose(self) -> None:
         if _is_followed(self._stream):
             await self._response.extensions["network_stream"].aclose()
         await self._stream.aclose()
+
+
+def _ends_with(response: httpx.Response) -> Any:
+    """The encryption of the connection whose end is the body's end; None if something else tells where the body ends."""
+    if response.status_code in _NO_BODY or {"content-length", "transfer-encoding"} & response.headers.keys():
+        return None
+    if not response.http_version.startswith("HTTP/1"):
+        return None
+    network = response.extensions.get("network_stream")  # a transport of the user's may have none
+    return None if network is None else network.get_extra_info("ssl_object")
+
+
+def _check(encrypted: Any) -> None:
+    if not closed_in_order(encrypted):
+        raise httpx.RemoteProtocolError("peer closed connection without saying so, as TLS demands")
 
 
 def _is_followed(stream: Any) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
 from pydantic_core import PydanticSerializationError, ValidationError, to_json
 
+from ._causes import fail
 from ._timeouts import TimeoutLike
 from ._upload import Multipart
 from .errors import InvalidArgumentError, InvalidResponseError
@@ -41,8 +42,8 @@ class Request:
 
     method: str
     path: str
-    query: Mapping[str, str] | None = None
-    json: object = None
+    query: Mapping[str, str] | None = field(default=None, repr=False)
+    json: object = field(default=None, repr=False)
     form: Multipart | None = None
     repeatable: bool = True
     again_after_timeout: bool = True
@@ -136,7 +137,7 @@ def parse(kind: type[ReplyT], content: bytes) -> ReplyT:
         text = _QUERY.sub(r"\1?...", content.decode("utf-8", "replace"))
         snippet = text[:_SNIPPET]
         message = f"The reply is no valid {kind.__name__} ({f'{where}: ' if where else ''}{first['msg']}): {snippet!r}"
-        raise InvalidResponseError(message, body=text) from error
+        fail(InvalidResponseError(message, body=text), error)
 
 
 def path_segment(value: str, what: str) -> str:
