@@ -70,12 +70,12 @@ class Server:
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
-    def then(self, *steps: bytes | Then | Gate) -> Self:
-        """Script the answer to the next request that has none yet."""
+    def then(self, *steps: bytes | Then | Gate | float) -> Self:
+        """Script the answer to the next request that has none yet. A number is a pause in seconds."""
         self._scripts.append(steps)
         return self
 
-    def always(self, *steps: bytes | Then | Gate) -> None:
+    def always(self, *steps: bytes | Then | Gate | float) -> None:
         """Script the answer to every request that has none of its own."""
         self._always = steps
 
@@ -140,13 +140,17 @@ class Server:
         finally:
             writer.close()
 
-    async def _do(self, step: bytes | Then | Gate, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do(
+        self, step: bytes | Then | Gate | float, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         match step:
             case bytes():
                 writer.write(step)
                 await writer.drain()
             case Gate():
                 await step.passed()
+            case float():
+                await asyncio.sleep(step)
             case Then.HANG:
                 await reader.read()
                 raise ConnectionError

@@ -326,10 +326,10 @@ async def test_names_stay_in_the_folder(api, server, storage, folder):
     ("url", "said"),
     [
         ("http://storage.example.com/a", "not encrypted"),
-        ("file:///etc/passwd", "no https URL"),
-        ("ftp://127.0.0.1/a", "no https URL"),
-        ("a", "no https URL"),
-        ("http://[", "none"),
+        ("file:///etc/passwd", "not an https URL"),
+        ("ftp://127.0.0.1/a", "not an https URL"),
+        ("a", "not an https URL"),
+        ("http://[", "not valid"),
     ],
 )
 async def test_urls_that_are_not_fetched(api, offer, folder, url, said):
@@ -432,6 +432,7 @@ def test_a_weak_etag_says_nothing():
         (Head(206, {"content-range": "bytes 4-11/12", "etag": '"e"'}), 8),
         (Head(206, {"content-range": "bytes 4-9/10", "etag": '"other"'}), 6),
         (Head(206, {}), 6),
+        (Head(206, {"content-range": "bytes 4-x/10", "etag": '"e"'}), 6),
         (Head(416, {}), 0),
     ],
 )
@@ -440,6 +441,25 @@ def test_an_answer_that_does_not_go_on_starts_again(answer):
     stage.run(max_retries=1)
     assert [wanted for _, wanted in stage.asked] == [None, "bytes=4-", None]
     assert stage.part.size == 10
+
+
+def test_a_rest_without_a_total_is_not_the_rest():
+    """The storage never said how long the file is: after this nothing would tell that it ends too early."""
+    rest_of_some = Head(206, {"content-range": "bytes 4-5/*", "etag": '"e"'})
+    stage = Stage((rest_of_some, 2), whole(), part=Part(4, None, '"e"'))
+    stage.run()
+    assert [wanted for _, wanted in stage.asked] == ["bytes=4-", None]
+    assert stage.part.size == stage.part.total == 10
+
+
+def test_a_length_that_was_said_once_holds():
+    """A later reply with the same file may leave it out, and end with its connection."""
+    stage = Stage(whole(coming=4), (Head(200, {"etag": '"e"'}), 7), whole())
+    stage.run()
+    assert len(stage.asked) == 3
+    stage = Stage(whole(coming=4), (Head(200, {"etag": '"other"'}), 7))
+    stage.run()
+    assert stage.part.size == 7
 
 
 def test_a_range_that_nobody_asked_for_is_no_answer():

@@ -237,6 +237,11 @@ async def reset_inside_body(x: Exchange) -> None:
     await x.reset(x.head(content_length=len(x.content)) + x.content[: len(x.content) // 2])
 
 
+@fault(each(CONNECTION))
+async def reset_without_a_length(x: Exchange) -> None:
+    await x.reset(x.head() + x.content[: len(x.content) // 2])
+
+
 @fault(each(CONNECTION, streams=OK))
 async def length_too_long(x: Exchange) -> None:
     """A stream that has said that it is finished is whole, whatever becomes of its connection."""
@@ -356,7 +361,12 @@ def coded(coding: str, content: Callable[[bytes], bytes]) -> Callable[[Exchange]
 replies("gzip", each(OK, fetch=INVALID), coded("gzip", gzip.compress))
 replies("deflate", each(OK, fetch=INVALID), coded("deflate", zlib.compress))
 replies("broken-gzip", each(INVALID), coded("gzip", lambda content: content))
-replies("truncated-gzip", each(INVALID, streams=TRUNCATED), coded("gzip", lambda content: gzip.compress(content)[:-12]))
+replies("truncated-gzip", each(CONNECTION, fetch=INVALID), coded("gzip", lambda content: gzip.compress(content)[:-12]))
+replies(
+    "gzip-without-its-end",
+    each(CONNECTION, streams=OK, fetch=INVALID),
+    coded("gzip", lambda content: gzip.compress(content)[:-8]),
+)
 
 
 @cache

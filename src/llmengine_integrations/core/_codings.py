@@ -8,7 +8,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 
-from .errors import InvalidResponseError
+from ._io import CUT_OFF
+from .errors import APIConnectionError, InvalidResponseError
 
 _PIECE = 1024 * 1024
 """Bytes that are unpacked at once: a few kilobytes may stand for many megabytes."""
@@ -60,10 +61,10 @@ class Unpacker:
         """The body has ended.
 
         Raises:
-            InvalidResponseError: It ended before its coding did.
+            APIConnectionError: It ended before its coding did.
         """
         if self._begun and not self._stream.eof:
-            raise _broken("it ends too early")
+            raise APIConnectionError(CUT_OFF)
 
     def _begin(self, data: bytes) -> None:
         if self._deflate:

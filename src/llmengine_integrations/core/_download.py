@@ -217,14 +217,10 @@ def _judged(url: str, *, allow_http: bool) -> tuple[str | None, str]:
     if len(sent) > _MAX_URL:
         return None, f"The URL of the file is longer than {_MAX_URL} characters."
     if not host or not _PLACE.fullmatch(parts.netloc) or parts.scheme not in {"http", "https"}:
-        return None, f"The URL of the file must be an https URL, but is {_kind(parts.scheme)}."
+        return None, f"The URL of the file is not an https URL with a host{parts.scheme and f': {parts.scheme}'}."
     if parts.scheme == "http" and not (allow_http or is_loopback(host)):
         return None, f"The URL of the file is not encrypted (http to {host}); allow_http=True permits it."
     return sent, ""
-
-
-def _kind(scheme: str) -> str:
-    return f"a URL of the kind {scheme}, or has no valid host" if scheme else "not a URL"
 
 
 def backoff(tries: int) -> float:
