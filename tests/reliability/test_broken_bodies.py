@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from core._api import EVERY, OWN, Api
-from core._server import CLOSE, COMPLETION, MODEL, RESET, STREAM, Server, chunk, event, output, reply
+from core._server import CLOSE, COMPLETION, HANG, MODEL, RESET, STREAM, Server, chunk, event, output, reply
 from llmengine_integrations.errors import APIConnectionError, InvalidResponseError, StreamTruncatedError
 
 ARRIVE = 0.1
@@ -115,6 +115,15 @@ async def test_what_came_before_a_cut_is_read_to_its_end(finished, api, server):
             await read()
         assert caught.value.text == "abc"
     assert events == ["a", "b", "c"]
+
+
+async def test_a_chunk_that_is_not_valid_ends_the_wait(api, server):
+    """At once, though the server keeps the connection open."""
+    server.then(STREAM + chunk(event(output("Hel"))), ARRIVE, b"5x\r\nmore\r\n", HANG)
+    async with asyncio.timeout(5):
+        with pytest.raises(APIConnectionError) as caught:
+            await api.read()
+    assert caught.value.text == "Hel"
 
 
 def deflated(content: bytes) -> bytes:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import base64
 import copy
 import dataclasses
+import errno
 import gc
+import gzip
 import json
 import logging
 import pickle
 import re
+import socket
 import traceback
 import types
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from pydantic import BaseModel
 
-from core._api import EVERY, Api
-from core._server import COMPLETION, MODEL, Server, reply
+import llmengine_integrations
+from core._api import EVERY, OWN, Api
+from core._server import CLOSE, COMPLETION, HANG, MODEL, RESET, STREAM, Server, reply
 from llmengine_integrations import AsyncClient, Client
 from llmengine_integrations.core._operation import parse
 from llmengine_integrations.errors import ConfigurationError, InvalidResponseError, LLMEngineError
@@ -29,6 +34,7 @@ KEY = "sk-walk-5ecret"
 SIGNATURE = "X-Amz-Signature=5igned"
 SECRETS = (KEY, base64.b64encode(f"{KEY}:".encode()).decode(), "5igned", "hunter2")
 ROOT = Path(__file__).parent.parent
+PACKAGE = Path(llmengine_integrations.__file__).parent
 
 
 def told(text: str | bytes) -> list[str]:
@@ -140,6 +146,174 @@ async def test_downloads_tell_no_url(kind, answer, server, naps, caplog, tmp_pat
     # httpcore logs the headers of replies, and the Location of a redirect with them, when it is asked to: not ours to stop.
     assert not told("\n".join(r.getMessage() for r in caplog.records if not r.name.startswith("httpcore")))
     assert not told("".join(path.read_text("latin-1") for path in tmp_path.rglob("*") if path.is_file()))
+
+
+def kept(error: BaseException) -> list[BaseException]:
+    """An exception, and every other one that hangs on it."""
+    found, waiting = [], [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or any(each is known for known in found):
+            continue
+        found.append(each)
+        waiting += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+    return found
+
+
+def shown(error: BaseException) -> str:
+    """Everything that a program, or a tool that reports errors, could print or store of an exception: variables of our frames included."""
+    texts = ["".join(traceback.format_exception(error))]
+    for each in kept(error):
+        texts += [str(each), repr(each), repr(each.args), repr(vars(each)), str(getattr(each, "__notes__", ""))]
+        texts += [repr(copy.copy(each)), stored(each).decode("latin-1")]
+        texts += [repr(getattr(each, name, None)) for name in dir(each) if not name.startswith("__")]
+        for frame, _ in traceback.walk_tb(each.__traceback__):
+            if Path(frame.f_code.co_filename).is_relative_to(PACKAGE):
+                texts += [f"{frame.f_code.co_qualname}.{name} = {value!r}" for name, value in frame.f_locals.items()]
+    return "\n".join(texts)
+
+
+def foreign(error: BaseException) -> list[BaseException]:
+    """Exceptions of other libraries, which hold requests, URLs and replies."""
+    return [each for each in kept(error) if not type(each).__module__.startswith("llmengine_integrations")]
+
+
+@contextmanager
+def full():
+    """A port whose connections nobody accepts, so that to connect takes for ever."""
+    with socket.socket() as listening, ExitStack() as held:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield listening.getsockname()[1]
+
+
+@contextmanager
+def taken():
+    """A port that refuses connections."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+def scripted(*steps):
+    """A port that answers with these."""
+
+    @contextmanager
+    def listen():
+        with Server() as server:
+            server.always(*(step(server.url) if callable(step) else step for step in steps))
+            yield int(server.url.rpartition(":")[2])
+
+    return listen
+
+
+LOCATION = f"http://127.0.0.1:1/f?{SIGNATURE}"
+TRANSPORT = {
+    "does not accept": ("http", full),
+    "refuses": ("http", taken),
+    "refuses TLS": ("https", taken),
+    "resets": ("http", scripted(RESET)),
+    "closes": ("http", scripted(CLOSE)),
+    "hangs": ("http", scripted(HANG)),
+    "speaks no TLS": ("https", scripted(b"", CLOSE)),
+    "speaks no HTTP": ("http", scripted(f"SSH-2.0 {LOCATION}\r\n\r\n".encode(), CLOSE)),
+    "breaks a header": ("http", scripted(f"HTTP/1.1 200 OK\r\nLocation {LOCATION}\r\n\r\n".encode(), CLOSE)),
+    "closes within the head": ("http", scripted(f"HTTP/1.1 302 X\r\nLocation: {LOCATION}\r\n".encode(), CLOSE)),
+    "resets within the head": ("http", scripted(f"HTTP/1.1 302 X\r\nLocation: {LOCATION}\r\n".encode(), 0.05, RESET)),
+    "hangs within the head": ("http", scripted(f"HTTP/1.1 302 X\r\nLocation: {LOCATION}\r\n".encode(), HANG)),
+    "closes within the body": ("http", scripted(reply(200, b"content", content_length="99"), CLOSE)),
+    "resets within the body": ("http", scripted(reply(200, b"content", content_length="99"), 0.05, RESET)),
+    "resets without a length": ("http", scripted(b"HTTP/1.1 200 OK\r\n\r\ncontent", 0.05, RESET)),
+    "hangs within the body": ("http", scripted(reply(200, b"content", content_length="99"), HANG)),
+    "breaks a chunk": ("http", scripted(STREAM, b"5igned\r\n5igned\r\n", CLOSE)),
+    "breaks a coding": ("http", scripted(reply(200, b"5igned", content_encoding="gzip"))),
+    "cuts a coding": ("http", scripted(reply(200, gzip.compress(b"{}")[:-4], content_encoding="gzip"))),
+    "is nowhere": ("https://no-such-host.invalid", taken),
+}
+
+
+@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("failure", TRANSPORT)
+class TestTransport:
+    """Whatever breaks, from the connection to the body's last byte."""
+
+    async def test_to_a_storage(self, kind, failure, server, caplog, tmp_path):
+        caplog.set_level(logging.DEBUG)
+        scheme, listen = TRANSPORT[failure]
+        with listen() as port:
+            url = f"{scheme if '://' in scheme else f'{scheme}://127.0.0.1'}:{port}/f?{SIGNATURE}"
+            server.always(reply(200, {"urls": {"f": url}}))
+            api = Api(kind, server.url, api_key=KEY)
+            with pytest.raises(LLMEngineError) as caught:
+                await api.call("models.download", "m", tmp_path, max_retries=0, timeout=0.3)
+            await api.close()
+        assert not told(shown(caught.value))
+        assert foreign(caught.value) == []
+        assert not told("\n".join(r.getMessage() for r in caplog.records if not r.name.startswith("httpcore")))
+
+    @pytest.mark.parametrize("call", ["create", "read"])
+    async def test_to_the_gateway(self, kind, call, failure, caplog):
+        caplog.set_level(logging.DEBUG)
+        scheme, listen = TRANSPORT[failure]
+        with listen() as port:
+            url = scheme if "://" in scheme else f"{scheme}://user:hunter2@127.0.0.1"
+            api = Api(
+                kind, f"{url}:{port}", api_key=KEY, max_retries=1, timeout=0.3, default_headers={"x-token": "hunter2"}
+            )
+            with pytest.raises(LLMEngineError) as caught:
+                await getattr(api, call)()
+            await api.close()
+        assert foreign(caught.value) == []
+        # What a gateway sends as its answer is in the error, as it should be.
+        assert not {KEY, "hunter2"} & set(told(shown(caught.value)))
+        assert not {KEY, "hunter2"} & set(told(caplog.text))
+
+
+PROXY = {
+    "refuses": taken,
+    "does not accept": full,
+    "resets": scripted(RESET),
+    "closes": scripted(CLOSE),
+    "hangs": scripted(HANG),
+    "wants another password": scripted(reply(407, b"", proxy_authenticate="Basic realm=x")),
+    "fails": scripted(reply(502, b"")),
+    "speaks no HTTP": scripted(b"SSH-2.0 hunter2\r\n\r\n", CLOSE),
+    "lets no TLS through": scripted(b"HTTP/1.1 200 OK\r\n\r\n", CLOSE),
+}
+
+
+@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("failure", PROXY)
+async def test_a_proxy_on_the_way_to_a_storage(kind, failure, server, monkeypatch, tmp_path):
+    """Its password is in its URL; everything beyond this machine goes to it, and so does nothing that the test opens."""
+    with PROXY[failure]() as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:hunter2@127.0.0.1:{port}")
+        server.always(reply(200, {"urls": {"f": f"https://storage.example.com/f?{SIGNATURE}"}}))
+        api = Api(kind, server.url, api_key=KEY)
+        with pytest.raises(LLMEngineError) as caught:
+            await api.call("models.download", "m", tmp_path, max_retries=0, timeout=0.3)
+        await api.close()
+    assert not told(shown(caught.value))
+    assert foreign(caught.value) == []
+
+
+@pytest.mark.parametrize("kind", OWN)
+async def test_the_reason_is_kept(kind, refusing_url):
+    """Without the other library's exception, but in its words: types, the system's number, and why."""
+    api = Api(kind, refusing_url, max_retries=0)
+    with pytest.raises(LLMEngineError) as caught:
+        await api.create()
+    await api.close()
+    cause = caught.value.__cause__
+    assert cause.errno == errno.ECONNREFUSED
+    library = "aiohttp.client_exceptions.ClientConnectorError" if kind == "async" else "httpx.ConnectError"
+    assert str(cause).startswith(library)
+    assert "ConnectionRefusedError: [Errno 111] Connection refused" in str(cause)
+    assert str(pickle.loads(pickle.dumps(cause))) == str(copy.copy(cause)) == str(cause)  # noqa: S301 - our own bytes
 
 
 @pytest.mark.parametrize("kind", ["sync-httpx", "async-httpx"])

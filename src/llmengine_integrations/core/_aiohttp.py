@@ -19,7 +19,7 @@ from ._codings import unpacker
 from ._io import CUT_OFF, INVALID_URL, NO_REPLY, timeout_reason
 from ._source import CHUNK
 from ._upload import Multipart
-from .errors import APIConnectionError, APITimeoutError, LLMEngineError
+from .errors import APIConnectionError, APITimeoutError, InvalidResponseError, LLMEngineError
 
 if TYPE_CHECKING:
     import aiohttp
@@ -79,10 +79,14 @@ class _Reply:
                     continue
                 for piece in coding.feed(chunk):
                     yield piece
+        except LLMEngineError:  # of its coding
+            raise
         except Exception as error:  # noqa: BLE001 - raised again
             # What had come is still there: aiohttp raises before it hands that out. There is no public way.
-            if (rest := content._read_nowait(-1)) and coding is None:  # noqa: SLF001
-                yield rest
+            rest = content._read_nowait(-1)  # noqa: SLF001
+            with suppress(InvalidResponseError):
+                for piece in filter(None, (rest,)) if coding is None else coding.feed(rest):
+                    yield piece
             _reraise(error)
         if coding is not None:
             coding.end()

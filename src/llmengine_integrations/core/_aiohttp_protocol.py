@@ -1,4 +1,4 @@
-"""aiohttp's protocol of one connection, without three faults and two costs of its own. Imported with the first session, as aiohttp is.
+"""aiohttp's protocol of one connection, without four faults and two costs of its own. Imported with the first session, as aiohttp is.
 
 What is overridden here has no public switch; if another version of aiohttp names it otherwise, the tests of interim replies and of resets
 fail, and those that count calls of functions.
@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import ClientPayloadError
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.helpers import set_exception
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ._closure import closed_in_order
 
@@ -28,6 +29,7 @@ class Protocol(ResponseHandler):
     * A chunk that is taken from the buffer wakes the parser only if that had been told to wait.
     * A reply that nobody asked for, and that came while the connection was idle, is never taken for that to the next request.
     * A body that ends with its connection is whole only if that was closed in order: aiohttp takes a reset for its end as well.
+    * Who reads a body is told at once that a chunk of it is not valid, where aiohttp may let it wait for ever.
     """
 
     _interim = False
@@ -65,6 +67,12 @@ class Protocol(ResponseHandler):
         super().connection_lost(exc)
         if self._timer is not None:
             self._timer.cancel()
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        super().set_exception(exc, *cause)
+        body = self._payload
+        if isinstance(exc, HttpProcessingError) and body is not None and not body.is_eof():
+            set_exception(body, ClientPayloadError("The reply is not valid HTTP."), exc)
 
     def _break(self, exc: BaseException | None) -> None:
         """Let the reader of an unfinished body know that the connection did not end in order."""

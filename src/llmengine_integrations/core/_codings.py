@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 
+from ._causes import fail
 from ._io import CUT_OFF
 from .errors import APIConnectionError, InvalidResponseError
 
@@ -52,7 +53,7 @@ class Unpacker:
             try:
                 piece = self._stream.decompress(data, _PIECE)
             except zlib.error as error:
-                raise _broken(str(error)) from None
+                fail(_broken(str(error)), error)
             data = self._stream.unconsumed_tail or self._stream.unused_data
             if piece:
                 yield piece
