@@ -273,6 +273,29 @@ class TestTransport:
         assert not {KEY, "hunter2"} & set(told(caplog.text))
 
 
+@pytest.mark.parametrize("kind", OWN)
+@pytest.mark.parametrize(
+    ("answer", "kept_kind"),
+    [
+        (reply(404, b""), FileNotFoundError),
+        (reply(403, b"5igned"), OSError),
+        (reply(200, b"<html>"), InvalidResponseError),
+        (reply(200, b"{}"), InvalidResponseError),
+    ],
+    ids=["missing", "forbidden", "not JSON", "not a list"],
+)
+async def test_a_batch_whose_output_has_a_presigned_url(kind, answer, kept_kind, server):
+    pytest.importorskip("fsspec")
+    server.always(answer)
+    api = Api(kind, server.url, api_key=KEY)
+    with pytest.raises(kept_kind) as caught:
+        await api.call("batch_completions.results", f"{server.url}/out.json?{SIGNATURE}")
+    await api.close()
+    assert f"{server.url}/out.json" in str(caught.value)
+    assert not told(str(caught.value) + repr(caught.value) + "".join(traceback.format_exception(caught.value)))
+    assert not told("".join(repr(vars(each)) + repr(each.args) for each in kept(caught.value)))
+
+
 PROXY = {
     "refuses": taken,
     "does not accept": full,

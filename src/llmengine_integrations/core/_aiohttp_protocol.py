@@ -68,8 +68,8 @@ class Protocol(ResponseHandler):
         if self._timer is not None:
             self._timer.cancel()
 
-    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
-        super().set_exception(exc, *cause)
+    def set_exception(self, exc: BaseException, *cause: Any, **by_name: Any) -> None:
+        super().set_exception(exc, *cause, **by_name)
         body = self._payload
         if isinstance(exc, HttpProcessingError) and body is not None and not body.is_eof():
             set_exception(body, ClientPayloadError("The reply is not valid HTTP."), exc)

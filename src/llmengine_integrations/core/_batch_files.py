@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,7 +14,8 @@ from uuid import uuid4
 
 from pydantic_core import from_json, to_json
 
-from .errors import ConfigurationError, InvalidArgumentError, InvalidResponseError
+from ._causes import fail, reason
+from .errors import ConfigurationError, InvalidArgumentError, InvalidResponseError, LLMEngineError, bare
 
 PathLike: TypeAlias = str | os.PathLike[str]
 Storage: TypeAlias = Mapping[str, Any]
@@ -44,7 +45,13 @@ def read_json(path: PathLike, storage: Storage | None) -> Any:
     try:
         return from_json(data)
     except ValueError as error:
-        raise InvalidResponseError(f"{os.fspath(path)} is no valid JSON: {error}") from error
+        fail(InvalidResponseError(f"{shown(path)} is no valid JSON: {error}"), error)
+
+
+def shown(path: PathLike) -> str:
+    """A path as a message may show it: a URL without its query and password, which may be secrets."""
+    text = os.fspath(path)
+    return bare(text) if "://" in text else text
 
 
 def write_json(path: PathLike, content: object, storage: Storage | None) -> None:
@@ -58,7 +65,7 @@ def write_json(path: PathLike, content: object, storage: Storage | None) -> None
     if local is not None:
         _replace(local, to_json(content))
         return
-    with _open(os.fspath(path), "wb", storage) as file:
+    with _hiding(os.fspath(path)), _open(os.fspath(path), "wb", storage) as file:
         file.write(to_json(content))
 
 
@@ -86,9 +93,24 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def _read(url: str, storage: Storage | None) -> bytes:
-    with _open(url, "rb", storage) as file:
+    with _hiding(url), _open(url, "rb", storage) as file:
         data: bytes = file.read()
         return data
+
+
+@contextmanager
+def _hiding(url: str) -> Generator[None]:
+    """Raise what fails about a file on the web without the URL, which may be presigned."""
+    try:
+        yield
+    except LLMEngineError:
+        raise
+    except Exception as error:
+        if not url.startswith(("http://", "https://")):
+            raise
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else OSError
+        status = getattr(error, "status", None)  # of aiohttp's errors, whose text is the URL
+        fail(kind(f"{shown(url)}: {f'status {status}' if status else reason(error)}"), error)
 
 
 def _open(url: str, mode: str, storage: Storage | None) -> Any:

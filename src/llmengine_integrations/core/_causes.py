@@ -10,10 +10,7 @@ import os
 import re
 import ssl
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NoReturn
-
-if TYPE_CHECKING:
-    from .errors import LLMEngineError
+from typing import NoReturn
 
 _MOST = 300  # characters of one exception's text
 _DEEPEST = 10  # exceptions of a chain
@@ -42,7 +39,7 @@ class ForeignError(Exception):
         return str(self.args[0])
 
 
-def fail(error: LLMEngineError, foreign: BaseException) -> NoReturn:
+def fail(error: Exception, foreign: BaseException) -> NoReturn:
     """Raise our error because of another library's, of which only a `ForeignError` is kept."""
     try:
         raise error from stand_in(foreign)
@@ -64,8 +61,7 @@ def raise_alone(error: Exception) -> NoReturn:
 def stand_in(foreign: BaseException) -> ForeignError:
     """What may be kept of another library's exception."""
     chain = list(_chain(foreign))
-    numbers = (error.errno for error in reversed(chain) if isinstance(error, OSError))
-    return ForeignError(" <- ".join(map(_described, chain)), next(filter(None, numbers), None))
+    return ForeignError(" <- ".join(map(_described, chain)), next(filter(None, map(_errno, reversed(chain))), None))
 
 
 def reason(error: BaseException) -> str:
@@ -104,8 +100,13 @@ def _described(error: BaseException) -> str:
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     said = (isinstance(error, OSError) and _of_system(error)) or said_by(error)
-    number = f"[Errno {error.errno}] " if isinstance(error, OSError) and error.errno else ""
+    number = f"[Errno {_errno(error)}] " if _errno(error) else ""
     return f"{name}: {number}{said}" if said else name
+
+
+def _errno(error: BaseException) -> int | None:
+    found = getattr(error, "errno", None)
+    return found if isinstance(found, int) else None  # OSError takes whatever it is given
 
 
 def _of_system(error: OSError) -> str:
@@ -113,5 +114,5 @@ def _of_system(error: OSError) -> str:
         named: list[object] = [getattr(error, name, None) for name in ("verify_message", "reason", "strerror")]
         return safe(next((said for said in named if isinstance(said, str) and said), ""))
     # An address is no part of the reason, but asyncio writes it into strerror.
-    number = error.errno or 0
+    number = _errno(error) or 0
     return os.strerror(number) if number > 0 and error.strerror else safe(str(error.strerror or ""))

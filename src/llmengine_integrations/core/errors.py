@@ -170,7 +170,7 @@ class APIStatusError(LLMEngineError):
     ) -> None:
         super().__init__(message, status_code=status_code, request_id=request_id, body=body)
         found = {k.lower(): v for k, v in (headers or {}).items() if k.lower() not in _SECRET_HEADERS}
-        self.headers = found | ({"location": _bare(found["location"])} if "location" in found else {})
+        self.headers = found | ({"location": bare(found["location"])} if "location" in found else {})
 
 
 class BadRequestError(APIStatusError):
@@ -351,7 +351,7 @@ def message_of(body: object, headers: Mapping[str, str] | None = None) -> str:
         return "; ".join(_validation_message(item) for item in items)
     if isinstance(body, str):
         redirect = next((v for k, v in (headers or {}).items() if k.lower() == "location"), "")
-        return f"The server redirects to {_bare(redirect)}." if redirect else " ".join(body.split())[:_SNIPPET]
+        return f"The server redirects to {bare(redirect)}." if redirect else " ".join(body.split())[:_SNIPPET]
     found: object = body
     for key in ("detail", "error", "message"):
         found = mapping(found).get(key, found)
@@ -360,7 +360,7 @@ def message_of(body: object, headers: Mapping[str, str] | None = None) -> str:
     return json.dumps(found)[:_SNIPPET] if found else ""
 
 
-def _bare(url: str) -> str:
+def bare(url: str) -> str:
     """A URL without its query and userinfo, which may be secrets."""
     start, slashes, rest = url.partition("?")[0].partition("#")[0].partition("//")
     host, slash, path = rest.partition("/")

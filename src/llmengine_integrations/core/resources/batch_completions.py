@@ -18,7 +18,7 @@ from ...wire.batch_completions import (
 )
 from ...wire.batch_files import BatchResult
 from .._batch import V1_PATH, V2_PATH, Search, Version, body, job_path, on_the_wire
-from .._batch_files import PathLike, Storage, read_json, write_json
+from .._batch_files import PathLike, Storage, read_json, shown, write_json
 from .._batch_results import asked_in, results
 from .._flow import Flow, Local
 from .._operation import Operation, Request
@@ -196,9 +196,9 @@ class BatchCompletions(Resource[TransportT]):
         path, source = _files(output, input_data_path)
         if content is None and source:
             content = yield Local(partial(read_json, source, storage_options))
-        asked = None if content is None else asked_in(content, "content" if source is None else os.fspath(source))
+        asked = None if content is None else asked_in(content, "content" if source is None else shown(source))
         items: object = yield Local(partial(read_json, path, storage_options))
-        return results(items, asked, os.fspath(path))
+        return results(items, asked, shown(path))
 
     @flow_endpoint
     def input_file(self, path: PathLike, content: BatchContent, *, storage_options: Storage | None = None) -> Flow[str]:
