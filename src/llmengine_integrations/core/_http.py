@@ -12,55 +12,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 import httpx
 
 from ._bodies import abegin, begin
-from ._causes import fail, reason, said_by
+from ._causes import fail
 from ._codings import unpacker
-from ._io import CUT_OFF, IDLE, INVALID_URL, KEEPALIVE, NO_REPLY, timeout_reason
+from ._httpx_errors import FOREIGN, own
+from ._io import IDLE, KEEPALIVE
 from ._leftovers import alone
 from ._timeouts import Until
 from ._upload import Multipart
-from .errors import APIConnectionError, APITimeoutError, InvalidResponseError, LLMEngineError
 
 if TYPE_CHECKING:
     from ._io import AsyncBackend, AsyncIncoming, Backend, Incoming, Outgoing
     from ._network import Network
 
 _URLS = 64  # a program asks few models; parsing costs a tenth of a call
-
-_NOTHING_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-)
-
-
-_FOREIGN = (httpx.TransportError, httpx.TooManyRedirects, httpx.InvalidURL, httpx.DecodingError)
-"""What httpx raises about a request, from https://www.python-httpx.org/exceptions/."""
-
-
-def _own(error: Exception) -> LLMEngineError:
-    sent = not isinstance(error, _NOTHING_SENT)
-    match error:
-        case httpx.TimeoutException():
-            return APITimeoutError(timeout_reason(sent=sent), sent=sent)
-        case httpx.InvalidURL():  # its text may have parts of the URL
-            return APIConnectionError(INVALID_URL, sent=False)
-        case httpx.DecodingError():  # of a body that a hook of the user's client has read
-            return InvalidResponseError(f"The reply's content encoding is broken: {said_by(error)}")
-        case httpx.RemoteProtocolError():
-            return APIConnectionError(_protocol_reason(said_by(error)))
-        case _:
-            return APIConnectionError(reason(error), sent=sent)
-
-
-def _protocol_reason(said: str) -> str:
-    known = {"Server disconnected": NO_REPLY, "peer closed connection": CUT_OFF}
-    return next(
-        (plain for start, plain in known.items() if said.startswith(start)), f"The reply is not valid HTTP: {said}"
-    )
-
 
 _Content: TypeAlias = bytes | Iterator[bytes] | AsyncIterator[bytes] | None
 
@@ -121,8 +85,8 @@ class _SyncReply(_Reply):
                 # The sockets of a client that the user gave know no deadline.
                 if self._deadline is not None and time.monotonic() >= self._deadline:
                     raise httpx.ReadTimeout("")
-        except _FOREIGN as error:
-            fail(_own(error), error)
+        except FOREIGN as error:
+            fail(own(error), error)
         if coding is not None:
             coding.end()
 
@@ -160,8 +124,8 @@ class _AsyncReply(_Reply):
                     continue
                 for piece in coding.feed(chunk):
                     yield piece
-        except _FOREIGN as error:
-            fail(_own(error), error)
+        except FOREIGN as error:
+            fail(own(error), error)
         if coding is not None:
             coding.end()
 
@@ -211,8 +175,8 @@ class HttpxBackend:
         pool = self._pools.get(os.getpid()) or self._open()
         try:
             return self._send(outgoing, pool)
-        except _FOREIGN as error:
-            fail(_own(error), error)
+        except FOREIGN as error:
+            fail(own(error), error)
 
     def _send(self, outgoing: Outgoing, pool: _Pool) -> Incoming:
         # A whole request of httpx's: what traces, records or mocks its transport reads it.
@@ -256,8 +220,8 @@ class HttpxClientBackend:
         """Send it and wait for the reply's headers."""
         try:
             return self._send(outgoing)
-        except _FOREIGN as error:
-            fail(_own(error), error)
+        except FOREIGN as error:
+            fail(own(error), error)
 
     def elsewhere(self, proxy: str | None) -> Backend:  # noqa: ARG002 - the client has its own
         """The same client's connections, without its headers, cookies, parameters, authentication and hooks."""
@@ -281,8 +245,8 @@ class HttpxAsyncClientBackend:
         """Send it and wait for the reply's headers."""
         try:
             return await self._send(outgoing)
-        except _FOREIGN as error:
-            fail(_own(error), error)
+        except FOREIGN as error:
+            fail(own(error), error)
 
     def elsewhere(self, proxy: str | None) -> AsyncBackend:  # noqa: ARG002 - the client has its own
         """The same client's connections, without its headers, cookies, parameters, authentication and hooks."""
