@@ -8,5 +8,6 @@ from . import errors
 from ._version import __version__
 from .core._timeouts import Timeout
 from .core.client import AsyncClient, Client
+from .core.clients import Clients
 
-__all__ = ["AsyncClient", "Client", "Timeout", "__version__", "errors"]
+__all__ = ["AsyncClient", "Client", "Clients", "Timeout", "__version__", "errors"]

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from llmengine_integrations import AsyncClient, errors
-from llmengine_integrations.langchain import ChatLLMEngine, _connection
+from llmengine_integrations import Client, errors
+from llmengine_integrations.langchain import ChatLLMEngine
 
 from .chat_gateway import chunk
 from .gateway import stream
@@ -131,13 +131,13 @@ async def test_two_hundred_at_once(chat_gateway):
 def test_threads_that_begin_together_share_the_client(chat_gateway, monkeypatch):
     made = []
 
-    class SlowToMake(AsyncClient):
-        def __init__(self, **arguments):
-            made.append(self)
-            time.sleep(0.05)
-            super().__init__(**arguments)
+    def slow_to_make(client, http_client=None):
+        made.append(client)
+        time.sleep(0.05)
+        return to_async(client, http_client)
 
-    monkeypatch.setattr(_connection, "AsyncClient", SlowToMake)
+    to_async = Client.to_async
+    monkeypatch.setattr(Client, "to_async", slow_to_make)
     with chat_gateway.served() as base_url:
         chat = ChatLLMEngine(model="m", base_url=base_url)
         with ThreadPoolExecutor(8) as executor:

@@ -175,7 +175,7 @@ def test_base_url_is_the_clients(monkeypatch):
     assert llm._identifying_params["base_url"] == "http://localhost:7000/path"
     assert LLMEngine(model="m", base_url="http://localhost:1").base_url == "http://localhost:1"
     given = Client(base_url="http://localhost:2")
-    assert LLMEngine(model="m", base_url="http://localhost:1", client=given).base_url == "http://localhost:2"
+    assert LLMEngine(model="m", client=given).base_url == "http://localhost:2"
 
 
 def test_key_is_the_clients(monkeypatch):

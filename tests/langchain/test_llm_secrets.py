@@ -151,10 +151,20 @@ def test_pickling_makes_the_clients_anew(gateway, monkeypatch):
         assert gateway.headers[0]["authorization"] == gateway.headers[-1]["authorization"]
 
 
-def test_a_model_with_given_clients_can_be_pickled(secretive):
-    again = pickle.loads(pickle.dumps(secretive))  # noqa: S301
-    assert again.client is None
-    assert again._identifying_params == secretive._identifying_params
+def test_a_model_with_given_clients_can_be_pickled(monkeypatch):
+    headers = {"X-Team": "blue", "X-Api-Token": KEY}
+    client = Client("http://localhost:7", KEY, timeout=9, max_retries=1, default_headers=headers)
+    stored = pickle.dumps(LLMEngine(model="m", client=client))
+    assert KEY.encode() not in stored
+    monkeypatch.setenv("SCALE_API_KEY", "another")
+    again = pickle.loads(stored)  # noqa: S301
+    assert (again.client, again.base_url, again.timeout, again.max_retries) == (None, "http://localhost:7", 9, 1)
+    assert again._connected().async_client._transport.settings.headers["x-team"] == "blue"
+
+
+def test_a_model_with_an_http_client_cannot_be_pickled(secretive):
+    with pytest.raises(TypeError, match="http_client"):
+        pickle.dumps(secretive)
 
 
 def test_the_key_is_sent(secretive, gateway):

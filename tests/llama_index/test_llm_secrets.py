@@ -6,11 +6,12 @@ import json
 import logging
 import pickle
 
+import httpx
 import pytest
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
 from pydantic import ValidationError
 
-from llmengine_integrations import errors
+from llmengine_integrations import Client, errors
 from llmengine_integrations.llama_index import LLMEngine
 
 from .endpoints import ALL, by_name
@@ -67,12 +68,22 @@ def test_a_pickle_holds_neither_key_nor_client(llm, monkeypatch, caplog, used):
     assert loaded._blocking().base_url == ELSEWHERE
 
 
-def test_a_model_with_clients_of_ones_own_can_be_pickled(make_llm, caplog):
-    llm = make_llm()
-    loaded = pickle.loads(pickle.dumps(llm))  # noqa: S301 - our own
+def test_a_model_with_clients_of_ones_own_can_be_pickled(caplog, monkeypatch):
+    headers = {"X-Team": "blue", "X-Api-Token": KEY}
+    llm = LLMEngine(model="m", client=Client(ELSEWHERE, KEY, timeout=9, max_retries=1, default_headers=headers))
+    stored = pickle.dumps(llm)
+    assert KEY.encode() not in stored
+    monkeypatch.setenv("SCALE_API_KEY", "another")
+    loaded = pickle.loads(stored)  # noqa: S301 - our own
     assert caplog.records == []
-    assert loaded.to_dict() == llm.to_dict()
+    assert (loaded.to_dict(), loaded.timeout, loaded.client) == (llm.to_dict(), 9, None)
+    assert loaded._awaiting()._transport.settings.headers["x-team"] == "blue"
     assert llm.client is not None
+
+
+def test_a_model_with_an_http_client_cannot_be_pickled(make_llm):
+    with pytest.raises(TypeError, match="http_client"):
+        pickle.dumps(make_llm())
 
 
 def test_an_error_of_another_field_does_not_show_the_key():
@@ -90,9 +101,17 @@ def test_the_payload_says_what_answers(llm):
 
 
 @pytest.mark.parametrize("call", ALL, ids=by_name)
-async def test_events_do_not_tell_the_key(call, make_llm, events):  # noqa: F811 - the fixture
+async def test_events_do_not_tell_the_key(call, gateway, events):  # noqa: F811 - the fixture
     debug = LlamaDebugHandler(print_trace_on_end=False)
-    llm = make_llm(api_key=KEY, temperature=0.5, callback_manager=CallbackManager([debug]))
+    llm = LLMEngine(
+        model="llama-2-7b",
+        api_key=KEY,
+        default_headers={"X-Team": KEY},
+        http_client=httpx.Client(transport=httpx.MockTransport(gateway)),
+        http_async_client=httpx.AsyncClient(transport=httpx.MockTransport(gateway.awaited)),
+        temperature=0.5,
+        callback_manager=CallbackManager([debug]),
+    )
     await call(llm, "hi", max_tokens=3)
     start, _ = debug.get_event_pairs(CBEventType.LLM)[0]
     assert start.payload[EventPayload.SERIALIZED]["temperature"] == 0.5

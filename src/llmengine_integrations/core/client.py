@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Self
 
 from ._http import HttpxAsyncClientBackend, HttpxBackend, HttpxClientBackend
+from ._refusing import AsyncRefusingBackend, RefusingBackend
 from ._resource import TransportT
 from ._settings import API_KEY_VARIABLE, BASE_URL_VARIABLES, LOCAL_PLACEHOLDER, Settings, portable
 from ._sync_transport import SyncTransport
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
     from ._async_transport import AsyncTransport  # noqa: F401 - in the string below
+    from ._io import AsyncBackend, Backend
     from ._timeouts import TimeoutLike
     from .resources.batch_completions import BatchCompletions
     from .resources.chat import Chat
@@ -128,20 +131,33 @@ class Client(_API[SyncTransport]):
             default_headers=default_headers,
             allow_http=allow_http or http_client is not None,
         )
-        backend = (
-            HttpxClientBackend(http_client)
-            if http_client is not None
-            else HttpxBackend(secure=settings.secure, proxy=settings.proxy())
-        )
+        given = portable(base_url, timeout, max_retries, default_headers, allow_http=allow_http)
+        self._start(settings, _sync_backend(settings, http_client), given if http_client is None else None)
+
+    def _start(self, settings: Settings, backend: Backend, portable: dict[str, Any] | None) -> None:
         transport = SyncTransport(settings, backend)
         # Not with the client: `Client().completions.stream(...)` outlives it.
         weakref.finalize(transport, backend.close)
-        given = (
-            None
-            if http_client is not None
-            else portable(base_url, timeout, max_retries, default_headers, allow_http=allow_http)
-        )
-        super().__init__(transport, given)
+        super().__init__(transport, portable)
+
+    def to_async(self, http_client: httpx.AsyncClient | None = None) -> AsyncClient:
+        """Make an `AsyncClient` with all settings of this client: URL, key, headers, timeout, retries, `allow_http`.
+
+        It has connections of its own, so close it too. If this client has an `http_client`, whose proxies and certificates asynchronous
+        calls cannot use, give one for them as well: without it, they raise `ConfigurationError` and send nothing.
+
+        Args:
+            http_client: An `httpx.AsyncClient` for it to use as it is.
+        """
+        settings = self._transport.settings
+        made = AsyncClient.__new__(AsyncClient)
+        if http_client is not None:
+            made._start(replace(settings, permitted=True), _async_backend(settings, http_client), None)  # noqa: SLF001 - of our own kind
+        elif self._portable is None:
+            made._start(settings, AsyncRefusingBackend(), None)  # noqa: SLF001 - as above
+        else:
+            made._start(settings, _async_backend(settings, None), self._portable)  # noqa: SLF001 - as above
+        return made
 
     def close(self) -> None:
         """Close the connections. A later call opens new ones."""
@@ -173,9 +189,6 @@ class AsyncClient(_API["AsyncTransport"]):
         allow_http: bool = False,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
-        from ._aiohttp import AiohttpBackend  # noqa: PLC0415 - who does not use asyncio does not load it
-        from ._async_transport import AsyncTransport  # noqa: PLC0415 - as above
-
         settings = Settings.resolve(
             base_url=base_url,
             api_key=api_key,
@@ -184,17 +197,30 @@ class AsyncClient(_API["AsyncTransport"]):
             default_headers=default_headers,
             allow_http=allow_http or http_client is not None,
         )
-        backend = (
-            HttpxAsyncClientBackend(http_client)
-            if http_client is not None
-            else AiohttpBackend(secure=settings.secure, proxy=settings.proxy())
-        )
-        given = (
-            None
-            if http_client is not None
-            else portable(base_url, timeout, max_retries, default_headers, allow_http=allow_http)
-        )
-        super().__init__(AsyncTransport(settings, backend), given)
+        given = portable(base_url, timeout, max_retries, default_headers, allow_http=allow_http)
+        self._start(settings, _async_backend(settings, http_client), given if http_client is None else None)
+
+    def _start(self, settings: Settings, backend: AsyncBackend, portable: dict[str, Any] | None) -> None:
+        from ._async_transport import AsyncTransport  # noqa: PLC0415 - a program without asyncio does not load it
+
+        super().__init__(AsyncTransport(settings, backend), portable)
+
+    def to_sync(self, http_client: httpx.Client | None = None) -> Client:
+        """Make a `Client` with all settings of this client, as `Client.to_async` does the other way round.
+
+        Args:
+            http_client: An `httpx.Client` for it to use as it is. Without it, if this client has an `http_client`, blocking calls raise
+                `ConfigurationError` and send nothing.
+        """
+        settings = self._transport.settings
+        made = Client.__new__(Client)
+        if http_client is not None:
+            made._start(replace(settings, permitted=True), _sync_backend(settings, http_client), None)  # noqa: SLF001 - of our own kind
+        elif self._portable is None:
+            made._start(settings, RefusingBackend(), None)  # noqa: SLF001 - as above
+        else:
+            made._start(settings, _sync_backend(settings, None), self._portable)  # noqa: SLF001 - as above
+        return made
 
     async def close(self) -> None:
         """Close this event loop's connections. A later call opens new ones."""
@@ -207,3 +233,17 @@ class AsyncClient(_API["AsyncTransport"]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _sync_backend(settings: Settings, http_client: httpx.Client | None) -> Backend:
+    if http_client is not None:
+        return HttpxClientBackend(http_client)
+    return HttpxBackend(secure=settings.secure, proxy=settings.proxy())
+
+
+def _async_backend(settings: Settings, http_client: httpx.AsyncClient | None) -> AsyncBackend:
+    from ._aiohttp import AiohttpBackend  # noqa: PLC0415 - a program without asyncio does not load it
+
+    if http_client is not None:
+        return HttpxAsyncClientBackend(http_client)
+    return AiohttpBackend(secure=settings.secure, proxy=settings.proxy())

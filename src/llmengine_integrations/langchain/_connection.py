@@ -2,95 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.load.serializable import Serializable
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr
 from typing_extensions import override
 
-from .. import AsyncClient, Client
+from .. import AsyncClient, Client, Clients
+from ..core.clients import HttpAsyncClient, HttpClient
 from ._options import check_known, check_once
-
-_NOT_PICKLED = ("api_key", "client", "async_client", "connection")
-_MAKING = threading.Lock()
-"""Held while a client is made, so that threads which need it at the same time get the same one."""
-
-
-class _Settings(NamedTuple):
-    base_url: str | None
-    api_key: SecretStr | None
-    timeout: Any
-    max_retries: int
-    client: Client | None
-    async_client: AsyncClient | None
-
-
-class Connection:
-    """The clients of a model and of its copies: the given ones, else made from the settings, once.
-
-    Both clients may be shared, between threads and between event loops.
-    """
-
-    def __init__(self, settings: _Settings) -> None:
-        self._client = settings.client
-        self._async_client = settings.async_client
-        self._arguments: dict[str, Any] = {
-            "base_url": settings.base_url,
-            "api_key": None if settings.api_key is None else settings.api_key.get_secret_value(),
-            "timeout": settings.timeout,
-            "max_retries": settings.max_retries,
-        }
-        given = settings.client if settings.client is not None else settings.async_client
-        source = self.client if given is None else given
-        self.base_url = self._arguments["base_url"] = source.base_url
-        if settings.api_key is None and source.api_key is not None:
-            self._arguments["api_key"] = source.api_key
-            settings = settings._replace(api_key=SecretStr(source.api_key))
-        self.settings = settings._replace(base_url=self.base_url)
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        base_url: str | None,
-        api_key: SecretStr | str | None,
-        timeout: Any,
-        max_retries: int,
-        client: Client | None,
-        async_client: AsyncClient | None,
-    ) -> Self:
-        """From settings that no pydantic model has checked."""
-        key = SecretStr(api_key) if isinstance(api_key, str) else api_key
-        return cls(_Settings(base_url, key, timeout, max_retries, client, async_client))
-
-    @property
-    def client(self) -> Client:
-        """The blocking client."""
-        with _MAKING:
-            if self._client is None:
-                self._client = Client(**self._arguments)
-            return self._client
-
-    @property
-    def async_client(self) -> AsyncClient:
-        """The client for asyncio."""
-        with _MAKING:
-            if self._async_client is None:
-                self._async_client = AsyncClient(**self._arguments)
-            return self._async_client
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What a pickle holds: neither key nor client. Where it is loaded, the key comes from the environment."""
-        return {name: value for name, value in self._arguments.items() if name != "api_key"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(_Settings(**state, api_key=None, client=None, async_client=None))
 
 
 class Connected(Serializable):
@@ -105,13 +27,21 @@ class Connected(Serializable):
     """Default: `SCALE_API_KEY`, or that of a given client; a server on loopback needs none. Not serialized, not pickled."""
     timeout: Any = None
     """Seconds to wait for the next byte (600 by default), or an `httpx.Timeout`."""
-    max_retries: int = 2
-    """Tries after the first one; 0 for none."""
+    max_retries: int | None = None
+    """Tries after the first one; 0 for none. Default: 2, or those of a given client."""
+    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
+    """Sent with every request; they win over the client's own. Not serialized: they may hold keys."""
+    allow_http: bool = Field(default=False, exclude=True)
+    """Whether the key may be sent to a server beyond loopback in the clear. Not serialized."""
+    http_client: HttpClient | None = Field(default=None, exclude=True, repr=False)
+    """An httpx client for blocking calls, for proxies or certificates. Asynchronous calls then need `http_async_client`. Not serialized."""
+    http_async_client: HttpAsyncClient | None = Field(default=None, exclude=True, repr=False)
+    """An httpx client for asynchronous calls. Not serialized."""
     client: Client | None = Field(default=None, exclude=True, repr=False)
-    """A client to use for blocking calls, instead of one made from the fields above. Not serialized, not pickled."""
+    """A client to use for blocking calls. Asynchronous calls get its settings. Not serialized."""
     async_client: AsyncClient | None = Field(default=None, exclude=True, repr=False)
-    """A client to use for async calls. Not serialized, not pickled."""
-    connection: Connection | None = Field(default=None, exclude=True, repr=False)
+    """A client to use for asynchronous calls. Blocking calls get its settings. Not serialized."""
+    connection: Clients | None = Field(default=None, exclude=True, repr=False)
     """Internal. A field, so that the instances which `configurable_fields` makes for each call share their connections."""
 
     if not TYPE_CHECKING:  # type checkers derive the signature from the fields
@@ -121,14 +51,15 @@ class Connected(Serializable):
             super().__init__(**fields)
             self._connected()  # not in a validator: pydantic would wrap the client's ConfigurationError
 
-    def _connected(self) -> Connection:
-        settings = _Settings(
-            self.base_url, self.api_key, self.timeout, self.max_retries, self.client, self.async_client
-        )
-        if self.connection is None or self.connection.settings != settings:
-            self.connection = Connection(settings)
-            self.base_url, self.api_key = self.connection.settings[:2]
-        return self.connection
+    def _connected(self) -> Clients:
+        clients = Clients.of(self, self.connection)
+        if clients is not self.connection:
+            self.connection = clients
+            self.base_url, self.max_retries = clients.base_url, clients.max_retries
+            if (key := clients.api_key) is not None:
+                self.api_key = SecretStr(key)
+            clients.shown_by(self)
+        return clients
 
     @classmethod
     @override
@@ -150,9 +81,15 @@ class Connected(Serializable):
 
     @override
     def __getstate__(self) -> dict[Any, Any]:
-        """What a pickle holds: neither key nor client. Where it is loaded, the key comes from the environment."""
+        """What a pickle holds: the settings, but neither key nor client. Where it is loaded, the key comes from the environment."""
         state = super().__getstate__()
-        return {**state, "__dict__": {**state["__dict__"], **dict.fromkeys(_NOT_PICKLED)}}
+        return {**state, "__dict__": {**state["__dict__"], **self._connected().portable(), "connection": None}}
+
+    @override
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """A copy with the same clients: connections cannot be copied."""
+        shared = {id(one): one for one in (self.http_client, self.http_async_client) if one is not None}
+        return super().__deepcopy__({**(memo or {}), **shared})
 
 
 @cache

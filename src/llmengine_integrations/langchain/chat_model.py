@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from .. import AsyncClient, Client
+from ..core.clients import HttpAsyncClient, HttpClient
 from . import _structured
 from ._chat_generations import PROVIDER, combined_outputs
 from ._chat_runs import ChatRuns
@@ -42,7 +43,9 @@ class ChatLLMEngine(ChatRuns):
     Key init args - client params:
         base_url, api_key, timeout, max_retries: As `llmengine_integrations.Client` takes them, defaults and environment included.
         max_concurrency: Requests at a time for one `batch` or `abatch`; 8 by default.
-        client, async_client: Clients of your own, which then win over the four fields above.
+        default_headers, allow_http: The same.
+        http_client, http_async_client: An `httpx.Client` and an `httpx.AsyncClient`, for proxies, certificates or tests.
+        client, async_client: Clients of your own instead. If you give one, the other kind of calls has the same settings.
 
     Instantiate:
         ```python
@@ -133,7 +136,8 @@ class ChatLLMEngine(ChatRuns):
         `custom_get_token_ids`. Without either it raises ConfigurationError.
 
     Serialization:
-        No key is in what `dumps`, `repr`, traces and pickles hold; whatever is loaded takes it from `SCALE_API_KEY`.
+        No key and no header is in what `dumps`, `repr` and traces hold; whatever is loaded takes its key from `SCALE_API_KEY`. Pickles
+        hold those headers that are no secrets; a model with an `http_client` cannot be pickled.
 
         ```python
         loads(dumps(llm), allowed_objects=[ChatLLMEngine], valid_namespaces=["llmengine_integrations"])
@@ -143,7 +147,8 @@ class ChatLLMEngine(ChatRuns):
         Those of `llmengine_integrations.errors`, which here are LangChain's `Model*Error` classes as well, with `is_retryable`.
 
     Raises:
-        ConfigurationError: No key is set for a server beyond loopback, or the base URL is none.
+        ConfigurationError: No key is set for a server beyond loopback, not a valid base URL, or a setting is given that is not the given
+            client's own.
         TypeError: There is no such field, or no such field of a request in `model_kwargs`.
         pydantic.ValidationError: A field has the wrong type. Ranges are the server's to check.
     """
@@ -158,7 +163,11 @@ class ChatLLMEngine(ChatRuns):
             base_url: str | None = ...,
             api_key: SecretStr | str | None = ...,
             timeout: Any = ...,
-            max_retries: int = ...,
+            max_retries: int | None = ...,
+            default_headers: Mapping[str, str] | None = ...,
+            allow_http: bool = ...,
+            http_client: HttpClient | None = ...,
+            http_async_client: HttpAsyncClient | None = ...,
             temperature: float | None = ...,
             max_new_tokens: int | None = ...,
             max_tokens: int | None = ...,

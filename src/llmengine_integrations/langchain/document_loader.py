@@ -13,9 +13,9 @@ from langchain_core.documents.base import Blob
 from pydantic import SecretStr
 from typing_extensions import override
 
-from .. import AsyncClient, Client
+from .. import AsyncClient, Client, Clients
+from ..core.clients import HttpAsyncClient, HttpClient
 from ..datasets import cell_text, table_rows
-from ._connection import Connection
 
 if TYPE_CHECKING:
     from ..types import File
@@ -40,11 +40,13 @@ class LLMEngineFileLoader(BaseLoader):
             called `source`, say, takes the place of the loader's own.
         blob_parser: Makes the documents of a file instead. It gets a text blob with the file's name, type and metadata, in a thread when
             loading is async; metadata and ids that it leaves out are added.
-        base_url, api_key, timeout, max_retries: As `llmengine_integrations.Client` takes them, defaults and environment included.
-        client, async_client: Clients of your own instead.
+        base_url, api_key, timeout, max_retries, default_headers, allow_http: As `llmengine_integrations.Client` takes them.
+        http_client, http_async_client: An `httpx.Client` for `lazy_load`, and an `httpx.AsyncClient` for `alazy_load`.
+        client, async_client: Clients of your own instead. If you give one, the other kind of calls has the same settings.
 
     Raises:
-        ConfigurationError: No key is set for a server beyond loopback, or the base URL is none.
+        ConfigurationError: No key is set for a server beyond loopback, not a valid base URL, or a setting is given that is
+            not the given client's own.
         NotFoundError: When loading: there is no such file.
         ValueError: There is no such mode; when loading: a row cannot be read, or a column that was named is not there.
     """
@@ -60,7 +62,11 @@ class LLMEngineFileLoader(BaseLoader):
         base_url: str | None = None,
         api_key: SecretStr | str | None = None,
         timeout: Any = None,
-        max_retries: int = 2,
+        max_retries: int | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        allow_http: bool = False,
+        http_client: HttpClient | None = None,
+        http_async_client: HttpAsyncClient | None = None,
         client: Client | None = None,
         async_client: AsyncClient | None = None,
     ) -> None:
@@ -71,11 +77,15 @@ class LLMEngineFileLoader(BaseLoader):
         self._content_columns = content_columns
         self._metadata_columns = metadata_columns
         self._parser = blob_parser
-        self._connection = Connection.of(
+        self._clients = Clients(
             base_url=base_url,
             api_key=api_key,
             timeout=timeout,
             max_retries=max_retries,
+            default_headers=default_headers,
+            allow_http=allow_http,
+            http_client=http_client,
+            http_async_client=http_async_client,
             client=client,
             async_client=async_client,
         )
@@ -83,7 +93,7 @@ class LLMEngineFileLoader(BaseLoader):
     @override
     def lazy_load(self) -> Iterator[Document]:
         """The documents, each file fetched when the one before it is through."""
-        files = self._connection.client.files
+        files = self._clients.client.files
         for file_id in self._ids if self._ids is not None else _ids(files.list()):
             file, text = files.get(file_id), files.content(file_id).content
             yield from self._documents(file, text)
@@ -91,7 +101,7 @@ class LLMEngineFileLoader(BaseLoader):
     @override
     async def alazy_load(self) -> AsyncIterator[Document]:
         """The documents; fetched without threads."""
-        files = self._connection.async_client.files
+        files = self._clients.async_client.files
         for file_id in self._ids if self._ids is not None else _ids(await files.list()):
             file, text = await files.get(file_id), (await files.content(file_id)).content
             documents = self._documents(file, text)
@@ -100,7 +110,7 @@ class LLMEngineFileLoader(BaseLoader):
 
     def _documents(self, file: File, text: str) -> Iterator[Document]:
         metadata = {
-            "source": f"{self._connection.base_url}/v1/files/{file.id}/content",
+            "source": f"{self._clients.base_url}/v1/files/{file.id}/content",
             "file_id": file.id,
             "filename": file.filename,
         }

@@ -14,6 +14,7 @@ from pydantic import AliasChoices, Field, SecretStr, model_validator
 from typing_extensions import override
 
 from .. import AsyncClient, Client, __version__
+from ..core.clients import HttpAsyncClient, HttpClient
 from ..wire.completions import Completion
 from . import _options
 from ._base_llm import PerCallLLM
@@ -46,7 +47,9 @@ class LLMEngine(Connected, PerCallLLM):
     Key init args - client params:
         base_url, api_key, timeout, max_retries: As `llmengine_integrations.Client` takes them, defaults and environment included.
         max_concurrency: Requests at a time for the prompts of one `batch`, `abatch`, `generate` or `agenerate`; 8 by default.
-        client, async_client: Clients of your own, which then win over the four fields above.
+        default_headers, allow_http: The same.
+        http_client, http_async_client: An `httpx.Client` and an `httpx.AsyncClient`, for proxies, certificates or tests.
+        client, async_client: Clients of your own instead. If you give one, the other kind of calls has the same settings.
 
     Instantiate:
         ```python
@@ -106,7 +109,8 @@ class LLMEngine(Connected, PerCallLLM):
         `custom_get_token_ids`. Without either it raises ConfigurationError.
 
     Serialization:
-        No key is in what `dumps`, `repr`, traces and pickles hold; whatever is loaded takes it from `SCALE_API_KEY`.
+        No key and no header is in what `dumps`, `repr` and traces hold; whatever is loaded takes its key from `SCALE_API_KEY`. Pickles
+        hold those headers that are no secrets; a model with an `http_client` cannot be pickled.
 
         ```python
         loads(dumps(llm), allowed_objects=[LLMEngine], valid_namespaces=["llmengine_integrations"])
@@ -120,7 +124,8 @@ class LLMEngine(Connected, PerCallLLM):
         ```
 
     Raises:
-        ConfigurationError: No key is set for a server beyond loopback, or the base URL is none.
+        ConfigurationError: No key is set for a server beyond loopback, not a valid base URL, or a setting is given that is not the given
+            client's own.
         TypeError: There is no such field, or it is given twice, under two names.
         pydantic.ValidationError: A field has the wrong type. Ranges are the server's to check.
     """
@@ -164,7 +169,11 @@ class LLMEngine(Connected, PerCallLLM):
             base_url: str | None = ...,
             api_key: SecretStr | str | None = ...,
             timeout: Any = ...,
-            max_retries: int = ...,
+            max_retries: int | None = ...,
+            default_headers: Mapping[str, str] | None = ...,
+            allow_http: bool = ...,
+            http_client: HttpClient | None = ...,
+            http_async_client: HttpAsyncClient | None = ...,
             temperature: float = ...,
             max_new_tokens: int = ...,
             max_tokens: int = ...,

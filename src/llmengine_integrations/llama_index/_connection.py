@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from llama_index.core.schema import BaseComponent
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import override
 
-from .. import AsyncClient, Client
+from .. import AsyncClient, Client, Clients
+from ..core.clients import HttpAsyncClient, HttpClient
 from ._options import ALIASES, check_known
-
-_NOT_PICKLED = ("api_key", "client", "async_client")
 
 
 class Connected(BaseComponent):
@@ -35,16 +34,34 @@ class Connected(BaseComponent):
         exclude=True,
         description="Seconds to wait for the next byte (600 by default), or an `httpx.Timeout`. Not serialized.",
     )
-    max_retries: int = Field(default=2, description="Tries after the first one; 0 for none.", ge=0)
+    max_retries: int | None = Field(
+        default=None, description="Tries after the first one; 0 for none. Default: 2, or those of a given client.", ge=0
+    )
+    default_headers: dict[str, str] | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Sent with every request; they win over the client's own. Not serialized: they may hold keys.",
+    )
+    allow_http: bool = Field(
+        default=False,
+        exclude=True,
+        description="Whether the key may be sent to a server beyond loopback in the clear. Not serialized.",
+    )
+    http_client: SkipJsonSchema[HttpClient | None] = Field(
+        default=None, exclude=True, repr=False, description="An httpx client for blocking calls. Not serialized."
+    )
+    http_async_client: SkipJsonSchema[HttpAsyncClient | None] = Field(
+        default=None, exclude=True, repr=False, description="An httpx client for asynchronous calls. Not serialized."
+    )
     client: SkipJsonSchema[Client | None] = Field(
         default=None, exclude=True, repr=False, description="A client to use for blocking calls. Not serialized."
     )
     async_client: SkipJsonSchema[AsyncClient | None] = Field(
-        default=None, exclude=True, repr=False, description="A client to use for async calls. Not serialized."
+        default=None, exclude=True, repr=False, description="A client to use for asynchronous calls. Not serialized."
     )
 
-    _client: Client | None = PrivateAttr(default=None)
-    _async_client: AsyncClient | None = PrivateAttr(default=None)
+    _clients: Clients | None = PrivateAttr(default=None)
 
     if not TYPE_CHECKING:  # type checkers derive the signature from the fields
 
@@ -59,44 +76,45 @@ class Connected(BaseComponent):
                     raise TypeError(f"{name!r} is given twice, once as {key!r}")
                 given[name] = value
             super().__init__(**given)
-            self._connect()  # not in a validator: pydantic would wrap the client's ConfigurationError
+            self._connected()  # not in a validator: pydantic would wrap the client's ConfigurationError
 
-    def _connect(self) -> None:
-        """Resolve the base URL, so that what is serialized says where it goes.
+    def _connected(self) -> Clients:
+        """The clients. The base URL is resolved, so that what is serialized says where it goes.
 
         Raises:
-            ConfigurationError: The base URL is none, or no key is set for a server beyond loopback.
+            ConfigurationError: Not a valid base URL; no key for a server beyond loopback; or a setting contradicts a given client.
         """
-        given = self.client if self.client is not None else self.async_client
-        self.base_url = (self._blocking() if given is None else given).base_url
+        before = self._clients
+        clients = Clients.of(self, before)
+        if clients is not before:
+            self._clients = clients
+            self.base_url, self.max_retries = clients.base_url, clients.max_retries
+            clients.shown_by(self)
+        return clients
 
     def _blocking(self) -> Client:
         """The client for blocking calls; it may be shared between threads."""
-        if self.client is not None:
-            return self.client
-        if (made := self._client) is None:  # looked up once: pydantic makes that of a private attribute slow
-            self._client = made = Client(**self._arguments())
-        return made
+        return self._connected().client
 
     def _awaiting(self) -> AsyncClient:
-        """The client for async calls; it may be shared between event loops."""
-        if self.async_client is not None:
-            return self.async_client
-        if (made := self._async_client) is None:
-            self._async_client = made = AsyncClient(**self._arguments())
-        return made
+        """The client for asynchronous calls; it may be shared between event loops."""
+        return self._connected().async_client
 
-    def _arguments(self) -> dict[str, Any]:
-        return {
-            "base_url": self.base_url,
-            "api_key": None if self.api_key is None else self.api_key.get_secret_value(),
-            "timeout": self.timeout,
-            "max_retries": self.max_retries,
-        }
+    def sharing(self, clients: Clients) -> Self:
+        """Use these clients, which have the same settings. Returns the component itself."""
+        self._clients = clients
+        clients.shown_by(self)
+        return self
 
     @override
     def __getstate__(self) -> dict[str, Any]:
-        """What a pickle holds: neither key nor client. Where it is loaded, the key comes from the environment."""
-        bare = self.model_copy(update=dict.fromkeys(_NOT_PICKLED))
-        bare._client = bare._async_client = None  # noqa: SLF001 - a copy of self
+        """What a pickle holds: the settings, but neither key nor client. Where it is loaded, the key comes from the environment."""
+        bare = self.model_copy(update=self._connected().portable())
+        bare._clients = None  # noqa: SLF001 - a copy of self
         return super(Connected, bare).__getstate__()
+
+    @override
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """A copy with the same clients: connections cannot be copied."""
+        shared = {id(one): one for one in (self.http_client, self.http_async_client) if one is not None}
+        return super().__deepcopy__({**(memo or {}), **shared})

@@ -13,7 +13,8 @@ from llama_index.core.base.llms.types import ChatMessage
 from pydantic import SecretStr
 from typing_extensions import override
 
-from .. import AsyncClient, Client
+from .. import AsyncClient, Client, Clients
+from ..core.clients import HttpAsyncClient, HttpClient
 from ..errors import InvalidArgumentError, LLMEngineError
 from ..training_metrics import TrainingMetrics
 from ..types import FineTune, FineTuneEvent, FineTuneList
@@ -72,10 +73,13 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         messages_to_prompt: Makes the prompt of a conversation's messages; by default as `LLMEngineFineTuningHandler` does.
         base_url: Where the gateway is. Default: `LLM_ENGINE_BASE_PATH`, then the embedded engine on loopback.
         api_key: Default: `SCALE_API_KEY`. A server on loopback needs none.
-        client: A client to use instead of one made from the settings.
-        async_client: The same for the async methods.
+        timeout, max_retries, default_headers, allow_http: As `llmengine_integrations.Client` takes them.
+        http_client, http_async_client: An `httpx.Client` for the blocking methods, and an `httpx.AsyncClient` for the others.
+        client, async_client: Clients of your own instead. If you give one, the other kind of methods has the same settings.
 
     Raises:
+        ConfigurationError: No key is set for a server beyond loopback, not a valid base URL, or a setting is given that is not the given
+            client's own.
         InvalidArgumentError: There is nothing to train on, no such file, or both data and `start_job_id`.
     """
 
@@ -94,6 +98,12 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         messages_to_prompt: Callable[[Sequence[ChatMessage]], str] = chat_prompt,
         base_url: str | None = None,
         api_key: str | SecretStr | None = None,
+        timeout: Any = None,
+        max_retries: int | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        allow_http: bool = False,
+        http_client: HttpClient | None = None,
+        http_async_client: HttpAsyncClient | None = None,
         client: Client | None = None,
         async_client: AsyncClient | None = None,
     ) -> None:
@@ -110,9 +120,18 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
             "hyperparameters": hyperparameters,
             "wandb_config": wandb_config,
         }
-        self._settings: dict[str, Any] = {"base_url": base_url, "api_key": _revealed(api_key)}
-        self._client = client
-        self._async_client = async_client
+        self._clients = Clients(
+            base_url=base_url,
+            api_key=api_key,
+            timeout=timeout,
+            max_retries=max_retries,
+            default_headers=default_headers,
+            allow_http=allow_http,
+            http_client=http_client,
+            http_async_client=http_async_client,
+            client=client,
+            async_client=async_client,
+        )
         register_with_llama_index_finetuning()
 
     @classmethod
@@ -126,16 +145,12 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
     @property
     def client(self) -> Client:
         """The blocking client."""
-        if self._client is None:
-            self._client = Client(**self._settings)
-        return self._client
+        return self._clients.client
 
     @property
     def async_client(self) -> AsyncClient:
         """The client for asyncio."""
-        if self._async_client is None:
-            self._async_client = AsyncClient(**self._settings)
-        return self._async_client
+        return self._clients.async_client
 
     @property
     def job_id(self) -> str:
@@ -225,7 +240,9 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
 
         Args:
             wait_until_ready: Whether to wait until it can be asked: its endpoint starts when the job has succeeded.
-            model_kwargs: Fields of `LLMEngine`, such as `temperature`.
+            model_kwargs: Fields of `LLMEngine`, such as `temperature`. With settings of the connection among them, such as `timeout`,
+                the model gets clients of its own, with these and the engine's other settings; with `client` or `async_client`, with these
+                alone.
 
         Raises:
             NotFinetunedError: `finetune` has not been called, or the job has not succeeded.
@@ -349,8 +366,13 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
     def _llm(self, name: str, fields: dict[str, Any]) -> LLMEngine:
         from .llm import LLMEngine  # noqa: PLC0415 - who only trains does not pay for it
 
-        own: dict[str, Any] = {"model": name, "client": self._client, "async_client": self._async_client}
-        return LLMEngine(**{**own, **self._settings, **fields})
+        own: dict[str, Any] = self._clients.given._asdict()
+        same = own.keys().isdisjoint(fields)
+        if "client" in fields or "async_client" in fields:
+            own = {}
+        all_fields: dict[str, Any] = {"model": name, **own, **fields}
+        llm = LLMEngine(**all_fields)
+        return llm.sharing(self._clients) if same else llm
 
     def _reporter(self, on_event: Callable[[FineTuneEvent], object] | None) -> Callable[[FineTuneEvent], object]:
         wanted = [report for report in (_print if self._verbose else None, on_event) if report is not None]
@@ -376,7 +398,3 @@ def register_with_llama_index_finetuning() -> bool:
 
 def _print(event: FineTuneEvent) -> None:
     print(f"{event.level}: {event.message}")  # noqa: T201 - what verbose asks for
-
-
-def _revealed(key: str | SecretStr | None) -> str | None:
-    return key.get_secret_value() if isinstance(key, SecretStr) else key

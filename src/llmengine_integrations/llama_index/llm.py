@@ -23,6 +23,7 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from .. import AsyncClient, Client, errors
+from ..core.clients import HttpAsyncClient, HttpClient
 from ..prompting.chat_template import ChatTemplate, plain_prompt
 from . import _endpoint, _options
 from ._answers import Answer, ResponseT, chat_response, completion_response
@@ -78,14 +79,21 @@ class LLMEngine(Fields, Structured):
         each token of a stream, as with any other model. Where there are none, nothing is made for them.
 
     Secrets:
-        No key is in what `to_dict`, `to_json`, `repr`, pickles and events hold; whatever is loaded takes it from `SCALE_API_KEY`.
+        No key and no header is in what `to_dict`, `to_json`, `repr` and events hold; whatever is loaded takes its key from
+        `SCALE_API_KEY`. Pickles hold those headers that are no secrets; a model with an `http_client` cannot be pickled.
+
+    Connection:
+        `base_url`, `api_key`, `timeout`, `max_retries`, `default_headers` and `allow_http` are those of `llmengine_integrations.Client`;
+        `http_client` is an `httpx.Client`, and `http_async_client` an `httpx.AsyncClient`, for proxies and certificates. Or give a
+        `client`, an `async_client`, or both: with one of them, the other kind of calls has the same settings.
 
     Errors:
         Those of `llmengine_integrations.errors`, unchanged. Tries again as the client does: `max_retries` times, streams until their
         first event.
 
     Raises:
-        ConfigurationError: No key is set for a server beyond loopback, or the base URL is none.
+        ConfigurationError: No key is set for a server beyond loopback, not a valid base URL, or a setting is given that is not the given
+            client's own.
         TypeError: There is no such field.
         ValueError: A field has the wrong type, or `max_new_tokens` leaves no room in the context window.
     """
@@ -100,7 +108,11 @@ class LLMEngine(Fields, Structured):
             base_url: str | None = ...,
             api_key: SecretStr | str | None = ...,
             timeout: Any = ...,
-            max_retries: int = ...,
+            max_retries: int | None = ...,
+            default_headers: Mapping[str, str] | None = ...,
+            allow_http: bool = ...,
+            http_client: HttpClient | None = ...,
+            http_async_client: HttpAsyncClient | None = ...,
             temperature: float | None = ...,
             max_new_tokens: int = ...,
             max_tokens: int = ...,

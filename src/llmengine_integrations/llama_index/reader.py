@@ -35,7 +35,8 @@ class LLMEngineFileReader(Connected, BasePydanticReader, ResourcesReaderMixin):
     `file_id`, `file_name`, `file_size`, `source`, and for a row `row`, counted from 1 without the header.
 
     Raises:
-        ConfigurationError: No key is set for a server beyond loopback, or the base URL is none.
+        ConfigurationError: No key is set for a server beyond loopback, not a valid base URL, or a setting is given that is not the given
+            client's own.
     """
 
     is_remote: bool = True
