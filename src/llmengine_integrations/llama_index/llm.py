@@ -305,7 +305,10 @@ class LLMEngine(Fields, Structured):
         Raises:
             ValueError: There is none, and `error_on_no_tool_call`.
             ToolCallError: One cannot be read whole, or the reply is still being written, and `error_on_no_tool_call`. Also a ValueError.
+            TypeError: There is another keyword argument; LlamaIndex's signature has them, but there is nothing that they could say.
         """
+        for name in kwargs:
+            _options.check_known(name, ("error_on_no_tool_call",))
         return selections(response, error_on_no_tool_call=error_on_no_tool_call)
 
     # What to send.

@@ -29,7 +29,7 @@ _NOT_SHOWN = ["file_id", "file_size", "source"]
 class LLMEngineFileReader(Connected, BasePydanticReader, ResourcesReaderMixin):
     """Reads files of LLM Engine's Files API as documents. A resource's id is the file's.
 
-        documents = LLMEngineFileReader(file_ids=["file-abc"], mode="rows").load_data()
+        documents = LLMEngineFileReader(mode="rows").load_data(["file-abc"])
 
     A document's id is the file's, with the place in it ("file-abc:7"), so that the same files give the same documents. Its metadata has
     `file_id`, `file_name`, `file_size`, `source`, and for a row `row`, counted from 1 without the header.
@@ -65,61 +65,74 @@ class LLMEngineFileReader(Connected, BasePydanticReader, ResourcesReaderMixin):
         return "LLMEngineFileReader"
 
     @override
-    def lazy_load_data(self, *args: Any, **load_kwargs: Any) -> Iterator[Document]:
-        """The documents, each file fetched when the one before it is through.
+    def load_data(self, file_ids: str | Sequence[str] | None = None) -> list[Document]:
+        """The documents of the files.
+
+        Args:
+            file_ids: The files to read, or one; by default those of the field `file_ids`.
 
         Raises:
             NotFoundError: There is no such file.
             ValueError: A row cannot be read.
         """
-        for file_id in self.file_ids if self.file_ids is not None else self.list_resources():
+        return list(self.lazy_load_data(file_ids))
+
+    @override
+    def lazy_load_data(self, file_ids: str | Sequence[str] | None = None) -> Iterator[Document]:
+        """The documents, each file fetched when the one before it is through. Takes what `load_data` takes."""
+        chosen = self._chosen(file_ids)
+        for file_id in chosen if chosen is not None else self.list_resources():
             yield from self._load(file_id)
 
     @override
-    async def alazy_load_data(self, *args: Any, **load_kwargs: Any) -> Iterable[Document]:
-        """The documents of all files, fetched several at a time. Errors as `lazy_load_data`'s."""
-        return await self.aload_data(*args, **load_kwargs)
-
-    @override
-    async def aload_data(self, *args: Any, **load_kwargs: Any) -> list[Document]:
-        """The documents of all files, fetched several at a time. Errors as `lazy_load_data`'s."""
-        ids = self.file_ids if self.file_ids is not None else await self.alist_resources()
+    async def aload_data(self, file_ids: str | Sequence[str] | None = None) -> list[Document]:
+        """The documents of the files, fetched several at a time. Takes what `load_data` takes."""
+        chosen = self._chosen(file_ids)
+        ids = chosen if chosen is not None else await self.alist_resources()
         return [document for found in await self._aload_all(ids) for document in found]
 
     @override
-    def list_resources(self, *args: Any, **kwargs: Any) -> list[str]:
+    async def alazy_load_data(self, file_ids: str | Sequence[str] | None = None) -> Iterable[Document]:
+        """The documents of the files, fetched several at a time. Takes what `load_data` takes."""
+        return await self.aload_data(file_ids)
+
+    @override
+    def list_resources(self) -> list[str]:
         """The ids of all files there are, sorted."""
         return sorted(file.id for file in self._blocking().files.list())
 
     @override
-    async def alist_resources(self, *args: Any, **kwargs: Any) -> list[str]:
+    async def alist_resources(self) -> list[str]:
         """The ids of all files there are, sorted."""
         return sorted(file.id for file in await self._awaiting().files.list())
 
     @override
-    def get_resource_info(self, resource_id: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def get_resource_info(self, resource_id: str) -> dict[str, Any]:
         """A file's `file_id`, `file_name`, `file_size` in bytes, and `source`, its URL."""
         return self._info(self._blocking().files.get(resource_id))
 
     @override
-    async def aget_resource_info(self, resource_id: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    async def aget_resource_info(self, resource_id: str) -> dict[str, Any]:
         """A file's `file_id`, `file_name`, `file_size` in bytes, and `source`, its URL."""
         return self._info(await self._awaiting().files.get(resource_id))
 
     @override
-    def load_resource(self, resource_id: str, *args: Any, **kwargs: Any) -> list[Document]:
+    def load_resource(self, resource_id: str) -> list[Document]:
         """The documents of one file."""
         return self._load(resource_id)
 
     @override
-    async def aload_resource(self, resource_id: str, *args: Any, **kwargs: Any) -> list[Document]:
+    async def aload_resource(self, resource_id: str) -> list[Document]:
         """The documents of one file."""
         return await self._aload(resource_id)
 
     @override
-    async def aload_resources(self, resource_ids: list[str], *args: Any, **kwargs: Any) -> dict[str, list[Document]]:
+    async def aload_resources(self, resource_ids: list[str]) -> dict[str, list[Document]]:
         """The documents of some files, by their ids; fetched several at a time."""
         return dict(zip(resource_ids, await self._aload_all(resource_ids), strict=True))
+
+    def _chosen(self, file_ids: str | Sequence[str] | None) -> Sequence[str] | None:
+        return self.file_ids if file_ids is None else [file_ids] if isinstance(file_ids, str) else file_ids
 
     async def _aload_all(self, ids: Sequence[str]) -> list[list[Document]]:
         places = asyncio.Semaphore(self.num_workers)
