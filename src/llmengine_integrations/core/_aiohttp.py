@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from weakref import WeakKeyDictionary, ref
 
@@ -166,7 +166,7 @@ def _limits(timeouts: Timeout) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=total, sock_connect=timeouts.connect, sock_read=timeouts.read)
 
 
-_Sessions: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSession]
+_Sessions: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, ref[LoopSession]]
 
 
 class AiohttpBackend:
@@ -184,10 +184,10 @@ class AiohttpBackend:
 
     async def send(self, outgoing: Outgoing) -> AsyncIncoming:
         """Send it and wait for the reply's headers."""
-        session = await self._session()
+        opened = await self._session()
         content = outgoing.whole()
         try:
-            return _Reply(await self._request(session, outgoing, content))
+            response = await self._request(opened.session, outgoing, content)
         except Exception as error:  # noqa: BLE001 - raised again
             # Of a body that cannot be read aiohttp says only that the connection broke.
             if not isinstance(content, Multipart) or content.failure is None:
@@ -195,6 +195,8 @@ class AiohttpBackend:
             raise_alone(content.failure)
         finally:
             del content  # or whoever reads this frame's variables could read it
+        opened.replies.add(response)
+        return _Reply(response)
 
     def _request(
         self, session: aiohttp.ClientSession, outgoing: Outgoing, content: bytes | Multipart | None
@@ -226,19 +228,16 @@ class AiohttpBackend:
 
     async def close(self) -> None:
         """Close this loop's connections; a later call opens new ones."""
-        if opened := self._open.pop(asyncio.get_running_loop(), None):
+        held = self._open.pop(asyncio.get_running_loop(), None)
+        if held is not None and (opened := held()) is not None:
             await opened.close()
 
-    async def _session(self) -> aiohttp.ClientSession:
+    async def _session(self) -> LoopSession:
         loop = asyncio.get_running_loop()
-        opened = self._open.get(loop)
+        held = self._open.get(loop)
+        opened = None if held is None else held()
         if opened is None or opened.session.closed:
-            opened = LoopSession(self, partial(_forget, ref(self._open), loop), secure=self._secure)
-            self._open[loop] = opened
+            opened = LoopSession(self, secure=self._secure)
+            self._open[loop] = ref(opened)
             await opened.start()
-        return opened.session
-
-
-def _forget(sessions: ref[_Sessions], loop: asyncio.AbstractEventLoop) -> None:
-    if (known := sessions()) is not None:
-        known.pop(loop, None)
+        return opened

@@ -1,23 +1,48 @@
-"""aiohttp's protocol of one connection, without four faults and two costs of its own. Imported with the first session, as aiohttp is.
+"""aiohttp's pool, and its protocol of one connection, without four faults and two costs of its own.
 
-What is overridden here has no public switch; if another version of aiohttp names it otherwise, the tests of interim replies and of resets
-fail, and those that count calls of functions.
+Imported when the first session opens, as aiohttp is. What is overridden here has no public switch; if another version of aiohttp names it
+otherwise, the tests of interim replies and of resets fail, and those that count calls of functions.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
-from aiohttp import ClientPayloadError
+from aiohttp import ClientPayloadError, TCPConnector
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.helpers import set_exception
 from aiohttp.http_exceptions import HttpProcessingError
+from typing_extensions import override
 
 from ._closure import closed_in_order
 
+if TYPE_CHECKING:
+    from ._aiohttp_session import State
+
 _FINAL = 200
 """Statuses below it announce a reply, and are none."""
+
+
+class Connector(TCPConnector):
+    """A pool that complains to nobody: `LoopSession` closes it, or its loop is gone, and with it the way to close it in order."""
+
+    state: State
+
+    @property
+    @override
+    def closed(self) -> bool:
+        return self.state.gone or super().closed
+
+    @override
+    def _release(self, *connection: Any, **how: Any) -> None:
+        if not self.closed:  # of a reply that is collected after its loop, whose transport cannot be closed any more
+            super()._release(*connection, **how)
+
+    @override
+    def __del__(self, _warnings: Any = None) -> None:
+        pass
 
 
 class Protocol(ResponseHandler):
@@ -31,6 +56,10 @@ class Protocol(ResponseHandler):
     * A body that ends with its connection is whole only if that was closed in order: aiohttp takes a reset for its end as well.
     * Who reads a body is told at once that a chunk of it is not valid, where aiohttp may let it wait for ever.
     """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transports: WeakSet[asyncio.Transport]) -> None:
+        super().__init__(loop)
+        self._transports = transports
 
     _interim = False
     _until: float | None = None
@@ -60,6 +89,11 @@ class Protocol(ResponseHandler):
     def resume_reading(self, *told: Any, **by_name: Any) -> None:  # it takes more in newer versions
         if self._reading_paused:
             super().resume_reading(*told, **by_name)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if isinstance(transport, asyncio.Transport):
+            self._transports.add(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._interim = False

@@ -140,7 +140,9 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         cls, finetuning_handler: LLMEngineFineTuningHandler, base_model: str, data_path: str, **kwargs: Any
     ) -> Self:
         """Write what a handler has recorded to a training file, adding to what is there, and make an engine that trains on it."""
-        inspect.signature(cls).bind(base_model, data_path, **kwargs)  # refuses a misspelt name before anything is written
+        inspect.signature(cls).bind(
+            base_model, data_path, **kwargs
+        )  # refuses a misspelt name before anything is written
         finetuning_handler.save_finetuning_events(data_path)
         return cls(base_model, data_path, **kwargs)
 
