@@ -200,3 +200,22 @@ def test_in_an_ingestion_pipeline(reader):
 def test_a_misspelt_field(engine):
     with pytest.raises(TypeError, match="file_ids"):
         LLMEngineFileReader(base_url=engine.base_url, file_id=["x"])
+
+
+@pytest.mark.parametrize("given", ["positional", "keyword", "one"])
+async def test_the_files_of_one_call(given, engine, files):
+    reader = LLMEngineFileReader(base_url=engine.base_url, api_key=engine.api_key)
+    ids = [files["text"]]
+    args, kwargs = {"positional": ([ids], {}), "keyword": ([], {"file_ids": ids}), "one": (ids, {})}[given]
+    found = [
+        reader.load_data(*args, **kwargs),
+        list(reader.lazy_load_data(*args, **kwargs)),
+        await reader.aload_data(*args, **kwargs),
+        list(await reader.alazy_load_data(*args, **kwargs)),
+        ReaderConfig(reader=reader, reader_args=args, reader_kwargs=kwargs).read(),
+    ]
+    assert [[document.id_ for document in documents] for documents in found] == [ids] * 5
+
+
+async def test_no_files_of_a_call_are_no_documents(reader):
+    assert reader("text").load_data([]) == await reader("text").aload_data([]) == []
