@@ -69,6 +69,7 @@ class TestBaseURL:
             "http://[::1",
             "http://a b/",
             f"http://{'a' * 64}/",
+            "http://h/\udcff",
             "x",
         ],
     )

@@ -17,6 +17,7 @@ from ._bodies import abegin
 from ._causes import fail, raise_alone, reason, safe
 from ._codings import unpacker
 from ._io import CUT_OFF, INVALID_URL, NO_REPLY, timeout_reason
+from ._proxy import Proxy
 from ._source import CHUNK
 from ._upload import Multipart
 from .errors import APIConnectionError, APITimeoutError, InvalidResponseError, LLMEngineError
@@ -179,7 +180,7 @@ class AiohttpBackend:
 
     def __init__(self, *, secure: bool, proxy: str | None = None) -> None:
         self._secure = secure
-        self._proxy = proxy
+        self._proxy = None if proxy is None else Proxy.of(proxy)
         self._open: _Sessions = WeakKeyDictionary()
 
     async def send(self, outgoing: Outgoing) -> AsyncIncoming:
@@ -203,7 +204,10 @@ class AiohttpBackend:
     ) -> Awaitable[aiohttp.ClientResponse]:
         from yarl import URL  # noqa: PLC0415 - as aiohttp
 
-        body, headers = None, outgoing.headers
+        proxy, body = self._proxy, None
+        # A tunnel is asked for with the proxy's headers, and nothing else may see them; without a tunnel the proxy reads ours.
+        tunnel = proxy is not None and outgoing.url[:6].lower() == "https:"
+        headers = outgoing.headers if proxy is None or tunnel else {**outgoing.headers, **proxy.headers}
         if isinstance(content, Multipart):
             body = _Body(content.achunks(), outgoing.timeouts.write)
         elif content is not None and len(content) > CHUNK:
@@ -217,7 +221,8 @@ class AiohttpBackend:
             data=content if body is None else body.payload(),
             headers=headers,
             allow_redirects=False,
-            proxy=self._proxy,
+            proxy=None if proxy is None else proxy.url,
+            proxy_headers=proxy.headers if proxy is not None and tunnel else None,
             timeout=_limits(outgoing.timeouts),
         )
         return request if body is None else body.sent(request)

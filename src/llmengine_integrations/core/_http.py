@@ -17,6 +17,8 @@ from ._codings import unpacker
 from ._httpx_errors import FOREIGN, own
 from ._io import IDLE, KEEPALIVE
 from ._leftovers import alone
+from ._loading import loading
+from ._proxy import Proxy
 from ._timeouts import Until
 from ._upload import Multipart
 
@@ -172,7 +174,10 @@ class HttpxBackend:
 
     def send(self, outgoing: Outgoing) -> Incoming:
         """Send it and wait for the reply's headers."""
-        pool = self._pools.get(os.getpid()) or self._open()
+        pool = self._pools.get(os.getpid())
+        if pool is None:
+            with loading():  # OpenSSL, too, has locks that a fork would copy
+                pool = self._open()
         try:
             return self._send(outgoing, pool)
         except FOREIGN as error:
@@ -198,9 +203,10 @@ class HttpxBackend:
 
         # Certificates take 10-20 ms to load, so a plain connection goes without.
         verify: ssl.SSLContext | bool = httpx.create_ssl_context() if self._secure or self._proxy else False
+        proxy = None if self._proxy is None else Proxy.of(self._proxy)
         transport = httpx.HTTPTransport(
             verify=verify,
-            proxy=self._proxy,
+            proxy=None if proxy is None else httpx.Proxy(proxy.url, headers=proxy.headers),
             limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=IDLE),
             socket_options=KEEPALIVE,
         )

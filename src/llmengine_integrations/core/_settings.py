@@ -7,12 +7,12 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from .._version import __version__
+from ._proxy import chosen, is_loopback, named
 from ._timeouts import Timeout, TimeoutLike
 from .errors import ConfigurationError
 
@@ -100,16 +100,13 @@ class Settings:
         """The proxy that the environment names for the base URL, if any; never for this machine itself.
 
         Raises:
-            ConfigurationError: It is of a kind that this client does not speak.
+            ConfigurationError: It is of a kind that this client does not speak, or its URL is not valid.
         """
-        parts, proxies = urlsplit(self.base_url), getproxies()
-        found = proxies.get(parts.scheme) or proxies.get("all")
-        if not found or self.loopback or proxy_bypass(parts.netloc):
-            return None
-        url = found if "://" in found else f"http://{found}"
-        if (scheme := urlsplit(url).scheme) not in {"http", "https"}:
-            raise ConfigurationError(f"The environment names a {scheme} proxy; pass an http_client that speaks it.")
-        return url
+        if proxies := named(os.environ):
+            return chosen(self.base_url, proxies)
+        # Where no variable names any, macOS and Windows have settings of their own, with exceptions of their own.
+        proxies = getproxies()
+        return None if not proxies or proxy_bypass(urlsplit(self.base_url).netloc) else chosen(self.base_url, proxies)
 
 
 def portable(
@@ -140,6 +137,7 @@ def normalise_base_url(url: str) -> str:
     try:
         parts = urlsplit(url.strip())
         host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
+        path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=")
     except ValueError as error:
         raise ConfigurationError(f"base_url is no valid URL: {error}.") from error
     if parts.scheme not in {"http", "https"} or not host or " " in host:
@@ -148,18 +146,7 @@ def normalise_base_url(url: str) -> str:
         )
     if ":" in host:
         host = f"[{host}]"
-    path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=")
     return urlunsplit((parts.scheme, f"{host}:{port}" if port else host, path, "", ""))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _reveals_nothing(host: str) -> bool:
