@@ -87,14 +87,6 @@ async def test_reading_no_further_than_some_event_leaves_nothing_behind(count, a
     gc.collect()
 
 
-async def test_nothing_comes_after_leaving(api, server):
-    server.then(STREAM, HEL + LAST, END)
-    async with api.stream() as events:
-        await anext(events)
-    with pytest.raises(StopAsyncIteration):
-        await anext(events)
-
-
 async def test_a_reset_in_the_middle(api, server):
     gate = server.gate()
     server.then(STREAM, HEL, gate, RESET)

@@ -88,7 +88,7 @@ class _Reply:
             with suppress(InvalidResponseError):
                 for piece in filter(None, (rest,)) if coding is None else coding.feed(rest):
                     yield piece
-            _reraise(error)
+            self._reraise(error)
         if coding is not None:
             coding.end()
 
@@ -103,12 +103,18 @@ class _Reply:
                 parts.append(part)
                 size += len(part)
         except Exception as error:  # noqa: BLE001 - raised again
-            _reraise(error)
+            self._reraise(error)
         return b"".join(parts)
 
     async def close(self) -> None:
         # Hands the connection back if the body was read to its end, and drops it otherwise.
         self._response.close()
+
+    def _reraise(self, error: Exception) -> NoReturn:
+        connection = self._response.connection
+        if isinstance(error, RuntimeError) and (connection is None or connection.transport is None):
+            fail(APIConnectionError("The client was closed before the reply was complete."), error)
+        _reraise(error)
 
 
 async def _pieces(content: bytes) -> AsyncGenerator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, closing
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -15,7 +15,8 @@ from ._bodies import aexplanation, aread
 from ._deadline import in_time
 from ._driver import Decoding, Driver, again, check_stream, is_success, note, parsed
 from ._flow import Done, Emit, Local, Now, Sleep, Transfer, advance
-from .errors import APIConnectionError, APITimeoutError, LLMEngineError, from_reply
+from ._stream import AsyncOpening, AsyncStream
+from .errors import APITimeoutError, LLMEngineError, from_reply
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -41,16 +42,15 @@ class AsyncTransport(Driver):
         operation = self.dated(operation)
         return await self._retrying(operation.request, partial(self._once, operation))
 
+    def stream(self, operation: StreamOperation[T]) -> AsyncOpening[T]:
+        """A stream to open; entering waits for its first event, and tries again until then where that is allowed."""
+        return AsyncOpening(self._opened(operation))
+
     @asynccontextmanager
-    async def stream(self, operation: StreamOperation[T]) -> AsyncGenerator[AsyncIterator[T]]:
-        """Open a stream; entering waits for its first event, and tries again until then where that is allowed."""
+    async def _opened(self, operation: StreamOperation[T]) -> AsyncGenerator[AsyncIterator[T]]:
         operation = self.dated(operation)
-        reply, events = await self._retrying(operation.request, lambda: self._open(operation))
-        try:
-            async with aclosing(events):
-                yield events
-        finally:
-            await reply.close()
+        async with aclosing(await self._retrying(operation.request, lambda: self._open(operation))) as stream:
+            yield stream
 
     async def fetch(self, request: Request, take: Callable[[AsyncIncoming], Awaitable[T]]) -> T:
         """Send one request and return what `take` makes of its reply, trying both again where that is allowed."""
@@ -159,7 +159,7 @@ class AsyncTransport(Driver):
         finally:
             await reply.close()
 
-    async def _open(self, operation: StreamOperation[T]) -> tuple[AsyncIncoming, AsyncGenerator[T]]:
+    async def _open(self, operation: StreamOperation[T]) -> AsyncStream[T]:
         reply = await self._send(operation.request)
         try:
             check_stream(reply)
@@ -168,27 +168,12 @@ class AsyncTransport(Driver):
                 chunks = _timely(cast("AsyncGenerator[bytes]", chunks), operation.request.deadline)
             async for chunk in chunks:
                 if (first := decoding.first(chunk)) is not None:
-                    return reply, self._events(first, chunks, decoding)
+                    return AsyncStream(reply, decoding, self.broken_off, first, chunks)
             decoding.reader.end()
         except BaseException:
             await reply.close()
             raise
-        return reply, self._events(iter(()), chunks, decoding)
-
-    async def _events(
-        self, first: Iterator[T], chunks: AsyncIterator[bytes], decoding: Decoding[T]
-    ) -> AsyncGenerator[T]:
-        for event in first:
-            yield event
-        try:
-            async for chunk in chunks:
-                for event in decoding.events(chunk):
-                    yield event
-        except APIConnectionError as error:
-            if not decoding.reader.finished:
-                self.broken_off(error, decoding)
-                raise
-        decoding.reader.end()
+        return AsyncStream(reply, decoding, self.broken_off, iter(()), chunks)
 
 
 async def _timely(chunks: AsyncGenerator[bytes], deadline: float) -> AsyncGenerator[bytes]:

@@ -12,7 +12,8 @@ from tenacity import Retrying
 from ._bodies import explanation, read
 from ._driver import Decoding, Driver, again, check_stream, is_success, note, parsed
 from ._flow import Done, Emit, Local, Now, Sleep, Transfer, advance
-from .errors import APIConnectionError, LLMEngineError, from_reply
+from ._stream import Opening, Stream
+from .errors import LLMEngineError, from_reply
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -38,16 +39,15 @@ class SyncTransport(Driver):
         operation = self.dated(operation)
         return self._retrying(operation.request, lambda: self._once(operation))
 
+    def stream(self, operation: StreamOperation[T]) -> Opening[T]:
+        """A stream to open; entering waits for its first event, and tries again until then where that is allowed."""
+        return Opening(self._opened(operation))
+
     @contextmanager
-    def stream(self, operation: StreamOperation[T]) -> Generator[Iterator[T]]:
-        """Open a stream; entering waits for its first event, and tries again until then where that is allowed."""
+    def _opened(self, operation: StreamOperation[T]) -> Generator[Iterator[T]]:
         operation = self.dated(operation)
-        reply, events = self._retrying(operation.request, lambda: self._open(operation))
-        try:
-            with closing(events):
-                yield events
-        finally:
-            reply.close()
+        with closing(self._retrying(operation.request, lambda: self._open(operation))) as stream:
+            yield stream
 
     def fetch(self, request: Request, take: Callable[[Incoming], T]) -> T:
         """Send one request and return what `take` makes of its reply, trying both again where that is allowed."""
@@ -137,27 +137,16 @@ class SyncTransport(Driver):
         finally:
             reply.close()
 
-    def _open(self, operation: StreamOperation[T]) -> tuple[Incoming, Generator[T]]:
+    def _open(self, operation: StreamOperation[T]) -> Stream[T]:
         reply = self._send(operation.request)
         try:
             check_stream(reply)
             decoding, chunks = Decoding(operation, reply.status), reply.chunks()
             for chunk in chunks:
                 if (first := decoding.first(chunk)) is not None:
-                    return reply, self._events(first, chunks, decoding)
+                    return Stream(reply, decoding, self.broken_off, first, chunks)
             decoding.reader.end()
         except BaseException:
             reply.close()
             raise
-        return reply, self._events(iter(()), chunks, decoding)
-
-    def _events(self, first: Iterator[T], chunks: Iterator[bytes], decoding: Decoding[T]) -> Generator[T]:
-        yield from first
-        try:
-            for chunk in chunks:
-                yield from decoding.events(chunk)
-        except APIConnectionError as error:
-            if not decoding.reader.finished:
-                self.broken_off(error, decoding)
-                raise
-        decoding.reader.end()
+        return Stream(reply, decoding, self.broken_off, iter(()), chunks)

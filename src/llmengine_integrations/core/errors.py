@@ -18,6 +18,7 @@
     + ServerError                5xx
   - StreamError                  the server reported an error inside a stream
   - StreamTruncatedError         a stream ended before it was finished
+  - StreamClosedError            a stream was read outside its `with` block; also a RuntimeError
   - InvalidResponseError         a success status, but no valid reply
   - JobFailedError               a job that was waited for did not succeed
   - JobTimeoutError              a job that was waited for did not end in time; also a TimeoutError
@@ -48,6 +49,7 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitError",
     "ServerError",
+    "StreamClosedError",
     "StreamError",
     "StreamTruncatedError",
     "TrainingDataError",
@@ -245,6 +247,18 @@ class StreamTruncatedError(LLMEngineError):
 
     def __init__(self, message: str, *, request_id: str | None = None, text: str = "") -> None:
         super().__init__(message, request_id=request_id)
+        self.text = text
+
+
+class StreamClosedError(LLMEngineError, RuntimeError):
+    """A stream was read outside its `with` block, or after an error, so that its remaining events cannot come.
+
+    Attributes:
+        text: The text that had arrived before.
+    """
+
+    def __init__(self, message: str, *, text: str = "") -> None:
+        super().__init__(message)
         self.text = text
 
 

@@ -113,6 +113,10 @@ class StreamTruncatedError(errors.StreamTruncatedError, ModelConnectionError):
     """A stream ended before it was finished."""
 
 
+class StreamClosedError(errors.StreamClosedError, ModelError):
+    """A stream was read where nothing can come."""
+
+
 class InvalidResponseError(errors.InvalidResponseError, ModelAPIError):
     """A success status, but no valid reply."""
 
@@ -133,6 +137,7 @@ _BOTH: dict[type[errors.LLMEngineError], type[errors.LLMEngineError]] = {
     errors.ServerError: ServerError,
     errors.StreamError: StreamError,
     errors.StreamTruncatedError: StreamTruncatedError,
+    errors.StreamClosedError: StreamClosedError,
     errors.InvalidResponseError: InvalidResponseError,
 }
 

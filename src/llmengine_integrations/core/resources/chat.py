@@ -83,6 +83,7 @@ class Chat(Resource[TransportT]):
         Raises:
             StreamError: The server reported an error after the stream had begun.
             StreamTruncatedError: The stream ended before every choice was finished.
+            StreamClosedError: It is read outside its block before it has come to its end, or without a block.
             ServerError: The model server failed or refused the request: before its first chunk, the gateway reports either as
                 "Internal error", which is not tried again.
             LLMEngineError: Whatever else `create` raises, on entering.

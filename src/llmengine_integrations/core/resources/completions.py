@@ -78,6 +78,7 @@ class Completions(Resource[TransportT]):
         Raises:
             StreamError: The server reported an error after the stream had begun.
             StreamTruncatedError: The stream ended before the completion was finished.
+            StreamClosedError: It is read outside its block before it has come to its end, or without a block.
             LLMEngineError: Whatever `create` raises, on entering.
         """
         request = _request("stream", model, prompt, max_new_tokens, temperature, timeout, options)

@@ -79,6 +79,7 @@ class TextCompletions(Resource[TransportT]):
             ServerError: See above; not tried again.
             StreamError: The server reported an error after the stream had begun.
             StreamTruncatedError: The stream ended before every choice was finished.
+            StreamClosedError: It is read outside its block before it has come to its end, or without a block.
             LLMEngineError: Whatever else `create` raises, on entering.
         """
         body = {"model": model, "prompt": prompt, "stream": True}
