@@ -16,6 +16,7 @@ from weakref import WeakSet, finalize, ref
 import httpx
 
 from ._io import IDLE, KEEPALIVE
+from ._loading import loading
 
 if TYPE_CHECKING:
     import aiohttp
@@ -163,10 +164,11 @@ def _nothing(_: object) -> None:
 
 
 def _open_session(state: State, transports: WeakSet[asyncio.Transport], *, secure: bool) -> aiohttp.ClientSession:
-    import aiohttp  # noqa: PLC0415 - importing it costs as much as httpx and pydantic together
-    from aiohttp.client_proto import ResponseHandler  # noqa: PLC0415 - as above
+    with loading():
+        import aiohttp  # noqa: PLC0415 - importing it costs as much as httpx and pydantic together
+        from aiohttp.client_proto import ResponseHandler  # noqa: PLC0415 - as above
 
-    from ._aiohttp_protocol import Connector, Protocol  # noqa: PLC0415 - as above
+        from ._aiohttp_protocol import Connector, Protocol  # noqa: PLC0415 - as above
 
     connector = Connector(
         limit=_MAX_CONNECTIONS,

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Self
 
 from ._http import HttpxAsyncClientBackend, HttpxBackend, HttpxClientBackend
+from ._loading import load, loading
 from ._refusing import AsyncRefusingBackend, RefusingBackend
 from ._resource import TransportT
 from ._settings import API_KEY_VARIABLE, BASE_URL_VARIABLES, LOCAL_PLACEHOLDER, Settings, portable
@@ -34,7 +35,7 @@ __all__ = ["API_KEY_VARIABLE", "BASE_URL_VARIABLES", "AsyncClient", "Client"]
 
 
 class _API(Generic[TransportT]):
-    """Every resource, registered once: a line `name: Class[TransportT]` is found in `resources/name.py` when it is first used."""
+    """Every resource, registered once: a line `name: Class[TransportT]` is found in `resources/name.py`."""
 
     completions: Completions[TransportT]
     chat: Chat[TransportT]
@@ -45,13 +46,14 @@ class _API(Generic[TransportT]):
     files: Files[TransportT]
 
     def __init__(self, transport: TransportT, portable: dict[str, Any] | None) -> None:
+        load(f"{__package__}.resources.{name}" for name in _API.__annotations__)
         self._transport: TransportT = transport
         self._portable = portable
 
     if not TYPE_CHECKING:  # type checkers know the resources by their annotations, and nothing else
 
         def __getattr__(self, name: str) -> Any:
-            """A resource, loaded on first use: all of them together would double the time of the import."""
+            """A resource, made on first use. Its module is there since the client was made."""
             if name not in _API.__annotations__:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
             kind, _, _ = _API.__annotations__[name].partition("[")
@@ -201,7 +203,8 @@ class AsyncClient(_API["AsyncTransport"]):
         self._start(settings, _async_backend(settings, http_client), given if http_client is None else None)
 
     def _start(self, settings: Settings, backend: AsyncBackend, portable: dict[str, Any] | None) -> None:
-        from ._async_transport import AsyncTransport  # noqa: PLC0415 - a program without asyncio does not load it
+        with loading():
+            from ._async_transport import AsyncTransport  # noqa: PLC0415 - a program without asyncio does not load it
 
         super().__init__(AsyncTransport(settings, backend), portable)
 
@@ -242,7 +245,8 @@ def _sync_backend(settings: Settings, http_client: httpx.Client | None) -> Backe
 
 
 def _async_backend(settings: Settings, http_client: httpx.AsyncClient | None) -> AsyncBackend:
-    from ._aiohttp import AiohttpBackend  # noqa: PLC0415 - a program without asyncio does not load it
+    with loading():
+        from ._aiohttp import AiohttpBackend  # noqa: PLC0415 - a program without asyncio does not load it
 
     if http_client is not None:
         return HttpxAsyncClientBackend(http_client)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, cast
@@ -24,8 +25,17 @@ if TYPE_CHECKING:
 HttpClient: TypeAlias = httpx.Client
 HttpAsyncClient: TypeAlias = httpx.AsyncClient
 """For the annotations of adapters, which know no HTTP."""
-_MAKING = threading.Lock()
+_making = threading.Lock()
 """Held while a client is made, so that threads which need it at the same time get the same one."""
+
+
+def _let_go() -> None:
+    global _making  # noqa: PLW0603 - a thread that a forked child does not have may hold it
+    _making = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 class Connection(NamedTuple):
@@ -126,7 +136,7 @@ class Clients:
     def client(self) -> Client:
         """The blocking client; it may be shared between threads."""
         if self._client is None:
-            with _MAKING:
+            with _making:
                 self._client = self._client or cast("AsyncClient", self._source).to_sync(self.given.http_client)
         return self._client
 
@@ -134,7 +144,7 @@ class Clients:
     def async_client(self) -> AsyncClient:
         """The client for asyncio; it may be shared between event loops."""
         if self._async_client is None:
-            with _MAKING:
+            with _making:
                 self._async_client = self._async_client or cast("Client", self._source).to_async(
                     self.given.http_async_client
                 )
