@@ -70,6 +70,28 @@ def forked_while(work, then):
 
 url = sys.argv[1]
 """
+CONTEXT = """
+import httpx
+from llmengine_integrations.errors import APIConnectionError
+openssl, create = threading.Lock(), httpx.create_ssl_context
+
+def slowly(*arguments, **named):
+    with openssl:  # as OpenSSL holds locks of its own
+        if threading.current_thread().name == "other":
+            arrived.set()
+            forked.wait(0.5)
+        return create(*arguments, **named)
+
+httpx.create_ssl_context = slowly
+client = CLIENT(url.replace("http:", "https:"), max_retries=0, timeout=2)
+def work():
+    try:
+        return call(client)
+    except APIConnectionError:  # nobody speaks TLS there
+        return "Hello"
+importing.set()
+forked_while(work, work)
+"""
 MOMENTS = {
     "first call": "client = Client(url)\nforked_while(lambda: call(client), lambda: call(client))",
     "first call, another client": "client = Client(url)\nforked_while(lambda: call(client), lambda: call(Client(url)))",
@@ -87,6 +109,8 @@ def work():
     return call(client)
 forked_while(work, lambda: call(client))
 """,
+    "making what TLS needs": CONTEXT.replace("CLIENT", "Client"),
+    "making what TLS needs, asyncio": CONTEXT.replace("CLIENT", "AsyncClient"),
     "a fork that cannot wait": """
 _loading.PATIENCE = 0.01
 client = Client(url)

@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from llmengine_integrations.langchain import LLMEngine, _connection
+from llmengine_integrations.core import clients
+from llmengine_integrations.langchain import LLMEngine
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -17,7 +18,7 @@ def test_the_child_makes_its_own_client():
     making, forked = threading.Event(), threading.Event()
 
     def other():
-        with _connection._making:
+        with clients._making:
             making.set()
             forked.wait(10)
 

@@ -19,6 +19,8 @@ from ._io import IDLE, KEEPALIVE
 from ._loading import loading
 
 if TYPE_CHECKING:
+    import ssl
+
     import aiohttp
 
 _MAX_CONNECTIONS = 1000  # below the usual limit of 1024 open files; what is above waits
@@ -170,10 +172,12 @@ def _open_session(state: State, transports: WeakSet[asyncio.Transport], *, secur
 
         from ._aiohttp_protocol import Connector, Protocol  # noqa: PLC0415 - as above
 
+        checked: ssl.SSLContext | bool = httpx.create_ssl_context() if secure else True  # OpenSSL has locks, too
+
     connector = Connector(
         limit=_MAX_CONNECTIONS,
         keepalive_timeout=IDLE,
-        ssl=httpx.create_ssl_context() if secure else True,
+        ssl=checked,
         socket_factory=_socket,
     )
     connector.state = state
