@@ -19,12 +19,15 @@ from .adapter_folder import read_adapter
 from .adapters import Adapter, AdapterError, AdapterMix, AdapterSwitch
 from .chat_prompt import ChatPrompt
 from .config import EngineConfig, weights_size
+from .context_length import context_length
 from .generation import GenerationError
 from .guides import Guides
+from .hugging_face import load_causal_lm, load_tokenizer
 from .kv_cache import KVCache
 
 _SMALL_MODEL = 200_000_000  # bytes of weights below which one CPU thread is the fastest choice
 _CONTEXT_WITHOUT_LIMIT = 1_000_000  # tokenizers write 1e30 for "no limit"
+_CONTEXT_IF_NOBODY_SAYS = 4096
 
 _transformers = cast("Any", transformers)
 
@@ -232,18 +235,20 @@ class LoadedModel:
     def load(cls, path: Path, device: torch.device, dtype: str = "auto") -> Self:
         """Load a folder: from this disk only, safetensors only, never running code from it.
 
+        Raises:
+            ModelFolderError: the folder is not one that the engine loads.
+
         Args:
             path: the folder.
             device: where to.
             dtype: torch's name of the numbers to compute with. `auto`: the folder's own, but float32 on a CPU, which computes three
                 times as fast with them.
         """
-        folder: Any = {"pretrained_model_name_or_path": str(path), "local_files_only": True, "trust_remote_code": False}
-        tokenizer = _transformers.AutoTokenizer.from_pretrained(**folder)
+        tokenizer = load_tokenizer(path)
         if dtype == "auto" and device.type == "cpu":
             dtype = "float32"
-        model = _transformers.AutoModelForCausalLM.from_pretrained(**folder, dtype=dtype, use_safetensors=True)
-        model = model.eval().requires_grad_(requires_grad=False).to(device)
+        model = load_causal_lm(path, dtype)
+        model.eval().requires_grad_(requires_grad=False).to(device)
         return cls(
             CausalLM(model, device),
             Tokenizer(tokenizer, _end_tokens(model, tokenizer)),
@@ -278,6 +283,9 @@ def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 def _context_length(model: Any, tokenizer: Any) -> int:
+    """The configuration's limit; only without one the tokenizer's, which is often that of another model, or a default."""
     settings = model.config.get_text_config()
-    limits = [getattr(settings, "max_position_embeddings", None), tokenizer.model_max_length]
-    return min((int(limit) for limit in limits if limit and limit < _CONTEXT_WITHOUT_LIMIT), default=4096)
+    limit = context_length(lambda name: getattr(settings, name, None))
+    if limit is None and 0 < tokenizer.model_max_length < _CONTEXT_WITHOUT_LIMIT:
+        limit = int(tokenizer.model_max_length)
+    return limit or _CONTEXT_IF_NOBODY_SAYS

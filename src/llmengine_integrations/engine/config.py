@@ -141,25 +141,26 @@ def check_start(config: EngineConfig) -> None:
 
 
 def check_model_folder(name: str, path: Path) -> None:
-    """Refuse a folder that is no Hugging Face model with safetensors weights.
+    """Refuse a folder that is no Hugging Face model with safetensors weights, or whose settings lead out of it.
 
     Raises:
-        EngineConfigError: says what is missing.
+        EngineConfigError: says what is missing, or what the folder must not have.
     """
     if not path.is_dir():
         raise EngineConfigError(f"model {name}: {path} is not a folder")
-    settings = read_model_settings(path)
-    if not settings.get("model_type"):
-        raise EngineConfigError(f"model {name}: {path} is no Hugging Face model (no config.json with a model_type)")
-    if not any(path.glob("*.safetensors")):
-        raise EngineConfigError(f"model {name}: {path} has no *.safetensors weights (pickled ones are never loaded)")
+    from .model_folder import ModelFolderError, check_folder  # noqa: PLC0415 - the extra may not be installed
 
-
-def read_model_settings(path: Path) -> dict[str, Any]:
-    """The model's `config.json`; empty if there is none that can be read."""
     try:
-        found = json.loads((path / "config.json").read_bytes())
-    except (OSError, ValueError):
+        check_folder(path)
+    except ModelFolderError as error:
+        raise EngineConfigError(f"model {name}: {error}") from error
+
+
+def read_model_settings(path: Path, file: str = "config.json") -> dict[str, Any]:
+    """The model's settings; empty if there are none that can be read."""
+    try:
+        found = json.loads((path / file).read_bytes())
+    except (OSError, ValueError, RecursionError):
         return {}
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 

@@ -9,6 +9,7 @@ from .config import EngineConfig, EngineConfigError
 from .generation import Prompt
 from .kv_memory import BLOCK, KVMemory
 from .lane import Lane
+from .model_folder import stay_offline
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +29,7 @@ def load_lanes(config: EngineConfig) -> dict[str, Lane]:
 
     device = choose_device(config.device)
 
+    stay_offline()
     from .backend import prepare  # noqa: PLC0415 - transformers takes more, for which a missing device need not wait
 
     prepare(config)

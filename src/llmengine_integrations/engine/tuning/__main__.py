@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from llmengine_integrations.engine.full_disk import is_full
+from llmengine_integrations.engine.model_folder import stay_offline
 
 from .messages import Failed, Message, TrainingError
 
@@ -40,6 +41,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _train(folder: Path, base: Path, device: str, threads: int, report: Callable[[Message], None]) -> None:
+    stay_offline()
     import torch  # noqa: PLC0415 - takes seconds, and the parent must be watched first
 
     from .trainer import Trainer, quiet  # noqa: PLC0415 - as above

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmengine_integrations.engine.config import read_model_settings
+from llmengine_integrations.engine.context_length import context_length_of
 
 from .dataset import DatasetError, Row
 
@@ -23,7 +24,7 @@ def short_enough(rows: Iterable[Row], model: Path) -> Iterator[Row]:
     Raises:
         DatasetError: a row is too long.
     """
-    limit = context_length(model)
+    limit = context_length_of(read_model_settings(model))
     path = model / "tokenizer.json"
     if limit is None or not path.is_file():
         yield from rows
@@ -41,14 +42,6 @@ def short_enough(rows: Iterable[Row], model: Path) -> Iterator[Row]:
             if length > limit:
                 raise DatasetError(f"row {row.number}: it has {length} tokens, and the model's context {limit}")
             yield row
-
-
-def context_length(model: Path) -> int | None:
-    """The tokens that a model's context has, as its configuration says."""
-    settings = read_model_settings(model)
-    text: dict[str, Any] = settings.get("text_config") or {}
-    found = settings.get("max_position_embeddings") or text.get("max_position_embeddings")
-    return found if isinstance(found, int) else None
 
 
 def _groups(rows: Iterator[Row]) -> Iterator[list[Row]]:

@@ -15,6 +15,7 @@ import torch
 import transformers
 from torch import Tensor
 
+from llmengine_integrations.engine.hugging_face import load_causal_lm, load_tokenizer
 from llmengine_integrations.engine.store.durable import sync_file, sync_folder
 
 from .examples import Batch, Example, batches, collate, example, split
@@ -89,8 +90,7 @@ class Trainer:
         self._keep(history, chosen)
 
     def _examples(self) -> tuple[list[Example], list[Example]]:
-        folder = str(self._base)
-        tokenizer = _transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = load_tokenizer(self._base)
         end: int | None = tokenizer.eos_token_id
         training = [example(tokenizer, pair, end) for pair in read_pairs(self._folder / TRAINING)]
         path = self._folder / VALIDATION
@@ -102,9 +102,7 @@ class Trainer:
 
     def _adapted(self) -> Any:
         dtype = torch.float32 if self._device.type == "cpu" else "auto"
-        base = _transformers.AutoModelForCausalLM.from_pretrained(
-            str(self._base), local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=dtype
-        )
+        base = load_causal_lm(self._base, dtype)
         config = _peft.LoraConfig(**self._options.peft_config.model_dump())
         return _peft.get_peft_model(base.to(self._device), config)
 

@@ -1,0 +1,36 @@
+"""How many tokens a model can take, as its configuration says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+_NAMES = (
+    "max_position_embeddings",  # most
+    "n_positions",  # GPT-2
+    "n_ctx",  # GPT-1, CodeGen
+    "max_seq_len",  # MPT
+    "max_seq_length",
+    "max_sequence_length",
+    "max_target_positions",  # decoders of fairseq
+    "seq_length",  # Bloom, ChatGLM
+    "seq_len",
+)
+_NO_LIMIT = 10_000_000  # some write a huge number for "no limit"
+
+
+def context_length(get: Callable[[str], object]) -> int | None:
+    """The smallest of the limits that a configuration sets, under whatever name; None if it sets none.
+
+    Args:
+        get: the configuration's value of a name, None if there is none.
+    """
+    found = [value for value in map(get, _NAMES) if isinstance(value, int) and 0 < value < _NO_LIMIT]
+    return min(found, default=None)
+
+
+def context_length_of(settings: Mapping[str, Any]) -> int | None:
+    """The same of a `config.json`, whose limits may be those of its text part."""
+    text = settings.get("text_config")
+    nested = cast("Mapping[str, Any]", text) if isinstance(text, dict) else {}
+    return context_length(lambda name: settings.get(name) or nested.get(name))
