@@ -41,6 +41,11 @@ class CausalLM:
         self.device = device
         self._takes_bare_masks = self._try_bare_masks()
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The numbers that it computes with."""
+        return cast("torch.dtype", self._model.dtype)
+
     def logits(
         self,
         ids: Tensor,

@@ -27,7 +27,8 @@ class Prefilled:
     prompts: Sequence[Prompt]
     samplers: Sequence[Sampler]
     cache: KVCache
-    choices: Sequence[Choice]
+    choices: Sequence[Choice | Exception]
+    """What a row raised stands in place of its choice."""
 
 
 class Batch:
@@ -67,7 +68,7 @@ class Batch:
             return Prefilled(prompts, samplers, cache, choose(logits, samplers))
 
     def join(self, new: Prefilled, rows: Sequence[int]) -> None:
-        """Add those of the new rows as the last ones."""
+        """Add those of the new rows as the last ones. If that fails, the batch is as it was."""
         if not rows:
             return
         lengths = [len(new.prompts[row].ids) for row in rows]
@@ -81,14 +82,28 @@ class Batch:
         length = max(before, added)
         self._padding = [padding + length - before for padding in self._padding] + [length - own for own in lengths]
         self._samplers += [new.samplers[row] for row in rows]
-        self._last += [new.choices[row].token for row in rows]
+        self._last += [_token(new.choices[row]) for row in rows]
         self._use([*self._adapters, *(new.prompts[row].adapter for row in rows)])
 
-    def step(self) -> list[Choice]:
-        """Choose the next token of every row, in the order in which they joined."""
+    def step(self) -> list[Choice | Exception]:
+        """Choose the next token of every row, in the order in which they joined.
+
+        A forward pass that fails is tried again with each row alone. In place of a choice, a row that fails alone too has what it
+        raised, and must be dropped; the others go on as though it had not been there.
+        """
         with torch.inference_mode():
-            length = self._cache.length
-            device = self._model.device
+            logits, failures = self._logits()
+            going_on = [row for row in range(len(self)) if row not in failures]
+            samplers = [self._samplers[row] for row in going_on]
+            chosen = dict(zip(going_on, choose(logits, samplers) if going_on else [], strict=True))
+        choices = [failures[row] if row in failures else chosen[row] for row in range(len(self))]
+        self._last = [0 if isinstance(choice, Exception) else choice.token for choice in choices]
+        return choices
+
+    def _logits(self) -> tuple[Tensor, dict[int, Exception]]:
+        """The logits of the rows' next tokens, and what the other rows raised."""
+        length, device = self._cache.length, self._model.device
+        try:
             logits = self._model.logits(
                 torch.tensor([[token] for token in self._last], device=device),
                 self._cache,
@@ -96,9 +111,34 @@ class Batch:
                 mask=self._mask(length + 1),
                 adapters=self._mix,
             )
-            choices = choose(logits, self._samplers)
-        self._last = [choice.token for choice in choices]
-        return choices
+        except Exception as error:  # noqa: BLE001 - whatever it is, it may be about one row only
+            self._cache.undo(length)
+            return self._logits_alone(length) if len(self) > 1 else (torch.empty(0), {0: error})
+        return logits, {}
+
+    def _logits_alone(self, length: int) -> tuple[Tensor, dict[int, Exception]]:
+        """The same, one row after the other."""
+        found: list[Tensor] = []
+        caches: list[KVCache | None] = []
+        failures: dict[int, Exception] = {}
+        for row, padding in enumerate(self._padding):
+            try:
+                cache = self._cache.row(row, padding)
+                logits = self._model.logits(
+                    torch.tensor([[self._last[row]]], device=self._model.device),
+                    cache,
+                    positions=torch.tensor([[length - padding]], device=self._model.device),
+                    adapters=_mix([self._adapters[row]]),
+                )
+            except Exception as error:  # noqa: BLE001 - handed on
+                failures[row] = error
+                caches.append(None)
+            else:
+                found.append(logits)
+                caches.append(cache)
+        if found:
+            self._cache.add_last(caches)
+        return torch.cat(found) if found else torch.empty(0), failures
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep the given rows, in the given order, and drop the others."""
@@ -122,6 +162,12 @@ class Batch:
             return None
         padding = torch.tensor(self._padding, device=self._model.device)
         return torch.arange(length, device=padding.device) >= padding[:, None]
+
+
+def _token(choice: Choice | Exception) -> int:
+    if isinstance(choice, Exception):
+        raise choice
+    return choice.token
 
 
 def _mix(adapters: Sequence[Adapter | None], before: AdapterMix | None = None) -> AdapterMix | None:

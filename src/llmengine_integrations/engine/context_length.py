@@ -32,5 +32,5 @@ def context_length(get: Callable[[str], object]) -> int | None:
 def context_length_of(settings: Mapping[str, Any]) -> int | None:
     """The same of a `config.json`, whose limits may be those of its text part."""
     text = settings.get("text_config")
-    nested = cast("Mapping[str, Any]", text) if isinstance(text, dict) else {}
-    return context_length(lambda name: settings.get(name) or nested.get(name))
+    nested = cast("dict[str, Any]", text) if isinstance(text, dict) else dict[str, Any]()
+    return context_length((nested | dict(settings)).get)

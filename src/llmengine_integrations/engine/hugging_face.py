@@ -65,7 +65,10 @@ def _check_code(folder: Path) -> None:
             f"{folder} is a model of the type {kind!r:.100}, which the installed transformers does not have; "
             "code that a folder brings is never run"
         )
-    for name in (settings.get("tokenizer_class"), read_model_settings(folder, "tokenizer_config.json").get("tokenizer_class")):
+    for name in (
+        settings.get("tokenizer_class"),
+        read_model_settings(folder, "tokenizer_config.json").get("tokenizer_class"),
+    ):
         found = getattr(_transformers, name, None) if name else None
         if found is not None and not issubclass(found, _transformers.PreTrainedTokenizerBase):
             raise ModelFolderError(f"{folder} names {name} as its tokenizer, which is none")

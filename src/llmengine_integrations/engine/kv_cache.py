@@ -58,6 +58,19 @@ class _GrowingLayer(_DynamicLayer):
         self.is_initialized = False
         self._buffers = ()
 
+    def cut(self, rows: int, start: int, length: int) -> None:
+        """Keep the first rows, and so many positions from `start` on, without copying: what a failure left half done goes."""
+        if self.keys.shape[0] == rows and self.keys.shape[2] == length:
+            return
+        keys, values = self._buffers
+        self._hold(keys[:rows, :, start:], values[:rows, :, start:], length)
+
+    def row(self, row: int, start: int) -> _GrowingLayer:
+        """A copy of one row without its first `start` positions."""
+        alone = _GrowingLayer()
+        alone.update(self.keys[row : row + 1, :, start:], self.values[row : row + 1, :, start:])
+        return alone
+
     def keep(self, rows: Tensor, start: int) -> None:
         """Keep these rows, without the first `start` positions."""
         length = self.keys.shape[-2] - start
@@ -104,15 +117,22 @@ def _selected(states: Tensor, rows: Tensor, start: int) -> Tensor:
     return buffer
 
 
+def _last(rows: Sequence[Tensor | None], like: Tensor) -> Tensor:
+    """The last position of each of these, one a row; None gives zeros."""
+    empty = like.new_zeros(1, like.shape[1], 1, like.shape[3])
+    return torch.cat([empty if row is None else row[:, :, -1:] for row in rows])
+
+
 class KVCache:
     """The keys and values of a batch: one tensor pair per layer, rows x heads x length x size, padded on the left.
 
     It changes layer by layer, so that at most one layer is there twice at any time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, layers: Sequence[_GrowingLayer] = ()) -> None:
         # Whole layers also for models with sliding windows, whose masks still apply.
         self.raw: Any = _transformers.Cache(layer_class_to_replicate=_GrowingLayer)
+        self.raw.layers.extend(layers)
 
     @property
     def length(self) -> int:
@@ -137,9 +157,37 @@ class KVCache:
             self.keep(rows, 0)
 
     def join(self, other: KVCache) -> None:
-        """Take over the other's rows, the shorter ones padded on the left; the other is empty then."""
-        for mine, theirs in zip(self.raw.layers, other.raw.layers, strict=True):
-            mine.join(theirs)
+        """Take over the other's rows, the shorter ones padded on the left; the other is empty then.
+
+        If that fails, for want of memory for example, this cache is as it was.
+        """
+        rows, length = len(self.raw.layers[0].keys), self.length
+        longest = max(length, other.length)
+        try:
+            for mine, theirs in zip(self.raw.layers, other.raw.layers, strict=True):
+                mine.join(theirs)
+        except Exception:
+            for layer in self.raw.layers:
+                layer.cut(rows, longest - length if len(layer.keys) > rows else 0, length)
+            raise
+
+    def undo(self, length: int) -> None:
+        """Drop what a forward pass that failed has added, in some layers, to so many positions."""
+        for layer in self.raw.layers:
+            layer.cut(len(layer.keys), 0, length)
+
+    def row(self, row: int, start: int) -> KVCache:
+        """A copy of one row without its first `start` positions."""
+        return KVCache([layer.row(row, start) for layer in self.raw.layers])
+
+    def add_last(self, rows: Sequence[KVCache | None]) -> None:
+        """Add the last position of each of these, one a row; None adds zeros."""
+        for number, layer in enumerate(self.raw.layers):
+            found = [None if row is None else row.raw.layers[number] for row in rows]
+            layer.update(
+                _last([None if each is None else each.keys for each in found], layer.keys),
+                _last([None if each is None else each.values for each in found], layer.values),
+            )
 
     def keep(self, rows: Sequence[int], start: int) -> None:
         """Keep the given rows, without the first `start` positions."""

@@ -176,12 +176,13 @@ class Lane:
             if len(sequences) > 1:  # one of them may be to blame
                 return [delivery for sequence in sequences for delivery in self._begin([sequence])]
             return _failed("a completion could not start", sequences)
+        accepted = [_advance(*pair) for pair in zip(sequences, new.choices, strict=True)]
+        going_on = [row for row, sequence in enumerate(sequences) if not sequence.finished]
         try:
-            accepted = [_advance(*pair) for pair in zip(sequences, new.choices, strict=True)]
-            going_on = [row for row, sequence in enumerate(sequences) if not sequence.finished]
             self._batch.join(new, going_on)
         except Exception:  # noqa: BLE001 - as above
-            return _failed("a completion could not start", sequences)
+            ended = [delivery for delivery, sequence in zip(accepted, sequences, strict=True) if sequence.finished]
+            return ended + _failed("a completion could not start", [sequences[row] for row in going_on])
         self._active += [sequences[row] for row in going_on]
         return [delivery for delivery in accepted if delivery.pieces or delivery.error]
 
@@ -201,11 +202,11 @@ class Lane:
     def _step(self) -> list[Delivery]:
         try:
             choices = self._batch.step()
-            accepted = [_advance(*pair) for pair in zip(self._active, choices, strict=True)]
         except Exception:  # noqa: BLE001 - logged, and told to these clients; the thread goes on
             given_up = self._active
             self._keep([])
             return _failed("generation failed", given_up)
+        accepted = [_advance(*pair) for pair in zip(self._active, choices, strict=True)]
         self._keep(sequence for sequence in self._active if not sequence.finished)
         return [delivery for delivery in accepted if delivery.pieces or delivery.error]
 
@@ -248,9 +249,16 @@ def _cancelled(generation: Generation, _: str | None) -> bool:
     return generation.cancelled
 
 
-def _advance(sequence: Sequence, choice: Choice) -> Delivery:
+def _advance(sequence: Sequence, choice: Choice | Exception) -> Delivery:
+    """Take a row's next token. What goes wrong with one row is told to its client only."""
     try:
+        if isinstance(choice, Exception):
+            raise choice
         return Delivery(sequence.generation, sequence.accept(choice))
     except GenerationError as error:
-        sequence.finished = True
-        return Delivery(sequence.generation, [], error)
+        failure = error
+    except Exception:  # noqa: BLE001 - logged, and told to this client; the others go on
+        _log.exception("generation failed")
+        failure = GenerationError(500)
+    sequence.finished = True
+    return Delivery(sequence.generation, [], failure)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .config import EngineConfig, EngineConfigError
-from .generation import Prompt
+from .generation import Choice, Prompt
 from .kv_memory import BLOCK, KVMemory
 from .lane import Lane
 from .model_folder import stay_offline
@@ -61,16 +61,38 @@ def _lane(name: str, model: LoadedModel, config: EngineConfig, memory: KVMemory)
 
 
 def _try_out(model: LoadedModel) -> None:
-    """Generate a few tokens: finds models that this batching cannot run, and makes the first request as fast as the next."""
-    from .batch import Batch  # noqa: PLC0415 - torch is only imported while loading
+    """Generate a few tokens: finds models that this batching cannot run, and makes the first request as fast as the next.
+
+    Raises:
+        UnlikeAloneError: the model runs, and answers otherwise in a batch.
+        ValueError: it does not run.
+    """
+    from .self_check import check_rows_are_independent  # noqa: PLC0415 - torch is only imported while loading
+
+    try:
+        _generate(model)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"it does not run in batches with a cache of keys and values ({reason})") from error
+    check_rows_are_independent(model)
+
+
+def _generate(model: LoadedModel) -> None:
+    from .batch import Batch  # noqa: PLC0415 - as above
 
     batch = Batch(model.causal_lm)
     for texts in (("Hello",), ("Hello", "Hello, my name is")):
         prompts = [Prompt(ids=model.tokenizer.encode(text)) for text in texts]
         batch.join(batch.prefill(prompts), range(len(prompts)))
-        batch.step()
+        _choices(batch.step())
     batch.keep([1])
-    batch.step()
+    _choices(batch.step())
+
+
+def _choices(found: list[Choice | Exception]) -> None:
+    for choice in found:
+        if isinstance(choice, Exception):
+            raise choice
 
 
 def _one_line(error: Exception) -> str:

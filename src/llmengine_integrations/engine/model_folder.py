@@ -50,7 +50,9 @@ _REFUSED = frozenset(
     }
 )
 """Settings that name code, kernels, or other files to read weights and settings from. Leading underscores do not count."""
-_TOKENIZER = re.compile(r"\w*Tokenizer(Fast)?|TokenizersBackend|PythonBackend|SentencePieceBackend|MistralCommonBackend")
+_TOKENIZER = re.compile(
+    r"\w*Tokenizer(Fast)?|TokenizersBackend|PythonBackend|SentencePieceBackend|MistralCommonBackend"
+)
 
 
 class ModelFolderError(ValueError):

@@ -95,22 +95,30 @@ class Sampler:
         self._chosen += 1
 
 
-def choose(logits: Tensor, rows: Sequence[Sampler]) -> list[Choice]:
+def choose(logits: Tensor, rows: Sequence[Sampler]) -> list[Choice | Exception]:
     """Choose a token for every row.
 
     Args:
         logits: float32, rows x vocabulary.
         rows: one sampler per row, in the same order.
+
+    Returns:
+        The choices; what a row's own settings or constraint raised stands in place of its choice.
     """
-    adjusted = _penalised(logits, rows)
+    failures: dict[int, Exception] = {}
+    adjusted = _penalised(logits, rows, failures)
     chosen = adjusted.argmax(dim=-1)
     drawing = [index for index, row in enumerate(rows) if row.params.temperature > 0]
     if drawing:
         chosen[drawing] = _draw(adjusted[drawing], [rows[index] for index in drawing])
     choices = _choices(logits, chosen, rows)
-    for row, choice in zip(rows, choices, strict=True):
-        row.record(choice.token)
-    return choices
+    for index, (row, choice) in enumerate(zip(rows, choices, strict=True)):
+        if index not in failures:
+            try:
+                row.record(choice.token)
+            except Exception as error:  # noqa: BLE001 - handed on: it is about this row only
+                failures[index] = error
+    return [failures.get(index, choice) for index, choice in enumerate(choices)]
 
 
 def _choices(logits: Tensor, chosen: Tensor, rows: Sequence[Sampler]) -> list[Choice]:
@@ -141,13 +149,16 @@ def _tops(logits: Tensor, totals: Tensor, rows: Sequence[Sampler]) -> list[tuple
     ]
 
 
-def _penalised(logits: Tensor, rows: Sequence[Sampler]) -> Tensor:
+def _penalised(logits: Tensor, rows: Sequence[Sampler], failures: dict[int, Exception]) -> Tensor:
     if not any(row.penalised for row in rows):
         return logits
     adjusted = logits.clone()
     for index, row in enumerate(rows):
         if row.penalised:
-            row.penalise(adjusted[index])
+            try:
+                row.penalise(adjusted[index])
+            except Exception as error:  # noqa: BLE001 - handed on: it is about this row only
+                failures[index] = error
     return adjusted
 
 
