@@ -54,6 +54,21 @@ def read_adapter(folder: Path, model: nn.Module) -> Adapter:
     return Adapter({name: _low_rank(folder, name, pair, settings, model) for name, pair in pairs.items()})
 
 
+def layer_of(key: str) -> str | None:
+    """The layer that a weight of an adapter belongs to; None for a weight that is not LoRA on a layer."""
+    found = _NAME.fullmatch(key)
+    return None if found is None else found[1]
+
+
+def linear_weight(layer: nn.Module) -> Tensor | None:
+    """The weights of a layer, outputs x inputs; None if it is not a linear layer."""
+    if isinstance(layer, nn.Linear):
+        return layer.weight
+    if type(layer).__name__ == "Conv1D":  # GPT-2's linear layers
+        return cast("Tensor", layer.weight).T
+    return None
+
+
 def _settings(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads((folder / _SETTINGS).read_bytes())
@@ -104,11 +119,10 @@ def _weight(folder: Path, name: str, model: nn.Module) -> Tensor:
         layer = model.get_submodule(name)
     except AttributeError as error:
         raise AdapterError(f"{folder} is for another model: this one has no layer {name}") from error
-    if isinstance(layer, nn.Linear):
-        return layer.weight
-    if type(layer).__name__ == "Conv1D":  # GPT-2's linear layers
-        return cast("Tensor", layer.weight).T
-    raise AdapterError(f"{folder} changes {name}, which is no linear layer")
+    weight = linear_weight(layer)
+    if weight is None:
+        raise AdapterError(f"{folder} changes {name}, which is no linear layer")
+    return weight
 
 
 def _scaling(name: str, rank: int, settings: Mapping[str, Any]) -> float:

@@ -6,6 +6,7 @@ transformers takes seconds.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +16,8 @@ import torch
 import transformers
 from torch import Tensor
 
-from .adapter_folder import read_adapter
-from .adapters import Adapter, AdapterError, AdapterMix, AdapterSwitch
+from .adapter_folder import linear_weight, read_adapter
+from .adapters import Adapter, AdapterError, AdapterMix, AdapterSwitch, LowRank
 from .chat_prompt import ChatPrompt
 from .config import EngineConfig, weights_size
 from .context_length import context_length
@@ -24,6 +25,7 @@ from .generation import GenerationError
 from .guides import Guides
 from .hugging_face import load_causal_lm, load_tokenizer
 from .kv_cache import KVCache
+from .tunable import TuningCheck
 
 _SMALL_MODEL = 200_000_000  # bytes of weights below which one CPU thread is the fastest choice
 _CONTEXT_WITHOUT_LIMIT = 1_000_000  # tokenizers write 1e30 for "no limit"
@@ -134,14 +136,60 @@ class CausalLM:
         """
         adapter = read_adapter(folder, self._model)
         try:
-            with torch.inference_mode():
-                self._switch.turn(AdapterMix([adapter, None]))
-                self._model(input_ids=torch.zeros(2, 2, dtype=torch.long, device=self.device), use_cache=False)
+            self._try(adapter)
+        except AdapterError as error:
+            raise AdapterError(f"{folder}: {error}") from error
+        return adapter
+
+    @cached_property
+    def tuning_check(self) -> TuningCheck:
+        """Says whether adapters could be served that are not trained yet."""
+        self._switch.turn(None)
+        return TuningCheck(self, self._model)
+
+    def try_layers(self, layers: Sequence[str]) -> None:
+        """Run the model with an adapter on these layers, which are linear.
+
+        Raises:
+            AdapterError: it does not run, or some layer does not read every token; one line.
+        """
+        self._try(Adapter({name: _nothing_added(self._model.get_submodule(name)) for name in layers}))
+
+    @torch.inference_mode()
+    def _try(self, adapter: Adapter) -> None:
+        """Run an adapter in a row beside one of the model as it is. Each of its layers must read every token of both, in order."""
+        ids = torch.tensor([[0, 1, 2], [2, 1, 0]], device=self.device)
+        partial: list[str] = []
+
+        def look(name: str, _: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            if inputs[0].shape[:-1].numel() != ids.numel():
+                partial.append(name)
+
+        hooks = [
+            self._model.get_submodule(name).register_forward_pre_hook(functools.partial(look, name))
+            for name in adapter.layers
+        ]
+        try:
+            self._switch.turn(AdapterMix([adapter, None]))
+            self._model(input_ids=ids, use_cache=False)
         except Exception as error:
-            raise AdapterError(f"{folder} does not run on this model: {error}") from error
+            if not partial:
+                raise AdapterError(f"the adapter does not run on this model: {error}") from error
         finally:
             self._switch.turn(None)
-        return adapter
+            for hook in hooks:
+                hook.remove()
+        if partial:
+            raise AdapterError(
+                f"{partial[0]} reads some tokens only, as experts do, and cannot be served with an adapter"
+            )
+
+
+def _nothing_added(layer: torch.nn.Module) -> LowRank:
+    weight = linear_weight(layer)
+    if weight is None:
+        raise AdapterError("only linear layers can be served with an adapter")
+    return LowRank(weight.new_zeros(1, weight.shape[1]), weight.new_zeros(weight.shape[0], 1), 1.0)
 
 
 class Tokenizer:

@@ -27,6 +27,7 @@ _RUNTIME = (
     "peft",
     "psutil",
     "python_multipart",
+    "regex",
     "safetensors",
     "starlette",
     "torch",

@@ -32,6 +32,7 @@ from llmengine_integrations.wire.fine_tunes import (
 )
 
 from .auth import Authenticator
+from .generation import GenerationError
 from .registry import Endpoint, Registry
 from .replies import json_reply, utc_now
 from .requests import read_body, validated
@@ -126,6 +127,7 @@ class FineTuneRoutes:
             self._tuner.check_room()
         except QueueOfJobsFullError as error:
             raise HTTPException(400, "As many fine-tunes wait as this engine takes: wait, or cancel some.") from error
+        await self._check_served(fields["model"], base.model, options)
         with self._fine_tunes.prepare() as folder:
             async with self._reading:
                 await run_in_threadpool(self._copy_rows, fields, base.folder, folder)
@@ -165,6 +167,14 @@ class FineTuneRoutes:
             return found
         reason = "" if found is None else f": it is fine-tuned itself. Fine-tune {found.model} with the rows of both."
         raise HTTPException(400, f"Fine-tuning not implemented for model type {name}{reason}")
+
+    async def _check_served(self, name: str, base: str, options: Hyperparameters) -> None:
+        try:
+            await self._tuner.check(base, options)
+        except GenerationError as error:
+            raise HTTPException(error.status_code, error.message) from error
+        except ValueError as error:
+            raise HTTPException(400, f"The fine-tuned {name} could not be served: {error}") from error
 
     def _copy_rows(self, fields: _Fields, model: Path, folder: Path) -> None:
         self._files.copy(fields["training_file"], folder / TRAINING, purpose="training", model=model)

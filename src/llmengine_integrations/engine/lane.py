@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .adapters import Adapter
     from .backend import LoadedModel
     from .batch import Batch
+    from .tunable import TuningCheck
 
 _log = logging.getLogger(__name__)
 
@@ -47,14 +48,24 @@ class Lane:
         batch: its batch.
         max_batch_size: completions that share a forward pass.
         memory: for keys and values, shared with other lanes.
+        tuning_check: gives what says whether fine-tunes could be served; None if nothing does.
     """
 
-    def __init__(self, model: LoadedModel, batch: Batch, *, max_batch_size: int, memory: KVMemory) -> None:
+    def __init__(
+        self,
+        model: LoadedModel,
+        batch: Batch,
+        *,
+        max_batch_size: int,
+        memory: KVMemory,
+        tuning_check: Callable[[], TuningCheck] | None = None,
+    ) -> None:
         self._model = model
         self._batch = batch
         self._max_batch_size = max_batch_size
         self._memory = memory
         self._slot_size = model.causal_lm.slot_size
+        self._tuning_check = tuning_check
         self._adapters: dict[str, Adapter] = {}
         self._waiting: deque[_Waiting] = deque()
         self._head: _Head | None = None
@@ -91,6 +102,10 @@ class Lane:
             ValueError: the folder cannot be served; one line that says why.
         """
         self._adapters[name] = self._model.causal_lm.read_adapter(folder)
+
+    def tuning_check(self) -> TuningCheck | None:
+        """What says whether fine-tunes of this model could be served; None if nothing does."""
+        return None if self._tuning_check is None else self._tuning_check()
 
     def unload_adapter(self, name: str, error: GenerationError) -> list[Delivery]:
         """Give up what uses an adapter, running and waiting, and forget it."""

@@ -57,7 +57,13 @@ def _lane(name: str, model: LoadedModel, config: EngineConfig, memory: KVMemory)
         raise EngineConfigError(
             f"model {name}: {memory.size} bytes of key-value memory are too few for any completion; it takes {least} at least"
         )
-    return Lane(model, Batch(model.causal_lm), max_batch_size=config.max_batch_size, memory=memory)
+    return Lane(
+        model,
+        Batch(model.causal_lm),
+        max_batch_size=config.max_batch_size,
+        memory=memory,
+        tuning_check=lambda: model.causal_lm.tuning_check,
+    )
 
 
 def _try_out(model: LoadedModel) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .generation import Generation, GenerationError, Piece
+
+if TYPE_CHECKING:
+    from .tunable import TuningCheck
 
 
 class Delivery(NamedTuple):
@@ -48,6 +51,10 @@ class ModelLane(Protocol):
 
     def load_adapter(self, name: str, folder: Path) -> None:
         """Load a LoRA adapter, or load it again. Raises ValueError, one line that says why, where it cannot be served."""
+        ...
+
+    def tuning_check(self) -> TuningCheck | None:
+        """What says whether fine-tunes of this model could be served; None if nothing does."""
         ...
 
     def unload_adapter(self, name: str, error: GenerationError) -> list[Delivery]:

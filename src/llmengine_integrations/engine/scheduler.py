@@ -9,10 +9,14 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, NamedTuple, TypeVarTuple, Unpack
 
 from .generation import Generation, GenerationError
 from .model_lane import Delivery, ModelLane
+
+if TYPE_CHECKING:
+    from .tunable import TuningCheck
+    from .tuning.hyperparameters import LoraOptions
 
 _log = logging.getLogger(__name__)
 
@@ -110,6 +114,30 @@ class Scheduler:
             GenerationError: the engine is shutting down.
         """
         await self._order(partial(self._unload_adapter, name))
+
+    async def check_tuning(self, base: str, options: LoraOptions) -> None:
+        """Find out whether an adapter could be served that is yet to be trained. Waits until the models are loaded.
+
+        Args:
+            base: the name of the model to be tuned.
+            options: the adapter's shape, and the layers that it would change.
+
+        Raises:
+            ValueError: it could not; one line that says why.
+            GenerationError: the engine is shutting down.
+        """
+        checks: list[TuningCheck] = []
+
+        def look() -> list[Delivery]:
+            lane = self._lanes.get(base)
+            check = None if lane is None else lane.tuning_check()
+            checks.extend([] if check is None else [check])
+            return []
+
+        await self._order(look)
+        for check in checks:
+            layers = await asyncio.to_thread(check.layers, options)
+            await self._order(partial(_try_layers, check, layers))
 
     def device(self, name: str) -> str | None:
         """The kind of device that a model or an adapter runs on; None while it is loading."""
@@ -239,6 +267,11 @@ class Scheduler:
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:
             _log.debug("the event loop is closed; nobody waits for this any more")
+
+
+def _try_layers(check: TuningCheck, layers: list[str]) -> list[Delivery]:
+    check.try_layers(layers)
+    return []
 
 
 def _hand_over(deliveries: list[Delivery]) -> None:

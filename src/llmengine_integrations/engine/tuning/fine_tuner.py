@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from llmengine_integrations.engine.registry import Registry
 from llmengine_integrations.engine.store import FineTuneStore, Job, ModelStore, TunedModel
 
-from .job import ADAPTER
+from .hyperparameters import Hyperparameters, LoraOptions
+from .job import ADAPTER, JobSettings
 from .messages import Event, Failed, Saved
 from .process import TrainingProcess, training
 
@@ -33,6 +34,10 @@ class Adapters(Protocol):
 
     async def load_adapter(self, name: str, *, base: str, folder: Path) -> None:
         """Make an adapter a model that completions can be asked of."""
+        ...
+
+    async def check_tuning(self, base: str, options: LoraOptions) -> None:
+        """Raise a ValueError, one line that says why, if an adapter with these options could not be served."""
         ...
 
     async def unload_adapter(self, name: str) -> None:
@@ -103,6 +108,15 @@ class FineTuner:
         """
         if self._waiting.qsize() >= _MAX_WAITING:
             raise QueueOfJobsFullError
+
+    async def check(self, base: str, options: Hyperparameters) -> None:
+        """Refuse a training whose result could not be served.
+
+        Raises:
+            ValueError: one line that says why.
+            GenerationError: the engine is shutting down.
+        """
+        await self._adapters.check_tuning(base, options.peft_config)
 
     def submit(self, job: Job) -> None:
         """Let a job wait for its turn."""
@@ -197,10 +211,19 @@ class FineTuner:
             return f"The rows of this fine-tune are gone from the data folder: there is no {folder}."
         trained = folder / ADAPTER
         if not await run_in_threadpool(trained.exists):  # else an engine ended just before it published the model
-            failure = await self._run_training(job, base)
+            failure = await self._forecast(job, folder) or await self._run_training(job, base)
         if failure is None:
             await asyncio.shield(self._publish(job))
         return failure
+
+    async def _forecast(self, job: Job, folder: Path) -> str | None:
+        """Why the result could not be served; None if it could. The model may be another one than when the job was created."""
+        settings = await run_in_threadpool(JobSettings.read, folder)
+        try:
+            await self.check(job.base, settings.hyperparameters)
+        except ValueError as error:
+            return f"The fine-tuned model could not be served: {error}"
+        return None
 
     async def _run_training(self, job: Job, base: Path) -> str | None:
         if job.attempts:
