@@ -54,7 +54,10 @@ class ModelLane(Protocol):
         ...
 
     def tuning_check(self) -> TuningCheck | None:
-        """What says whether fine-tunes of this model could be served; None if nothing does."""
+        """What says whether fine-tunes of this model could be served, before they are trained; None if nothing does.
+
+        Raises ValueError, one line that says why, where no fine-tune could be.
+        """
         ...
 
     def unload_adapter(self, name: str, error: GenerationError) -> list[Delivery]:

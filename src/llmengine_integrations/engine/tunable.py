@@ -83,7 +83,7 @@ class TuningCheck:
                 tuned = tuner.get_peft_model(copy.deepcopy(self._skeleton), config, low_cpu_mem_usage=True)
                 return list(tuner.get_peft_model_state_dict(tuned, save_embedding_layers=False))
             except Exception as error:
-                reason = " ".join(str(error).split())[:_LONGEST_REASON]
+                reason = " ".join(str(error).split()).partition(" Currently, only")[0][:_LONGEST_REASON].rstrip(".")
                 raise AdapterError(f"peft cannot train these target_modules: {reason}") from error
 
 

@@ -51,13 +51,16 @@ def read_rows(file: BinaryIO) -> Iterator[Row]:
 
 def _rows(file: BinaryIO) -> Iterator[Row]:
     lines = _Lines(file)
-    first = next(lines, "")
-    if first.startswith("\ufeff"):
-        raise DatasetError("row 1: the file begins with a byte order mark, which hides its first column")
-    if first.lstrip().startswith("{"):
-        yield from _json_rows(first, lines)
-    else:
-        yield from _csv_rows(_chained(first, lines))
+    try:
+        first = next(lines, "")
+        if first.startswith("\ufeff"):
+            raise DatasetError("row 1: the file begins with a byte order mark, which hides its first column")
+        if first.lstrip().startswith("{"):
+            yield from _json_rows(first, lines)
+        else:
+            yield from _csv_rows(_chained(first, lines))
+    finally:
+        lines.release()
 
 
 class _Lines:
@@ -66,6 +69,10 @@ class _Lines:
     def __init__(self, file: BinaryIO) -> None:
         self._text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         self._number = 0
+
+    def release(self) -> None:
+        """Leave the file to whoever opened it, and closes it."""
+        self._text.detach()
 
     def __iter__(self) -> Iterator[str]:
         return self
