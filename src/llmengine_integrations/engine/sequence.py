@@ -12,8 +12,9 @@ from .kv_memory import Row
 from .text import CompletionText
 
 if TYPE_CHECKING:
-    from .backend import LoadedModel, Tokenizer
+    from .backend import LoadedModel
     from .guides import Guide
+    from .tokenizer import Tokenizer
 
 _CONTEXT_OF_TEXT = 6  # prompt tokens that the first piece's spacing may depend on
 _LONGEST_TOKEN = 200  # characters; a prompt beyond this many per token of context is refused without tokenizing it
