@@ -38,8 +38,9 @@ BOXES = {
     "prompting": Box(230, 260, 140, "prompting", "chat templates", ("jinja2",)),
     "core": Box(20, 390, 540, "core", "resources build values, transports send them", ("httpx", "aiohttp", "tenacity")),
     "wire": Box(20, 520, 800, "wire", "types of the bodies on the wire, both directions", ("pydantic",)),
+    "_shared": Box(20, 640, 800, "_shared", "what client and engine share, over the standard library alone", ()),
 }
-HEIGHT, WIDTH, BOX_HEIGHT = 612, 840, 72
+HEIGHT, WIDTH, BOX_HEIGHT = 732, 840, 72
 TIP = (
     '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
     '<path d="M0 0L8 4L0 8z" fill="#607080"/></marker></defs>'

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from llmengine_integrations import AsyncClient, Client
-from llmengine_integrations.core import _completion_stream, _sse
+from llmengine_integrations.core.streams import completion_events as _completion_stream
+from llmengine_integrations.core.streams import sse as _sse
 
 SERVER = Path(__file__).parent.parent / "benchmarks" / "_server.py"
 TEXT = " word"
@@ -255,11 +256,11 @@ def lane() -> Any:
     """The embedded engine without HTTP: its queue, its batch, and the default model."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("transformers")
-    from llmengine_integrations.engine.backend import LoadedModel  # noqa: PLC0415 - after importorskip
-    from llmengine_integrations.engine.batch import Batch  # noqa: PLC0415
     from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH  # noqa: PLC0415
-    from llmengine_integrations.engine.kv_memory import KVMemory  # noqa: PLC0415
-    from llmengine_integrations.engine.lane import Lane  # noqa: PLC0415
+    from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import KVMemory  # noqa: PLC0415
+    from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane  # noqa: PLC0415
+    from llmengine_integrations.engine.runtime.torch_runtime.loading.loaded_model import LoadedModel  # noqa: PLC0415 - after importorskip
+    from llmengine_integrations.engine.runtime.torch_runtime.running_batch import Batch  # noqa: PLC0415
 
     model = LoadedModel.load(DEFAULT_MODEL_PATH, torch.device("cpu"))
     return Lane(model, Batch(model.causal_lm), max_batch_size=BATCH, memory=KVMemory(10**9))
@@ -273,7 +274,7 @@ ROWS = {"whole": 26, "stream": 48}
 
 
 def generated(lane: Any, rows: int, tokens: int, **fields: Any) -> None:
-    from llmengine_integrations.engine.generation import Generation, GenerationRequest  # noqa: PLC0415 - as above
+    from llmengine_integrations.engine.runtime.generation import Generation, GenerationRequest  # noqa: PLC0415 - as above
 
     for row in range(rows):
         request = GenerationRequest(prompt="ab" * (row + 4), max_new_tokens=tokens, ignore_end=True, **fields)
@@ -319,14 +320,14 @@ def test_a_batch_runs_the_model_once_a_token(lane):
 
 
 def test_it_notices_text_decoded_for_each_token_in_vain(lane, monkeypatch):
-    from llmengine_integrations.engine import text  # noqa: PLC0415 - as above
+    from llmengine_integrations.engine.runtime.torch_runtime import detokenizer as text  # noqa: PLC0415 - as above
 
     monkeypatch.setattr(text, "WholeText", text.Detokenizer)
     assert per_row(lane, "whole") > ROWS["whole"]
 
 
 def test_it_notices_prompts_read_one_by_one(lane, monkeypatch):
-    from llmengine_integrations.engine import lane as lanes  # noqa: PLC0415 - as above
+    from llmengine_integrations.engine.runtime.torch_runtime import lane as lanes  # noqa: PLC0415 - as above
 
     monkeypatch.setattr(lanes, "_of_like_length", lambda sequences: [[sequence] for sequence in sequences])
     assert forward_passes(lane, 20) > 19 + 3

@@ -3,10 +3,10 @@
 from llmengine_integrations.datasets import TrainingFile
 """
 
-from .core._table import cell_text, table_rows
-from .core._training_file import TrainingFile
-from .core._training_rows import TrainingRow
-from .core._whole_answers import AnswerCheck, ModelAnswer, asks_for_json, finish_reason_of
+from .core.training.appending import TrainingFile
+from .core.training.rows import TrainingRow
+from .core.training.table_files import cell_text, table_rows
+from .core.training.whole_answers import AnswerCheck, ModelAnswer, asks_for_json, finish_reason_of
 
 __all__ = [
     "AnswerCheck",

@@ -3,7 +3,7 @@
 Replies are pydantic models that keep fields which this version does not know; options are `TypedDict`s.
 """
 
-from .core._training_data import TrainingData
+from .core.training.checks import TrainingData
 from .wire._openai import Usage
 from .wire.batch_completions import BatchJob
 from .wire.batch_files import BatchResult

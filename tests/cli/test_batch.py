@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from llmengine_integrations.cli import batch_input
+from llmengine_integrations.cli.options import batch_input
 
 pytestmark = pytest.mark.engine
 

@@ -102,7 +102,7 @@ def test_a_server_that_fails_offers_nothing(offered, jobs):
 
 def test_a_server_that_says_nothing_is_given_up_soon(offered, monkeypatch):
     from llmengine_integrations import Timeout  # noqa: PLC0415 - only here
-    from llmengine_integrations.cli import completing  # noqa: PLC0415 - only here
+    from llmengine_integrations.cli.options import shell_candidates as completing  # noqa: PLC0415 - only here
 
     assert completing._PATIENCE.total == 2.0
     monkeypatch.setattr(completing, "_PATIENCE", Timeout(total=0.2))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from llmengine_integrations.cli.course import Course, duration
-from llmengine_integrations.cli.terminal_plot import plot
+from llmengine_integrations.cli.fine_tuning.progress import Course, duration
+from llmengine_integrations.cli.terminal.loss_plot import plot
 from llmengine_integrations.types import FineTuneEvent
 
 engine_needed = pytest.mark.engine

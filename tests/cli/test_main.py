@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from llmengine_integrations import __version__
-from llmengine_integrations.cli import main, output, values
+from llmengine_integrations.cli import main
+from llmengine_integrations.cli.options import option_types as values
+from llmengine_integrations.cli.terminal import output
 
 EVENT = b'data: {"request_id": "r", "output": {"text": "Once", "finished": false, "num_completion_tokens": 1}}\r\n\r\n'
 CHUNK = (
@@ -170,7 +172,7 @@ def test_a_page_that_is_no_gateway(alone, server):
 
 
 def test_a_reply_that_is_too_long(alone, server, monkeypatch):
-    monkeypatch.setattr("llmengine_integrations.core._bodies.MAX_BODY", 8)
+    monkeypatch.setattr("llmengine_integrations.core.transport.reply_bodies.MAX_BODY", 8)
     url, reply = server
     body = b'{"id": "file-1", "content": "much"}'
     reply["bytes"] = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body) + body
@@ -329,7 +331,7 @@ def test_the_doctor_finds_a_server(alone, engine):
 
 
 def test_the_doctor_says_what_is_not_installed(alone, monkeypatch):
-    from llmengine_integrations.cli import checks  # noqa: PLC0415 - only here
+    from llmengine_integrations.cli import doctor_checks as checks  # noqa: PLC0415 - only here
 
     def missing(name: str) -> str:
         raise checks.PackageNotFoundError(name)
@@ -344,7 +346,7 @@ def test_tables_and_bars_without_rich(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "rich.console", None)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    from llmengine_integrations.cli import progress  # noqa: PLC0415 - only here
+    from llmengine_integrations.cli.terminal import progress  # noqa: PLC0415 - only here
 
     output.table(("name", "bytes:"), [("a", 10), ("\x1b[31mred", 5)], empty="none")
     with progress.transfers() as moved, progress.waiting("waiting") as say:

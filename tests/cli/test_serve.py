@@ -16,7 +16,8 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from llmengine_integrations.cli import main, sizes
+from llmengine_integrations.cli import main
+from llmengine_integrations.cli.options import sizes
 from llmengine_integrations.engine import config
 
 pytestmark = pytest.mark.engine

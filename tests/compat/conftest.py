@@ -10,7 +10,7 @@ from tenacity import wait_none
 from core._api import maybe
 from core._server import Server, reply
 from llmengine_integrations.compat import api_engine
-from llmengine_integrations.core import _retry
+from llmengine_integrations.core.transport import retry as _retry
 from recordings.tape import exchange
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from llmengine_integrations.core._flow import Done, Emit, Local, Now, Sleep, advance
 from llmengine_integrations.core._operation import Operation
+from llmengine_integrations.core._steps import Done, Emit, Local, Now, Sleep, advance
 
 
 class Player:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llmengine_integrations.core import _batch_files
+from llmengine_integrations.core.batches import files as _batch_files
 from llmengine_integrations.core.errors import ConfigurationError, InvalidArgumentError, InvalidResponseError
 from llmengine_integrations.wire.batch_completions import BatchJob
 from llmengine_integrations.wire.chat import ChatCompletion

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from llmengine_integrations.core._chat_stream import ChatReader
 from llmengine_integrations.core._operation import Operation, Request, StreamOperation
 from llmengine_integrations.core.errors import InvalidArgumentError, InvalidResponseError
 from llmengine_integrations.core.resources.chat import Chat
+from llmengine_integrations.core.streams.chat_events import ChatReader
 from llmengine_integrations.wire.chat import ChatCompletion, ChatCompletionMessage, ChatOptions
 
 HELLO = [{"role": "user", "content": "hello"}]

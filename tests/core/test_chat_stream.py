@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmengine_integrations.core._chat_stream import ChatReader, TextReader
-from llmengine_integrations.core._sse import SSEDecoder
 from llmengine_integrations.core.errors import InvalidResponseError, StreamError, StreamTruncatedError
+from llmengine_integrations.core.streams.chat_events import ChatReader, TextReader
+from llmengine_integrations.core.streams.sse import SSEDecoder
 from llmengine_integrations.wire._openai import Usage
 
 

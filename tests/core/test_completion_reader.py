@@ -6,7 +6,7 @@ import pytest
 
 from core._api import text
 from core._server import END, STREAM, chunk, event, failure, output, stream
-from llmengine_integrations.core._completion_stream import CompletionReader
+from llmengine_integrations.core.streams.completion_events import CompletionReader
 from llmengine_integrations.errors import InvalidResponseError, StreamError, StreamTruncatedError
 
 EMPTY = {"request_id": "r-1", "output": None, "error": None}

@@ -17,10 +17,19 @@ from hypothesis import strategies as st
 from core._api import EVERY, Api
 from core._server import reply
 from core._storage import PATIENCE, Storage
-from llmengine_integrations.core import _download
-from llmengine_integrations.core._download import Get, Head, Part, Receive, Renew, fetch, safe_name, safe_names
-from llmengine_integrations.core._flow import Done, Sleep, advance
-from llmengine_integrations.core._http import HttpxBackend
+from llmengine_integrations.core._steps import Done, Sleep, advance
+from llmengine_integrations.core.downloads import protocol as _download
+from llmengine_integrations.core.downloads.protocol import (
+    Get,
+    Head,
+    Part,
+    Receive,
+    Renew,
+    fetch,
+    safe_name,
+    safe_names,
+)
+from llmengine_integrations.core.transport.httpx_backend import HttpxBackend
 from llmengine_integrations.errors import (
     APIConnectionError,
     AuthenticationError,
@@ -350,7 +359,7 @@ async def test_a_redirect_to_such_a_url_is_not_followed(api, offer, storage, fol
 
 async def test_certificates_are_checked_whatever_the_gateway_is(server):
     """Our transport to a gateway on plain http would check none."""
-    from llmengine_integrations.core._aiohttp import AiohttpBackend  # noqa: PLC0415 - as late as the client does
+    from llmengine_integrations.core.transport.aiohttp_backend import AiohttpBackend  # noqa: PLC0415 - as late as the client does
 
     assert HttpxBackend(secure=False).elsewhere(None)._secure
     assert AiohttpBackend(secure=False).elsewhere(None)._secure

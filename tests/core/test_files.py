@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from core._api import EVERY, Api
 from core._server import CLOSE, reply
-from llmengine_integrations.core._json_text import JsonText
 from llmengine_integrations.core._operation import Operation, Request
-from llmengine_integrations.core._transfer import Writer
+from llmengine_integrations.core.downloads.local_files import Writer
 from llmengine_integrations.core.resources.files import Files
+from llmengine_integrations.core.streams.file_content import JsonText
 from llmengine_integrations.errors import (
     APIConnectionError,
     InvalidArgumentError,

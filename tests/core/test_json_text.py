@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from llmengine_integrations.core._json_text import JsonText
+from llmengine_integrations.core.streams.file_content import JsonText
 from llmengine_integrations.errors import InvalidResponseError
 
 SHARP = st.sampled_from(

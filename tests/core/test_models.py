@@ -11,8 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 from core._player import Player
 from core._server import RESET, reply
 from llmengine_integrations import AsyncClient, Client
-from llmengine_integrations.core._endpoints import CLEAR, check_framework, check_hardware, check_labels
 from llmengine_integrations.core._operation import Operation, Request
+from llmengine_integrations.core.resources._endpoint_bodies import (
+    CLEAR,
+    check_framework,
+    check_hardware,
+    check_labels,
+)
 from llmengine_integrations.core.resources.models import Models
 from llmengine_integrations.errors import (
     APIConnectionError,

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 from tenacity import wait_none
 
-from llmengine_integrations.core import _retry
+from llmengine_integrations.core.transport import retry as _retry
 from recordings.row import Row, play, play_async
 from recordings.rows import ROWS
 

@@ -20,7 +20,7 @@ from core._server import (
     stream,
 )
 from llmengine_integrations.core._operation import Operation, Request
-from llmengine_integrations.core._retry import MAX_RETRY_AFTER
+from llmengine_integrations.core.transport.retry import MAX_RETRY_AFTER
 from llmengine_integrations.errors import (
     APIConnectionError,
     APIStatusError,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tenacity import Retrying
 
 from llmengine_integrations.core._operation import Request
-from llmengine_integrations.core._retry import MAX_RETRY_AFTER, policy, retry_after
+from llmengine_integrations.core.transport.retry import MAX_RETRY_AFTER, policy, retry_after
 from llmengine_integrations.errors import APIConnectionError, RateLimitError
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)

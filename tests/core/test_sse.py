@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from llmengine_integrations.core._sse import SSEDecoder
+from llmengine_integrations.core.streams.sse import SSEDecoder
 
 ENDS = [b"\n", b"\r", b"\r\n"]
 LINE = st.text(

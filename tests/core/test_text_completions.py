@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from llmengine_integrations.core._chat_stream import TextReader
 from llmengine_integrations.core._operation import Operation, Request, StreamOperation
 from llmengine_integrations.core.errors import InvalidArgumentError, InvalidResponseError
 from llmengine_integrations.core.resources.text_completions import TextCompletions
+from llmengine_integrations.core.streams.chat_events import TextReader
 from llmengine_integrations.wire.text_completions import TextCompletion, TextCompletionOptions
 
 create, stream = TextCompletions.create.build, TextCompletions.stream.build

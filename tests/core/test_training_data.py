@@ -11,12 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from llmengine_integrations.core._training_data import (
-    MAX_PROBLEMS,
-    MAX_ROWS,
-    TrainingData,
-    check_training_file,
-)
+from llmengine_integrations.core.training.checks import MAX_PROBLEMS, MAX_ROWS, TrainingData, check_training_file
 from llmengine_integrations.errors import InvalidArgumentError, TrainingDataError
 
 HEADER = "prompt,response\n"

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from core._api import EVERY, Api
 from core._server import RESET, reply
-from llmengine_integrations.core._source import CHUNK, open_source
-from llmengine_integrations.core._upload import Multipart, quoted
+from llmengine_integrations.core.uploads.multipart import Multipart, quoted
+from llmengine_integrations.core.uploads.source import CHUNK, open_source
 from llmengine_integrations.errors import APIConnectionError, InvalidArgumentError, LLMEngineError, ServerError
 
 DONE = reply(200, {"id": "file-1"})

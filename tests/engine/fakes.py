@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
-from llmengine_integrations.engine import app
-from llmengine_integrations.engine.chat_prompt import ChatPrompt
 from llmengine_integrations.engine.config import EngineConfig
-from llmengine_integrations.engine.generation import Choice, Prompt
-from llmengine_integrations.engine.kv_memory import KVMemory
-from llmengine_integrations.engine.lane import Lane
-from llmengine_integrations.engine.server import Server, serve
+from llmengine_integrations.engine.dialect.chat_prompt import ChatPrompt
+from llmengine_integrations.engine.http import app
+from llmengine_integrations.engine.http.server import Server, serve
+from llmengine_integrations.engine.runtime.generation import Choice, Prompt
+from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import KVMemory
+from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane
 
 END = 0
 

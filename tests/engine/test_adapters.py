@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig
-from llmengine_integrations.engine.generation import Generation, GenerationError, GenerationRequest, Prompt
-from llmengine_integrations.engine.kv_memory import KVMemory
-from llmengine_integrations.engine.lane import Lane
+from llmengine_integrations.engine.runtime.generation import Generation, GenerationError, GenerationRequest, Prompt
+from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import KVMemory
+from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane
 
 from .adapter_folders import write_adapter
 
@@ -20,9 +20,9 @@ transformers = pytest.importorskip("transformers")
 peft = pytest.importorskip("peft")
 pytestmark = pytest.mark.engine
 
-from llmengine_integrations.engine.adapters import AdapterError  # noqa: E402 - after importorskip
-from llmengine_integrations.engine.backend import LoadedModel, prepare  # noqa: E402
-from llmengine_integrations.engine.batch import Batch  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime.loading.loaded_model import LoadedModel, prepare  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime.loading.lora import AdapterError  # noqa: E402 - after importorskip
+from llmengine_integrations.engine.runtime.torch_runtime.running_batch import Batch  # noqa: E402
 
 # Different layers, ranks, and ways to scale.
 KINDS = {
@@ -229,7 +229,8 @@ def test_serving_adapters_does_not_import_peft():
     import subprocess  # noqa: PLC0415
 
     code = (
-        "import sys; import llmengine_integrations.engine.backend, llmengine_integrations.engine.batch;"
+        "import sys; from llmengine_integrations.engine.runtime.torch_runtime import running_batch;"
+        "from llmengine_integrations.engine.runtime.torch_runtime.loading import loaded_model;"
         "print('peft' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603

@@ -11,9 +11,9 @@ from contextlib import nullcontext
 import httpx
 import pytest
 
-from llmengine_integrations.engine.batching import output_file
+from llmengine_integrations.engine.batch_jobs import output_file
 from llmengine_integrations.engine.store import open_store
-from llmengine_integrations.engine.store.batches import RowOutput
+from llmengine_integrations.engine.store.batch_jobs import RowOutput
 
 from .bare_process import bare_engine
 from .fakes import FakeBatch, eventually

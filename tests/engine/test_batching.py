@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig, check_model_folder
-from llmengine_integrations.engine.generation import Generation, GenerationRequest, Prompt, SamplingParams
-from llmengine_integrations.engine.kv_memory import KVMemory
-from llmengine_integrations.engine.lane import Lane
+from llmengine_integrations.engine.runtime.generation import Generation, GenerationRequest, Prompt, SamplingParams
+from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import KVMemory
+from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.engine
 
-from llmengine_integrations.engine.backend import LoadedModel, prepare  # noqa: E402 - after importorskip
-from llmengine_integrations.engine.batch import Batch  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime.loading.loaded_model import LoadedModel, prepare  # noqa: E402 - after importorskip
+from llmengine_integrations.engine.runtime.torch_runtime.running_batch import Batch  # noqa: E402
 
 GREEDY = SamplingParams()
 

@@ -9,8 +9,8 @@ import sys
 import psutil
 import pytest
 
-from llmengine_integrations.engine import code_evaluator
-from llmengine_integrations.engine.code_evaluator import CodeEvaluator, log_missing_walls, missing_walls
+from llmengine_integrations.engine.batch_jobs import code_evaluator
+from llmengine_integrations.engine.batch_jobs.code_evaluator import CodeEvaluator, log_missing_walls, missing_walls
 
 from .fakes import eventually
 from .test_batches import V2, bench, prompts

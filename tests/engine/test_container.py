@@ -6,8 +6,8 @@ import psutil
 import pytest
 import torch
 
-from llmengine_integrations.engine import devices
-from llmengine_integrations.engine.container import memory_left
+from llmengine_integrations.engine.runtime.torch_runtime.loading import devices
+from llmengine_integrations.engine.runtime.torch_runtime.loading.cgroup_memory import memory_left
 
 GIB = 2**30
 NO_LIMIT = "9223372036854771712"

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from llmengine_integrations.engine import app
 from llmengine_integrations.engine.config import EngineConfig
+from llmengine_integrations.engine.http import app
 
 from .conftest import PROMPT
 from .fakes import FakeBatch, eventually, fake_lane, running

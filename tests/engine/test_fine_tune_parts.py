@@ -8,10 +8,10 @@ from datetime import datetime
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH
-from llmengine_integrations.engine.fine_tunes import model_name
+from llmengine_integrations.engine.http.routes.fine_tunes import model_name
 from llmengine_integrations.engine.tuning.__main__ import reason
-from llmengine_integrations.engine.tuning.messages import TrainingError
 from llmengine_integrations.engine.tuning.schedule import learning_rate
+from llmengine_integrations.engine.tuning.training_protocol import TrainingError
 
 pytestmark = pytest.mark.engine
 

@@ -10,9 +10,14 @@ from random import Random
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig
-from llmengine_integrations.engine.generation import Generation, GenerationError, GenerationRequest, SamplingParams
-from llmengine_integrations.engine.kv_memory import KVMemory
-from llmengine_integrations.engine.lane import Lane
+from llmengine_integrations.engine.runtime.generation import (
+    Generation,
+    GenerationError,
+    GenerationRequest,
+    SamplingParams,
+)
+from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import KVMemory
+from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane
 
 from . import guide_cases as cases
 
@@ -20,9 +25,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("llguidance")
 pytestmark = pytest.mark.engine
 
-from llmengine_integrations.engine.backend import LoadedModel, prepare  # noqa: E402 - after importorskip
-from llmengine_integrations.engine.batch import Batch  # noqa: E402
-from llmengine_integrations.engine.constraints import (  # noqa: E402
+from llmengine_integrations.engine.runtime.constraints import (  # noqa: E402
     ConstraintError,
     choice_constraint,
     grammar_constraint,
@@ -32,6 +35,8 @@ from llmengine_integrations.engine.constraints import (  # noqa: E402
     json_rule,
     regex_constraint,
 )
+from llmengine_integrations.engine.runtime.torch_runtime.loading.loaded_model import LoadedModel, prepare  # noqa: E402 - after importorskip
+from llmengine_integrations.engine.runtime.torch_runtime.running_batch import Batch  # noqa: E402
 
 CASES = 200
 COLOURS = ["red", "green", "日本", "r"]

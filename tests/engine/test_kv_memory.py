@@ -8,9 +8,9 @@ import weakref
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig
-from llmengine_integrations.engine.generation import Generation, GenerationError, GenerationRequest
-from llmengine_integrations.engine.kv_memory import BLOCK, KVMemory, Row, most_slots, room
-from llmengine_integrations.engine.lane import Lane
+from llmengine_integrations.engine.runtime.generation import Generation, GenerationError, GenerationRequest
+from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import BLOCK, KVMemory, Row, most_slots, room
+from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane
 
 from .fakes import FakeBatch, fake_lane
 
@@ -18,9 +18,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytestmark = pytest.mark.engine
 
-from llmengine_integrations.engine import kv_cache  # noqa: E402 - after importorskip
-from llmengine_integrations.engine.backend import LoadedModel, prepare  # noqa: E402
-from llmengine_integrations.engine.batch import Batch  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime import kv_cache  # noqa: E402 - after importorskip
+from llmengine_integrations.engine.runtime.torch_runtime.loading.loaded_model import LoadedModel, prepare  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime.running_batch import Batch  # noqa: E402
 
 
 @pytest.fixture(scope="module")

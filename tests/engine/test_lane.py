@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmengine_integrations.engine.generation import Generation, GenerationError, GenerationRequest
+from llmengine_integrations.engine.runtime.generation import Generation, GenerationError, GenerationRequest
 
 from .fakes import FakeBatch, fake_lane
 

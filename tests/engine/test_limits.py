@@ -15,11 +15,12 @@ import pytest
 from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 
-from llmengine_integrations.engine import request_heads, requests
 from llmengine_integrations.engine.config import EngineConfig
-from llmengine_integrations.engine.files import FileRoutes
-from llmengine_integrations.engine.json_size import has_more_values
-from llmengine_integrations.engine.training_files import TrainingFiles
+from llmengine_integrations.engine.http import connection_limits as request_heads
+from llmengine_integrations.engine.http import request_bodies as requests
+from llmengine_integrations.engine.http.json_size import has_more_values
+from llmengine_integrations.engine.http.routes.files import FileRoutes
+from llmengine_integrations.engine.tuning.training_files import TrainingFiles
 
 from .fakes import FakeBatch, eventually, fake_lane, running
 

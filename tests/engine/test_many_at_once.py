@@ -10,11 +10,16 @@ from contextlib import asynccontextmanager
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig
-from llmengine_integrations.engine.generation import Generation, GenerationError, GenerationRequest, SamplingParams
-from llmengine_integrations.engine.kv_memory import BLOCK
-from llmengine_integrations.engine.lane import Lane
-from llmengine_integrations.engine.loading import load_lanes
-from llmengine_integrations.engine.scheduler import QueueFullError, Scheduler
+from llmengine_integrations.engine.runtime.generation import (
+    Generation,
+    GenerationError,
+    GenerationRequest,
+    SamplingParams,
+)
+from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import BLOCK
+from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane
+from llmengine_integrations.engine.runtime.torch_runtime.loading.lanes import load_lanes
+from llmengine_integrations.engine.runtime.torch_runtime.scheduler import QueueFullError, Scheduler
 
 from .adapter_folders import write_adapter
 from .fakes import FakeBatch, fake_lane
@@ -23,7 +28,7 @@ pytest.importorskip("torch")
 pytest.importorskip("peft")
 pytestmark = pytest.mark.engine
 
-from llmengine_integrations.engine.constraints import choice_constraint, json_object_constraint  # noqa: E402
+from llmengine_integrations.engine.runtime.constraints import choice_constraint, json_object_constraint  # noqa: E402
 
 BASE = "llmengine-tiny"
 NAMES = [BASE, "first", "second", BASE]

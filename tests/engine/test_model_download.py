@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from llmengine_integrations.engine.config import EngineConfig
-from llmengine_integrations.engine.downloads import DownloadLinks, DownloadRoutes
+from llmengine_integrations.engine.http.routes.downloads import DownloadLinks, DownloadRoutes
 from llmengine_integrations.engine.registry import Registry
 from llmengine_integrations.engine.store import TunedModel
 

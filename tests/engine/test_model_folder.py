@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfigError, check_model_folder
-from llmengine_integrations.engine.model_folder import ModelFolderError, check_folder, check_weights, weight_files
+from llmengine_integrations.engine.runtime.torch_runtime.loading.model_folder import (
+    ModelFolderError,
+    check_folder,
+    check_weights,
+    weight_files,
+)
 
 pytest.importorskip("safetensors")
 pytestmark = pytest.mark.engine
@@ -228,7 +233,7 @@ class TestLoading:
     def load(self, folder: Path) -> object:
         import torch  # noqa: PLC0415
 
-        from llmengine_integrations.engine.backend import LoadedModel  # noqa: PLC0415
+        from llmengine_integrations.engine.runtime.torch_runtime.loading.loaded_model import LoadedModel  # noqa: PLC0415
 
         return LoadedModel.load(folder, torch.device("cpu"))
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig, EngineConfigError
-from llmengine_integrations.engine.generation import Generation, GenerationRequest, Prompt, SamplingParams
-from llmengine_integrations.engine.kv_memory import KVMemory
-from llmengine_integrations.engine.lane import Lane
+from llmengine_integrations.engine.runtime.generation import Generation, GenerationRequest, Prompt, SamplingParams
+from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import KVMemory
+from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane
 
 from .tiny_folders import FAMILIES, tiny_family
 
@@ -19,11 +19,12 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.engine
 
-from llmengine_integrations.engine import kv_cache, loading  # noqa: E402 - after importorskip
-from llmengine_integrations.engine.backend import LoadedModel, prepare  # noqa: E402
-from llmengine_integrations.engine.batch import Batch  # noqa: E402
-from llmengine_integrations.engine.loading import load_lanes  # noqa: E402
-from llmengine_integrations.engine.self_check import UnlikeAloneError  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime import kv_cache  # noqa: E402 - after importorskip
+from llmengine_integrations.engine.runtime.torch_runtime.loading import lanes as loading  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime.loading.lanes import load_lanes  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime.loading.loaded_model import LoadedModel, prepare  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime.loading.self_check import UnlikeAloneError  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime.running_batch import Batch  # noqa: E402
 
 SETTINGS = (SamplingParams(), SamplingParams(temperature=1.0, seed=5), SamplingParams(frequency_penalty=1.5))
 PROMPTS = [list(range(20, 20 + length)) for length in (9, 3, 14)]
@@ -156,8 +157,8 @@ def test_only_the_completion_that_fails_gets_a_500(model, caplog):
 
 @pytest.mark.parametrize("broken", ["accept", "record", "penalise"])
 def test_what_fails_about_one_row_after_the_model_has_run(model, monkeypatch, broken):
-    from llmengine_integrations.engine.sampling import Sampler  # noqa: PLC0415
-    from llmengine_integrations.engine.sequence import Sequence  # noqa: PLC0415
+    from llmengine_integrations.engine.runtime.torch_runtime.sampling import Sampler  # noqa: PLC0415
+    from llmengine_integrations.engine.runtime.torch_runtime.sequence import Sequence  # noqa: PLC0415
 
     owner = Sequence if broken == "accept" else Sampler
     working, calls = getattr(owner, broken), []

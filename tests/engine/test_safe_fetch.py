@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from llmengine_integrations.engine import safe_fetch
-from llmengine_integrations.engine.safe_fetch import FetchError, fetch, is_public
+from llmengine_integrations.engine.tuning import safe_fetch
+from llmengine_integrations.engine.tuning.safe_fetch import FetchError, fetch, is_public
 
 pytestmark = pytest.mark.engine
 

@@ -5,12 +5,12 @@ from collections import Counter
 
 import pytest
 
-from llmengine_integrations.engine.generation import SamplingParams
+from llmengine_integrations.engine.runtime.generation import SamplingParams
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.engine
 
-from llmengine_integrations.engine.sampling import Sampler, choose  # noqa: E402 - after importorskip
+from llmengine_integrations.engine.runtime.torch_runtime.sampling import Sampler, choose  # noqa: E402 - after importorskip
 
 LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0])
 DRAWS = 4000

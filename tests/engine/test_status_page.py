@@ -9,8 +9,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from llmengine_integrations.engine import status_page
 from llmengine_integrations.engine.config import EngineConfig
+from llmengine_integrations.engine.http.routes import status_page
 
 from .fakes import FakeBatch, fake_lane, running
 

@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 from starlette.routing import Route
 
-from llmengine_integrations.engine import requests
 from llmengine_integrations.engine.config import EngineConfig
+from llmengine_integrations.engine.http import request_bodies as requests
 
 from .fakes import FakeBatch, fake_lane, running
 

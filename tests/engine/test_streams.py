@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from llmengine_integrations.engine.config import EngineConfig
-from llmengine_integrations.engine.generation import GenerationError, Piece
-from llmengine_integrations.engine.sse import EventEncoder
+from llmengine_integrations.engine.http.completion_events import EventEncoder
+from llmengine_integrations.engine.runtime.generation import GenerationError, Piece
 from llmengine_integrations.wire.completions import CompletionStreamEvent, CompletionStreamOutput, TokenOutput
 
 from .conftest import PROMPT, parse_events

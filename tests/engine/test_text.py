@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmengine_integrations.engine.text import CompletionText, Detokenizer, StopScanner, WholeText
+from llmengine_integrations.engine.runtime.torch_runtime.detokenizer import (
+    CompletionText,
+    Detokenizer,
+    StopScanner,
+    WholeText,
+)
 
 
 def decode_bytes(ids: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmengine_integrations.engine.tool_calls import ParsedCall, ToolCallParser, parse_call
+from llmengine_integrations.engine.dialect.tool_calls import ParsedCall, ToolCallParser, parse_call
 
 CALL = '<tool_call>{"name": "f", "arguments": {"a": 1}}</tool_call>'
 PARSED = ParsedCall("f", '{"a": 1}')

@@ -15,7 +15,7 @@ from llmengine_integrations.engine.config import EngineConfig
 from llmengine_integrations.engine.store import Job
 from llmengine_integrations.engine.tuning import process
 from llmengine_integrations.engine.tuning.hyperparameters import Hyperparameters
-from llmengine_integrations.engine.tuning.job import JobSettings
+from llmengine_integrations.engine.tuning.training_folder import JobSettings
 
 from .fakes import eventually, running
 from .tiny_folders import tiny_family

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from llmengine_integrations import errors
 from llmengine_integrations.langchain import ChatLLMEngine
-from llmengine_integrations.langchain._chat_template import formatter_of, probe, role_stops
+from llmengine_integrations.langchain._chat.template import formatter_of, probe, role_stops
 
 from . import chat_calls as calls
 from .gateway import completion, output_event, stream

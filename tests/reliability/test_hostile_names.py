@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core._api import EVERY, OWN, Api
 from core._server import COMPLETION, MODEL, Server, reply
 from llmengine_integrations import Client
-from llmengine_integrations.core._download import checked_url, safe_name
+from llmengine_integrations.core.downloads.protocol import checked_url, safe_name
 from llmengine_integrations.errors import InvalidArgumentError, InvalidResponseError, LLMEngineError
 
 NAMES = [

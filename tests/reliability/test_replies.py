@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from llmengine_integrations import wire
-from llmengine_integrations.core import _sse
-from llmengine_integrations.core._bodies import MAX_BODY
-from llmengine_integrations.core._chat_stream import ChatReader, TextReader
-from llmengine_integrations.core._completion_stream import CompletionReader
 from llmengine_integrations.core._operation import parse
-from llmengine_integrations.core._retry import MAX_RETRY_AFTER, retry_after
-from llmengine_integrations.core._sse import MAX_EVENT, SSEDecoder
-from llmengine_integrations.core._training_data import check_training_file
+from llmengine_integrations.core.streams import sse as _sse
+from llmengine_integrations.core.streams.chat_events import ChatReader, TextReader
+from llmengine_integrations.core.streams.completion_events import CompletionReader
+from llmengine_integrations.core.streams.sse import MAX_EVENT, SSEDecoder
+from llmengine_integrations.core.training.checks import check_training_file
+from llmengine_integrations.core.transport.reply_bodies import MAX_BODY
+from llmengine_integrations.core.transport.retry import MAX_RETRY_AFTER, retry_after
 from llmengine_integrations.errors import InvalidResponseError, LLMEngineError, StreamError, TrainingDataError
 from llmengine_integrations.wire._base import Reply
 

@@ -13,7 +13,7 @@ import pytest
 
 from core._api import EVERY, OWN, Api
 from core._server import CLOSE, Server, reply
-from llmengine_integrations.core import _file_lock
+from llmengine_integrations._shared import file_lock as _file_lock
 from llmengine_integrations.errors import APIConnectionError
 from reliability._matrix import Held, settled
 

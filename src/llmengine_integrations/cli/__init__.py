@@ -14,9 +14,10 @@ from typing_extensions import override
 
 from llmengine_integrations._version import __version__
 
-from . import output, streams
-from .failures import of_system, told
-from .shared import connection_options
+from .options.session import connection_options
+from .terminal import output
+from .terminal import std_streams as streams
+from .terminal.error_messages import of_system, told
 
 _COMMANDS = {
     "serve": "serve",
@@ -41,7 +42,7 @@ class _Main(click.Group):
     @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = _COMMANDS.get(cmd_name)
-        return None if name is None else getattr(import_module(f"{__name__}.{name}"), name)
+        return None if name is None else getattr(import_module(f"{__name__}.commands.{name}"), name)
 
     @override
     def invoke(self, ctx: click.Context) -> Any:

@@ -16,8 +16,8 @@ from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
 
 from pydantic import BaseModel
 
-from ..core._flow import Flow
 from ..core._operation import Operation, StreamOperation
+from ..core._steps import Flow
 from ..core.errors import StreamError
 from ..wire.completions import CompletionChunk
 from ._responses import CompletionStreamV1Response

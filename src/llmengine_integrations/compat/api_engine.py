@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TypeAlias
 
-from ..core._async_transport import AsyncTransport
 from ..core._settings import Settings
-from ..core._sync_transport import SyncTransport
 from ..core.client import AsyncClient, Client
+from ..core.transport.async_transport import AsyncTransport
+from ..core.transport.sync_transport import SyncTransport
 
 Headers: TypeAlias = Mapping[str, str] | None
 """Headers of one call; they win over the client's own."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..core._source import FileSource
 from ..core.resources.files import Files
+from ..core.uploads.source import FileSource
 from ._call import Call, method
 from ._responses import (
     DeleteFileResponse,

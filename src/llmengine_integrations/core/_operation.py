@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 from pydantic_core import PydanticSerializationError, ValidationError, to_json
 
-from ._causes import fail
-from ._timeouts import TimeoutLike
-from ._upload import Multipart
+from ._foreign_errors import fail
 from .errors import InvalidArgumentError, InvalidResponseError
+from .transport.timeouts import TimeoutLike
+from .uploads.multipart import Multipart
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

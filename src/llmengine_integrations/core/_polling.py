@@ -8,8 +8,8 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from ._flow import Flow, Now, Sleep
 from ._operation import Operation
+from ._steps import Flow, Now, Sleep
 from .errors import (
     APIConnectionError,
     InvalidArgumentError,

@@ -26,14 +26,14 @@ from typing import (
     overload,
 )
 
-from ._flow import Feed, Flow
 from ._operation import Operation, StreamOperation
+from ._steps import Feed, Flow
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from ._async_transport import AsyncTransport
-    from ._sync_transport import SyncTransport
+    from .transport.async_transport import AsyncTransport
+    from .transport.sync_transport import SyncTransport
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -7,12 +7,12 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Self
 
-from ._http import HttpxAsyncClientBackend, HttpxBackend, HttpxClientBackend
 from ._loading import load, loading
-from ._refusing import AsyncRefusingBackend, RefusingBackend
 from ._resource import TransportT
 from ._settings import API_KEY_VARIABLE, BASE_URL_VARIABLES, LOCAL_PLACEHOLDER, Settings, portable
-from ._sync_transport import SyncTransport
+from .transport.httpx_backend import HttpxAsyncClientBackend, HttpxBackend, HttpxClientBackend
+from .transport.refusing import AsyncRefusingBackend, RefusingBackend
+from .transport.sync_transport import SyncTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from ._async_transport import AsyncTransport  # noqa: F401 - in the string below
-    from ._io import AsyncBackend, Backend
-    from ._timeouts import TimeoutLike
     from .resources.batch_completions import BatchCompletions
     from .resources.chat import Chat
     from .resources.completions import Completions
@@ -30,6 +27,9 @@ if TYPE_CHECKING:
     from .resources.fine_tunes import FineTunes
     from .resources.models import Models
     from .resources.text_completions import TextCompletions
+    from .transport.async_transport import AsyncTransport  # noqa: F401 - in the string below
+    from .transport.backend import AsyncBackend, Backend
+    from .transport.timeouts import TimeoutLike
 
 __all__ = ["API_KEY_VARIABLE", "BASE_URL_VARIABLES", "AsyncClient", "Client"]
 
@@ -204,7 +204,7 @@ class AsyncClient(_API["AsyncTransport"]):
 
     def _start(self, settings: Settings, backend: AsyncBackend, portable: dict[str, Any] | None) -> None:
         with loading():
-            from ._async_transport import AsyncTransport  # noqa: PLC0415 - a program without asyncio does not load it
+            from .transport.async_transport import AsyncTransport  # noqa: PLC0415 - a program without asyncio does not load it
 
         super().__init__(AsyncTransport(settings, backend), portable)
 
@@ -246,7 +246,7 @@ def _sync_backend(settings: Settings, http_client: httpx.Client | None) -> Backe
 
 def _async_backend(settings: Settings, http_client: httpx.AsyncClient | None) -> AsyncBackend:
     with loading():
-        from ._aiohttp import AiohttpBackend  # noqa: PLC0415 - a program without asyncio does not load it
+        from .transport.aiohttp_backend import AiohttpBackend  # noqa: PLC0415 - a program without asyncio does not load it
 
     if http_client is not None:
         return HttpxAsyncClientBackend(http_client)

@@ -22,7 +22,7 @@ from .config import (
     EngineConfigError,
     check_start,
 )
-from .server import Server, leave, serve
+from .http.server import Server, leave, serve
 
 _PATIENCE = 8.0  # seconds to stop in good order once the parent is gone
 

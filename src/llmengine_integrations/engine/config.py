@@ -149,7 +149,7 @@ def check_model_folder(name: str, path: Path) -> None:
     """
     if not path.is_dir():
         raise EngineConfigError(f"model {name}: {path} is not a folder")
-    from .model_folder import ModelFolderError, check_folder  # noqa: PLC0415 - the extra may not be installed
+    from .runtime.torch_runtime.loading.model_folder import ModelFolderError, check_folder  # noqa: PLC0415 - the extra may not be installed
 
     try:
         check_folder(path)

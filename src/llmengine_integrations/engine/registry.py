@@ -14,7 +14,7 @@ from llmengine_integrations._version import __version__
 from llmengine_integrations.wire.models import DeploymentState, EndpointSpec, Model, ResourceState
 
 from .config import EngineConfig, read_model_settings, weights_size
-from .replies import utc_now
+from .http.error_replies import utc_now
 from .store import TunedModel
 
 

@@ -14,13 +14,13 @@ from typing_extensions import override
 
 from .. import AsyncClient, Client
 from ..core.clients import HttpAsyncClient, HttpClient
-from . import _structured
-from ._chat_generations import PROVIDER, combined_outputs
-from ._chat_runs import ChatRuns
-from ._chat_template import ChatTokenizer, Formatter
-from ._structured import Method, Schema
+from ._chat import structured as _structured
+from ._chat.hooks import ChatRuns
+from ._chat.results import PROVIDER, combined_outputs
+from ._chat.structured import Method, Schema
+from ._chat.template import ChatTokenizer, Formatter
+from ._chat.tools import ToolLike, openai_tool_choice, openai_tools
 from ._tokenizer import Tokenizer
-from ._tools import ToolLike, openai_tool_choice, openai_tools
 
 
 class ChatLLMEngine(ChatRuns):

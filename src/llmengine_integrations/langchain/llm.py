@@ -17,11 +17,11 @@ from .. import AsyncClient, Client, __version__
 from ..core.clients import HttpAsyncClient, HttpClient
 from ..wire.completions import Completion
 from . import _options
-from ._base_llm import PerCallLLM
-from ._concurrency import map_tasks, map_threads
 from ._connection import Connected
 from ._errors import langchain_errors
-from ._generations import Chunks, llm_result
+from ._llm.per_call import PerCallLLM
+from ._llm.results import Chunks, llm_result
+from ._running.limited_map import map_tasks, map_threads
 from ._tokenizer import Tokenizer
 
 

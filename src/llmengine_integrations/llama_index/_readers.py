@@ -14,7 +14,7 @@ from ..prompting.stops import StopFilter
 from ..prompting.tool_calls import StreamedCalls, WrittenCall, identified, new_call_id, read_arguments, whole_calls
 from ..wire.chat import ChatCompletion, ChatCompletionChunk, ChatLogprobs
 from ..wire.completions import Completion, CompletionChunk, TokenOutput
-from ._answers import Answer
+from ._reply_parts import Answer
 
 
 class ChatReader:

@@ -8,9 +8,9 @@ from typing import Any, Generic
 
 from ..prompting.chat_template import PLAIN_STOPS, ChatTemplate, without_tool_messages
 from ..prompting.guided_tools import GuidedTools
-from ._answers import Answer, Reader, ResponseT
 from ._options import Route, chat_arguments, completion_arguments, response_schema
 from ._readers import ChatReader, CompletionReader
+from ._reply_parts import Answer, Reader, ResponseT
 
 Message = dict[str, Any]
 

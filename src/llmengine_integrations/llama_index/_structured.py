@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import override
 
 from ..prompting.partial_json import parse_partial
-from ._events import dispatcher, span
+from ._instrumentation import dispatcher, span
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -19,9 +19,9 @@ from ..core.clients import HttpAsyncClient, HttpClient
 from ..errors import InvalidArgumentError, LLMEngineError
 from ..training_metrics import TrainingMetrics
 from ..types import FineTune, FineTuneEvent, FineTuneList
-from ._examples import Data, Examples, as_file, examples
 from ._messages import chat_prompt
 from ._steps import Steps, arun, run
+from ._training_data import Data, Examples, as_file, examples
 from .callbacks import LLMEngineFineTuningHandler
 
 if TYPE_CHECKING:

@@ -25,11 +25,12 @@ from typing_extensions import override
 from .. import AsyncClient, Client, errors
 from ..core.clients import HttpAsyncClient, HttpClient
 from ..prompting.chat_template import ChatTemplate, plain_prompt
-from . import _endpoint, _options
-from ._answers import Answer, ResponseT, chat_response, completion_response
-from ._events import chat_events, completion_events
+from . import _context_window as _endpoint
+from . import _options
 from ._fields import Fields
+from ._instrumentation import chat_events, completion_events
 from ._messages import wire_messages
+from ._reply_parts import Answer, ResponseT, chat_response, completion_response
 from ._requests import Call, Message, chat_call, completion_call, templated_call
 from ._structured import Structured
 from ._tools import selections, tool_options, with_one_call

@@ -16,13 +16,13 @@ from ...wire.chat import (
     ChatStreamOptions,
 )
 from ...wire.chat_messages import ChatMessageParam
-from .._chat_stream import ChatReader
 from .._operation import Operation, StreamOperation
 from .._resource import Resource, TransportT, endpoint, stream_endpoint
+from ..streams.chat_events import ChatReader
 from ._v2 import inference
 
 if TYPE_CHECKING:
-    from .._timeouts import TimeoutLike
+    from ..transport.timeouts import TimeoutLike
 
 ChatMessage: TypeAlias = ChatMessageParam | ChatCompletionMessage | Mapping[str, Any]
 """A message to send: a dict, typed or not, or the message of an earlier reply."""

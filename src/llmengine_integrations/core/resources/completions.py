@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import Unpack
 
 from ...wire.completions import Completion, CompletionChunk, CompletionOptions
-from .._completion_stream import CompletionReader
 from .._operation import Operation, Request, StreamOperation, given
 from .._resource import Resource, TransportT, endpoint, stream_endpoint
 from ..errors import InvalidArgumentError
+from ..streams.completion_events import CompletionReader
 
 if TYPE_CHECKING:
-    from .._timeouts import TimeoutLike
+    from ..transport.timeouts import TimeoutLike
 
 
 class Completions(Resource[TransportT]):

@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...wire.files import File, FileContent, FileDeletion, FileList, UploadedFile
-from .._download import safe_name
-from .._flow import Flow, Local
-from .._json_text import JsonText
 from .._operation import Operation, Request, path_segment
 from .._resource import Resource, TransportT, endpoint, flow_endpoint
-from .._source import FileSource, Source, open_source
-from .._training_data import TrainingData, check_source, check_training_file
-from .._transfer import Reader, Reported, Save, check_free
-from .._upload import Multipart, UploadProgress
+from .._steps import Flow, Local
 from .._warning import warn
+from ..downloads.local_files import Reader, Reported, Save, check_free
+from ..downloads.protocol import safe_name
 from ..errors import NotFoundError
+from ..streams.file_content import JsonText
+from ..training.checks import TrainingData, check_source, check_training_file
+from ..uploads.multipart import Multipart, UploadProgress
+from ..uploads.source import FileSource, Source, open_source
 
 if TYPE_CHECKING:
-    from .._timeouts import TimeoutLike
+    from ..transport.timeouts import TimeoutLike
 
 
 class Files(Resource[TransportT]):

@@ -16,14 +16,14 @@ from ...wire.fine_tunes import (
     FineTuneEventList,
     FineTuneList,
 )
-from .._flow import Emit, Feed, Flow
 from .._operation import Operation, Request, path_segment
 from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, Watch
 from .._resource import Resource, TransportT, endpoint, flow_endpoint, follow_endpoint
+from .._steps import Emit, Feed, Flow
 from ..errors import InvalidArgumentError, LLMEngineError, NotFoundError
 
 if TYPE_CHECKING:
-    from .._timeouts import TimeoutLike
+    from ..transport.timeouts import TimeoutLike
 
 
 class FineTunes(Resource[TransportT]):

@@ -22,16 +22,25 @@ from ...wire.models import (
     Quantization,
     UpdateModelOptions,
 )
-from .._downloads import DownloadProgress, Downloads
-from .._endpoints import CLEAR, Clear, addressed, changes, check_framework, check_hardware, check_labels, is_public
-from .._flow import Flow, Now
 from .._operation import Operation, Request, given, path_segment
 from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, Watch
 from .._resource import Resource, TransportT, endpoint, flow_endpoint
+from .._steps import Flow, Now
+from ..downloads.model_folder import DownloadProgress, Downloads
 from ..errors import InvalidArgumentError, JobFailedError, NotFoundError
+from ._endpoint_bodies import (
+    CLEAR,
+    Clear,
+    addressed,
+    changes,
+    check_framework,
+    check_hardware,
+    check_labels,
+    is_public,
+)
 
 if TYPE_CHECKING:
-    from .._timeouts import TimeoutLike
+    from ..transport.timeouts import TimeoutLike
 
 
 class Models(Resource[TransportT]):

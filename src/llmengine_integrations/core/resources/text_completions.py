@@ -12,13 +12,13 @@ from ...wire.text_completions import (
     TextCompletionStreamOptions,
     TextPrompt,
 )
-from .._chat_stream import TextReader
 from .._operation import Operation, StreamOperation
 from .._resource import Resource, TransportT, endpoint, stream_endpoint
+from ..streams.chat_events import TextReader
 from ._v2 import inference
 
 if TYPE_CHECKING:
-    from .._timeouts import TimeoutLike
+    from ..transport.timeouts import TimeoutLike
 
 
 class TextCompletions(Resource[TransportT]):

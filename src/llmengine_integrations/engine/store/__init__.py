@@ -29,7 +29,7 @@ from llmengine_integrations.engine.local_paths import SHARED_FOLDER
 
 from .adoption import Adoption, adopt_all
 from .backup import back_up
-from .batches import BatchStore
+from .batch_jobs import BatchStore
 from .checks import DATABASE, check_database, known_id, mark
 from .database import Database
 from .files import FileStore, FileTooLargeError, Incoming, NotTextError

@@ -13,7 +13,7 @@ from llmengine_integrations.engine.config import DataFolderError
 from llmengine_integrations.engine.local_paths import SHARED_FOLDER
 
 from .checks import DATABASE, MARKER
-from .durable import sync_file, sync_folder
+from .fsync import sync_file, sync_folder
 from .holdings import FILES, FINE_TUNES, MODELS
 
 _UNFINISHED = ".part"

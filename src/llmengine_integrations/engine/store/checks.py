@@ -9,7 +9,7 @@ from pathlib import Path
 from llmengine_integrations.engine.config import DataFolderError
 
 from .database import VERSION, expected_schema, schema
-from .durable import sync_folder
+from .fsync import sync_folder
 from .holdings import adopt_command, counted, holdings
 
 DATABASE = "engine.sqlite3"

@@ -21,7 +21,7 @@ from typing import BinaryIO
 from llmengine_integrations.wire.files import File
 
 from .database import Database
-from .durable import sync_folder
+from .fsync import sync_folder
 from .holdings import log_gone, whole
 from .records import created_at, read_json, record_of, write_record
 from .removals import Removals

@@ -15,7 +15,7 @@ from pathlib import Path
 from llmengine_integrations.wire.fine_tunes import FineTune, FineTuneEvent
 
 from .database import Database
-from .durable import sync_file, sync_folder
+from .fsync import sync_file, sync_folder
 from .holdings import whole
 from .models import ModelStore, TunedModel
 from .records import created_at, read_json

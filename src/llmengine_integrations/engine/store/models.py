@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .database import Database
-from .durable import sync_folder
+from .fsync import sync_folder
 from .holdings import log_gone, whole
 from .records import created_at, read_json, record_of, write_record
 from .removals import Removals

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from llmengine_integrations.engine.full_disk import is_full
-from llmengine_integrations.engine.model_folder import stay_offline
+from llmengine_integrations.engine.runtime.torch_runtime.loading.model_folder import stay_offline
+from llmengine_integrations.engine.store.full_disk import is_full
 
-from .messages import Failed, Message, TrainingError
+from .training_protocol import Failed, Message, TrainingError
 
 _NICE = 10
 

@@ -14,9 +14,9 @@ from llmengine_integrations.engine.registry import Registry
 from llmengine_integrations.engine.store import FineTuneStore, Job, ModelStore, TunedModel
 
 from .hyperparameters import Hyperparameters, LoraOptions
-from .job import ADAPTER, JobSettings
-from .messages import Event, Failed, Saved
 from .process import TrainingProcess, training
+from .training_folder import ADAPTER, JobSettings
+from .training_protocol import Event, Failed, Saved
 
 _log = logging.getLogger(__name__)
 

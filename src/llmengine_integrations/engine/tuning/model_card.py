@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .job import JobSettings
+from .training_folder import JobSettings
 
 
 def model_card(settings: JobSettings, history: Sequence[tuple[int, float, float]], chosen: int) -> str:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from llmengine_integrations.engine.config import API_KEY_VARIABLE
 
-from .job import LOG
-from .messages import Message, parse
+from .training_folder import LOG
+from .training_protocol import Message, parse
 
 # -P: a file of the user's in the working directory must not stand in for a library of the engine's.
 _COMMAND = (sys.executable, "-P", "-m", __package__ or "")

@@ -15,15 +15,15 @@ import torch
 import transformers
 from torch import Tensor
 
-from llmengine_integrations.engine.hugging_face import load_causal_lm, load_tokenizer
-from llmengine_integrations.engine.store.durable import sync_file, sync_folder
+from llmengine_integrations.engine.runtime.torch_runtime.loading.hugging_face import load_causal_lm, load_tokenizer
+from llmengine_integrations.engine.store.fsync import sync_file, sync_folder
 
 from .examples import Batch, Example, batches, collate, example, split
 from .hyperparameters import Hyperparameters
-from .job import ADAPTER, TRAINING, VALIDATION, JobSettings, read_pairs
-from .messages import Event, Message, Saved, TrainingError
 from .model_card import model_card
 from .schedule import learning_rate
+from .training_folder import ADAPTER, TRAINING, VALIDATION, JobSettings, read_pairs
+from .training_protocol import Event, Message, Saved, TrainingError
 
 _SEED = 7
 _MAX_NORM = 1.0

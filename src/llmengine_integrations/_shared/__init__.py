@@ -1,0 +1,1 @@
+"""What the client and the engine share. It imports nothing but the standard library."""

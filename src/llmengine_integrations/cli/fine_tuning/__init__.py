@@ -1,0 +1,1 @@
+"""A fine-tune's progress in a terminal."""

@@ -1,0 +1,1 @@
+"""What the commands write to a terminal or a pipe."""

@@ -1,0 +1,86 @@
+"""Several requests in a row, as a generator: yield what to do next, get the answer back.
+
+A flow does no I/O and reads no clock: it yields steps, and a driver (`SyncTransport`, `AsyncTransport`) takes them. A step
+that fails raises inside the flow, at its `yield`. Tests play the driver with `.send()` and `.throw()`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+from ._operation import Operation
+
+if TYPE_CHECKING:
+    from .transport.async_transport import AsyncTransport
+    from .transport.sync_transport import SyncTransport
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Do nothing for a while; answered with None."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """Answered with the seconds of a clock that never goes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Call a function that blocks (it reads or writes a file); answered with what it returns.
+
+    The async driver calls it in a thread, which goes on when the task is cancelled: it must leave nothing half done.
+    """
+
+    work: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Emit(Generic[T_co]):
+    """Hand an item to whoever iterates over the flow; answered with None."""
+
+    item: T_co
+
+
+class Transfer(ABC):
+    """Move a file between the network and this machine (`_transfer.py`); answered with where it is."""
+
+    @abstractmethod
+    def run(self, transport: SyncTransport) -> Any:
+        """Move it, blocking."""
+
+    @abstractmethod
+    async def arun(self, transport: AsyncTransport) -> Any:
+        """Move it without blocking the event loop."""
+
+
+Step: TypeAlias = Operation[Any] | Sleep | Now | Local | Transfer
+
+Flow: TypeAlias = Generator[Step, Any, T]
+"""Yields steps, is sent their answers, and returns the result."""
+
+Feed: TypeAlias = Generator[Step | Emit[T], Any, None]
+"""A flow whose results are the items that it emits on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A flow has returned."""
+
+    result: Any
+
+
+def advance(flow: Generator[T, Any, Any], answer: object = None, error: Exception | None = None) -> T | Done:
+    """Answer a flow's last step, or raise its error there; return the next step. The first call answers nothing."""
+    try:
+        return flow.send(answer) if error is None else flow.throw(error)
+    except StopIteration as end:
+        return Done(end.value)

@@ -1,0 +1,1 @@
+"""Batch jobs: requests, input files and results."""

@@ -1,0 +1,211 @@
+"""Write what the network brings to files, blocking or on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+
+from ..._shared.file_lock import Claim
+from .._steps import Transfer
+from ..errors import LLMEngineError
+
+if TYPE_CHECKING:
+    from .._operation import Request
+    from ..transport.async_transport import AsyncTransport
+    from ..transport.backend import AsyncIncoming, Incoming
+    from ..transport.sync_transport import SyncTransport
+
+BATCH = 512 * 1024
+"""Bytes that an event loop gathers before it has a thread write them."""
+_SLICE = 64 * 1024
+
+
+class Writer:
+    """A file that is written beside its place, from `size` bytes on; opened by the first thread that writes.
+
+    Closed for good by whoever closes it: a thread that an event loop has given up must not open, or write, what nobody closes. `note`
+    is what to write about it elsewhere when it is opened.
+    """
+
+    def __init__(self, path: Path, size: int = 0, note: tuple[Path, str] | None = None) -> None:
+        self._path = path
+        self._size = size
+        self._note = note
+        self._file: BinaryIO | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def write(self, data: bytes) -> None:
+        """Append."""
+        with self._lock:
+            self._open().write(data)
+
+    def finish(self) -> None:
+        """Make sure that it is on the disk, and close it."""
+        with self._lock:
+            file = self._open()
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+
+    def close(self) -> None:
+        """Close it."""
+        with self._lock:
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
+
+    def _open(self) -> BinaryIO:
+        if self._closed:
+            raise InterruptedError(f"{self._path} was given up.")
+        if self._file is None:
+            self._file = self._path.open("ab")
+            self._file.truncate(self._size)
+            if self._note is not None:
+                self._note[0].write_text(self._note[1])
+        return self._file
+
+
+class Reader(Protocol):
+    """Turns a reply's body into a file's bytes; made anew for each try."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Read on."""
+        ...
+
+    def end(self) -> None:
+        """The reply has ended in order; raise `InvalidResponseError` unless it was whole."""
+        ...
+
+
+class Reported:
+    """A reader that tells how much has come, and how much there is in all (None if that is not known)."""
+
+    def __init__(self, reader: Reader, on_progress: Callable[[int, int | None], object], total: int | None) -> None:
+        self._reader = reader
+        self._on_progress = on_progress
+        self._total = total
+        self._done = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Read on, and tell."""
+        found = self._reader.feed(data)
+        self._done += len(found)
+        self._on_progress(self._done, self._total)
+        return found
+
+    def end(self) -> None:
+        """The reply has ended in order."""
+        self._reader.end()
+
+
+@dataclass(frozen=True, slots=True)
+class Save(Transfer):
+    """Send one request and write what `reader` makes of the reply to `path`, which appears when it is whole.
+
+    Raises:
+        FileExistsError: It is there, and must not be overwritten; or another download is writing it.
+    """
+
+    request: Request
+    path: Path
+    reader: Callable[[], Reader]
+    overwrite: bool = True
+
+    def run(self, transport: SyncTransport) -> Path:
+        """Save it, blocking."""
+        return transport.fetch(self.request, self._take)
+
+    async def arun(self, transport: AsyncTransport) -> Path:
+        """Save it without blocking the event loop."""
+        return await transport.fetch(self.request, self._atake)
+
+    @property
+    def _part(self) -> Path:
+        return part_path(self.path)
+
+    def _take(self, reply: Incoming) -> Path:
+        reader, writer, claim = self.reader(), Writer(self._part), self._claim()
+        try:
+            for chunk in reply.chunks():
+                _append(writer, reader, chunk)
+            return self._keep(reader, writer, claim)
+        finally:
+            writer.close()
+            claim.drop(self._part)
+
+    async def _atake(self, reply: AsyncIncoming) -> Path:
+        # Not in a thread: one that is given up would claim what nobody lets go of.
+        reader, writer, claim = self.reader(), Writer(self._part), self._claim()
+        try:
+            async for data in batches(reply):
+                await asyncio.to_thread(_append, writer, reader, data)
+            return await asyncio.to_thread(self._keep, reader, writer, claim)
+        finally:
+            writer.close()
+            claim.drop(self._part)
+
+    def _claim(self) -> Claim:
+        claim = Claim(self._part)
+        try:
+            check_free(self.path, overwrite=self.overwrite)
+        except BaseException:
+            claim.drop(self._part)
+            raise
+        return claim
+
+    def _keep(self, reader: Reader, writer: Writer, claim: Claim) -> Path:
+        reader.end()
+        writer.finish()
+        claim.keep(self.path, self._part)
+        return self.path
+
+
+def _append(writer: Writer, reader: Reader, data: bytes) -> None:
+    for start in range(0, len(data), _SLICE):  # a reader makes several copies of what it reads
+        writer.write(reader.feed(data[start : start + _SLICE]))
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """See that a download may put its file there.
+
+    Raises:
+        FileExistsError: There is one that must not be overwritten, or what is no file: a folder, a pipe, a device.
+    """
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise FileExistsError(f"{path} is no file, and is not replaced by one.")
+    if not overwrite:
+        raise FileExistsError(f"{path} exists; overwrite=True replaces it.")
+
+
+def part_path(path: Path) -> Path:
+    """Where a file grows until it is whole."""
+    return path.with_name(f"{path.name}.part")
+
+
+async def batches(reply: AsyncIncoming) -> AsyncGenerator[bytes]:
+    """A body in larger pieces, each of which a thread writes. What came before a cut comes out before its error."""
+    gathered: list[bytes] = []
+    size, failure = 0, None
+    try:
+        async with aclosing(cast("AsyncGenerator[bytes]", reply.chunks())) as chunks:
+            async for chunk in chunks:
+                gathered.append(chunk)
+                size += len(chunk)
+                if size >= BATCH:
+                    yield b"".join(gathered)
+                    gathered, size = [], 0
+    except LLMEngineError as error:
+        failure = error
+    if gathered:
+        yield b"".join(gathered)
+    if failure is not None:
+        raise failure

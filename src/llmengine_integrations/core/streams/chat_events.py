@@ -1,0 +1,93 @@
+"""Reads the events of the OpenAI-style (v2) streams: raises errors, knows when every choice is finished."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from ...wire.chat import ChatCompletionChunk
+from ...wire.text_completions import TextCompletion
+from .._operation import parse
+from ..errors import InvalidResponseError, StreamTruncatedError
+from .completion_events import stream_error
+
+_DONE = b"[DONE]"  # the gateway drops it, but OpenAI-minded proxies in front of it send it
+
+ChunkT = TypeVar("ChunkT", bound=ChatCompletionChunk | TextCompletion)
+
+
+class _ChunkReader(Generic[ChunkT]):
+    """One stream's state.
+
+    A stream is finished when each choice that was seen has had its finish reason; only the chunk with the usage may come after
+    that. Errors carry the first choice's text so far.
+    """
+
+    def __init__(self, kind: type[ChunkT]) -> None:
+        self._kind = kind
+        self._done = False
+        self._begun: set[int] = set()
+        self._ended: set[int] = set()
+        self._texts: list[str] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more comes, except perhaps the usage."""
+        return self._done or (bool(self._begun) and self._begun == self._ended)
+
+    @property
+    def text(self) -> str:
+        """The first choice's text so far."""
+        return "".join(self._texts)
+
+    def feed(self, data: bytes) -> ChunkT | None:
+        """Read one event's data.
+
+        Raises:
+            StreamError: It reports an error.
+            InvalidResponseError: It is no event of this route.
+        """
+        if data[:6] == _DONE:  # some proxies write more behind it
+            self._done = True
+            return None
+        chunk = self._chunk(data)
+        for choice in chunk.choices:
+            self._begun.add(choice.index)
+            if choice.finish_reason:
+                self._ended.add(choice.index)
+        self._texts.append(chunk.text)
+        return chunk
+
+    def end(self) -> None:
+        """The connection ended in order.
+
+        Raises:
+            StreamTruncatedError: A choice was not finished.
+        """
+        if not self.finished:
+            raise StreamTruncatedError(
+                f"The stream ended before the reply was finished, after {len(self._texts)} events.",
+                text=self.text,
+            )
+
+    def _chunk(self, data: bytes) -> ChunkT:
+        try:
+            return parse(self._kind, data)
+        except InvalidResponseError:
+            reported = stream_error(data, self.text)
+            if reported is None:
+                raise
+        raise reported
+
+
+class ChatReader(_ChunkReader[ChatCompletionChunk]):
+    """Reads a chat stream."""
+
+    def __init__(self) -> None:
+        super().__init__(ChatCompletionChunk)
+
+
+class TextReader(_ChunkReader[TextCompletion]):
+    """Reads a stream of `/v2/completions`."""
+
+    def __init__(self) -> None:
+        super().__init__(TextCompletion)

@@ -1,0 +1,1 @@
+"""Training files: reading, checking and appending rows."""

@@ -1,0 +1,174 @@
+"""A file of training data that many writers extend.
+
+Each append copies the file beside its place, extends the copy, and puts it in its place: a crash leaves the old file or the new one, and
+who reads or uploads meanwhile sees one of them whole. (A write at the file's end would be cheaper, but when the power fails, or the disk
+is full, half a row can stay.) Writers take turns by a lock file.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import TypeAlias
+
+from ..._shared.file_lock import file_lock
+from .rows import Format, Layout, TrainingRow, format_of, read_rows
+
+Example: TypeAlias = TrainingRow | tuple[str, str] | Mapping[str, str]
+_Stamp: TypeAlias = tuple[int, int, int] | None
+
+
+class TrainingFile:
+    """Prompt/response pairs in a CSV or JSON lines file, as fine-tunes take them. Safe for threads and for processes of one machine.
+
+    The file appears with the first rows; one that is there is extended, in its own columns (`prompt` and `response`, or `input` and
+    `output`). Beside it stays an empty `.NAME.lock`. An append takes some milliseconds, and two more for each megabyte that is there; forty
+    where another process wrote last, because the file is read again. So give it many rows at once where you can.
+
+        data = TrainingFile("train.csv")
+        data.append([("The capital of France is", " Paris.")])
+        client.files.upload(data.path, check=True)
+
+    Args:
+        path: Where it is. The name's end says the format: `.csv`, or `.jsonl` (`.ndjson`).
+        keep: Which rows to take; all by default.
+        deduplicate: Whether to leave out rows that are in the file already, or were given before.
+
+    Raises:
+        InvalidArgumentError: The path's name ends otherwise.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        keep: Callable[[TrainingRow], bool] | None = None,
+        deduplicate: bool = True,
+    ) -> None:
+        self.path = Path(path)
+        self._format: Format = format_of(self.path)
+        self._keep = keep
+        self._deduplicate = deduplicate
+        self._lock = threading.Lock()
+        self._layout = Layout(self._format)
+        self._seen: set[bytes] = set()
+        self._stamp: _Stamp = None
+
+    def append(self, rows: Iterable[Example]) -> int:
+        """Add rows, all or none of them, and return how many were new. When it returns, they are on the disk.
+
+        A row whose prompt or response is blank is left out: no fine-tune takes it.
+
+        Args:
+            rows: Pairs of prompt and response, or mappings with these keys.
+
+        Raises:
+            TrainingDataError: The file exists but is not training data.
+            InvalidArgumentError: A row cannot be written.
+            OSError: The file cannot be read or written; it is as it was.
+        """
+        taken = [row for row in map(_row, rows) if all(map(str.strip, row)) and (self._keep is None or self._keep(row))]
+        if not taken:
+            return 0
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        path = Path(os.path.realpath(self.path))  # a link stays one
+        with self._lock, file_lock(path.with_name(f".{path.name}.lock")):
+            self._catch_up(path)
+            fresh, keys = self._fresh(taken)
+            if fresh:
+                _extend(path, self._layout, fresh)
+                self._seen |= keys
+                self._stamp = _stamp(path)
+            return len(fresh)
+
+    def __iter__(self) -> Iterator[TrainingRow]:
+        """The rows, as the file is now; none if it does not exist.
+
+        Raises:
+            TrainingDataError: The file is not training data.
+            OSError: It cannot be read.
+        """
+        if _stamp(self.path):
+            yield from read_rows(self.path, self._format)[1]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    def _catch_up(self, path: Path) -> None:
+        """Read the file if it is not as this object left it."""
+        stamp = _stamp(path)
+        if stamp == self._stamp:
+            return
+        layout, seen = Layout(self._format), set[bytes]()
+        if stamp:
+            layout, rows = read_rows(path, self._format)
+            seen = {_key(row) for row in rows}
+        self._layout, self._seen, self._stamp = layout, seen, stamp
+
+    def _fresh(self, rows: Iterable[TrainingRow]) -> tuple[list[TrainingRow], set[bytes]]:
+        fresh, keys = list[TrainingRow](), set[bytes]()
+        for row in rows:
+            key = _key(row)
+            if not self._deduplicate or not (key in keys or key in self._seen):
+                fresh.append(row)
+                keys.add(key)
+        return fresh, keys
+
+
+def _row(example: Example) -> TrainingRow:
+    if isinstance(example, Mapping):
+        return TrainingRow(example["prompt"], example["response"])
+    return TrainingRow(*example)
+
+
+def _key(row: TrainingRow) -> bytes:
+    """Sixteen bytes for a row, so that what is known of a large file stays small."""
+    digest = blake2b(len(row.prompt).to_bytes(8), digest_size=16)
+    digest.update("".join(row).encode("utf-8", "surrogatepass"))
+    return digest.digest()
+
+
+def _stamp(path: Path) -> _Stamp:
+    """What tells one state of a file from another; None while there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _extend(path: Path, layout: Layout, rows: Iterable[TrainingRow]) -> None:
+    part = path.with_name(f".{path.name}.part")  # under the lock there is one; a dead writer's is overwritten
+    try:
+        if old := _stamp(path):
+            shutil.copyfile(path, part)
+            shutil.copymode(path, part)
+        empty = not old or not old[1]
+        with part.open("wb" if empty else "r+b") as file:
+            if not empty:
+                file.seek(-1, os.SEEK_END)
+                last = file.read(1)
+                file.seek(0, os.SEEK_END)
+                file.write(b"" if last in b"\r\n" else b"\n")
+            file.write(layout.encode(rows, with_header=empty))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name survives a power failure once its folder is written."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

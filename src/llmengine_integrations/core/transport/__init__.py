@@ -1,0 +1,1 @@
+"""Sending and receiving. The only folder that imports httpx, httpcore or aiohttp."""

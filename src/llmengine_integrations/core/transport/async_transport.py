@@ -1,0 +1,187 @@
+"""The driver for event loops: what `_sync_transport.py` does, awaited. A module of its own, as only `AsyncClient` needs asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager, closing
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from tenacity import AsyncRetrying
+
+from .._steps import Done, Emit, Local, Now, Sleep, Transfer, advance
+from ..errors import APITimeoutError, LLMEngineError, from_reply
+from ..streams.stream import AsyncOpening, AsyncStream
+from .base import Decoding, Driver, again, check_stream, is_success, note, parsed
+from .deadline import in_time
+from .reply_bodies import aexplanation, aread
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from .._operation import Operation, Request, StreamOperation
+    from .._settings import Settings
+    from .._steps import Feed, Flow, Step
+    from .backend import AsyncBackend, AsyncIncoming
+
+T = TypeVar("T")
+ReplyT = TypeVar("ReplyT", bound="BaseModel")
+
+
+class AsyncTransport(Driver):
+    """Runs operations on the running event loop."""
+
+    def __init__(self, settings: Settings, backend: AsyncBackend) -> None:
+        super().__init__(settings)
+        self._backend = backend
+
+    async def run(self, operation: Operation[ReplyT]) -> ReplyT:
+        """Send one request and return its typed reply, trying again where that is allowed."""
+        operation = self.dated(operation)
+        return await self._retrying(operation.request, partial(self._once, operation))
+
+    def stream(self, operation: StreamOperation[T]) -> AsyncOpening[T]:
+        """A stream to open; entering waits for its first event, and tries again until then where that is allowed."""
+        return AsyncOpening(self._opened(operation))
+
+    @asynccontextmanager
+    async def _opened(self, operation: StreamOperation[T]) -> AsyncGenerator[AsyncIterator[T]]:
+        operation = self.dated(operation)
+        async with aclosing(await self._retrying(operation.request, lambda: self._open(operation))) as stream:
+            yield stream
+
+    async def fetch(self, request: Request, take: Callable[[AsyncIncoming], Awaitable[T]]) -> T:
+        """Send one request and return what `take` makes of its reply, trying both again where that is allowed."""
+        request = self.timed(request)
+
+        async def attempt() -> T:
+            reply = await self._send(request)
+            try:
+                return await take(reply)
+            finally:
+                await reply.close()
+
+        return await self._retrying(request, attempt)
+
+    def elsewhere(self, proxy: str | None) -> AsyncBackend:
+        """A backend for hosts other than the gateway, to be closed by who asks for it."""
+        return self._backend.elsewhere(proxy)
+
+    async def drive(self, flow: Flow[T]) -> T:
+        """Run a flow to its end and return its result."""
+        with closing(flow):
+            step = advance(flow)
+            while not isinstance(step, Done):
+                step = advance(flow, *await self._outcome(step))
+        result: T = step.result
+        return result
+
+    async def follow(self, feed: Feed[T]) -> AsyncGenerator[T]:
+        """Run a flow and yield what it emits; closing this closes the flow."""
+        with closing(feed):
+            step = advance(feed)
+            while not isinstance(step, Done):
+                if isinstance(step, Emit):
+                    yield step.item
+                    step = advance(feed)
+                else:
+                    step = advance(feed, *await self._outcome(step))
+
+    async def close(self) -> None:
+        """Close this event loop's connections."""
+        await self._backend.close()
+
+    async def _outcome(self, step: Step) -> tuple[object, Exception | None]:
+        try:
+            return await self._step(step), None
+        except Exception as error:  # noqa: BLE001 - the flow decides what to do about it
+            return None, error
+
+    async def _step(self, step: Step) -> object:
+        match step:
+            case Sleep():
+                return await asyncio.sleep(step.seconds)
+            case Now():
+                return time.monotonic()
+            case Local():
+                return await asyncio.to_thread(step.work)
+            case Transfer():
+                return await step.arun(self)
+            case _:
+                return await self.run(step)
+
+    def _retrying(self, request: Request, attempt: Callable[[], Awaitable[T]]) -> Awaitable[T]:
+        tries = self._tries(request, attempt)
+        return tries if request.deadline is None else self._in_time(tries, request.deadline)
+
+    async def _in_time(self, tries: Awaitable[T], deadline: float) -> T:
+        try:
+            return await in_time(tries, deadline)
+        except APITimeoutError as error:
+            self.explain(error)
+            raise
+
+    async def _tries(self, request: Request, attempt: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await attempt()
+        except LLMEngineError as error:
+            if not self.retries(request, error):
+                raise
+            first = error
+        begin = again(first, attempt)
+
+        async def call() -> T:
+            return await begin()
+
+        try:
+            return await AsyncRetrying(**self.policy(request))(call)
+        except LLMEngineError as error:
+            self.explain(error)
+            raise
+
+    async def _once(self, operation: Operation[ReplyT]) -> ReplyT:
+        reply = await self._send(operation.request)
+        try:
+            return parsed(operation, reply.status, await aread(reply))
+        finally:
+            await reply.close()
+
+    async def _send(self, request: Request) -> AsyncIncoming:
+        started = time.perf_counter()
+        reply = await self._backend.send(self.outgoing(request))
+        note(request, reply.status, started)
+        if is_success(reply.status):
+            return reply
+        try:
+            raise from_reply(reply.status, reply.headers, await aexplanation(reply))
+        finally:
+            await reply.close()
+
+    async def _open(self, operation: StreamOperation[T]) -> AsyncStream[T]:
+        reply = await self._send(operation.request)
+        try:
+            check_stream(reply)
+            decoding, chunks = Decoding(operation, reply.status), reply.chunks()
+            if operation.request.deadline is not None:
+                chunks = _timely(cast("AsyncGenerator[bytes]", chunks), operation.request.deadline)
+            async for chunk in chunks:
+                if (first := decoding.first(chunk)) is not None:
+                    return AsyncStream(reply, decoding, self.broken_off, first, chunks)
+            decoding.reader.end()
+        except BaseException:
+            await reply.close()
+            raise
+        return AsyncStream(reply, decoding, self.broken_off, iter(()), chunks)
+
+
+async def _timely(chunks: AsyncGenerator[bytes], deadline: float) -> AsyncGenerator[bytes]:
+    """A body until the deadline."""
+
+    async def following() -> bytes | None:
+        return await anext(chunks, None)
+
+    async with aclosing(chunks):
+        while (chunk := await in_time(following(), deadline)) is not None:
+            yield chunk

@@ -1,0 +1,124 @@
+"""The edge between the drivers and the network: what a backend takes and gives.
+
+`_http.py` and `_aiohttp.py` implement it. A backend maps every error of its library to `APIConnectionError` or `APITimeoutError`, follows
+no redirect, tries nothing twice and adds no header but those of the connection.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..uploads.multipart import Multipart
+from .timeouts import Timeout
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request, ready to be sent."""
+
+    method: str
+    url: str = field(repr=False)
+    """Absolute and encoded; sent as it is. May be presigned."""
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes | Multipart | None = field(repr=False)
+    timeouts: Timeout
+    deadline: float | None = None
+    """When the whole reply must be there, on `time.monotonic`'s clock."""
+
+    def whole(self) -> bytes | Multipart | None:
+        """The body, in one piece if it is a small form."""
+        content = self.content
+        return b"".join(content.chunks()) if isinstance(content, Multipart) and content.small else content
+
+
+class Incoming(Protocol):
+    """A reply whose headers have arrived. Must be closed."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it arrives."""
+        ...
+
+    def begin(self, limit: int) -> bytes:
+        """The body, until it has more than `limit` bytes."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back if the body was read to its end, else drop it."""
+        ...
+
+
+class AsyncIncoming(Protocol):
+    """`Incoming`, awaited."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives."""
+        ...
+
+    async def begin(self, limit: int) -> bytes:
+        """The body, until it has more than `limit` bytes."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connection back if the body was read to its end, else drop it."""
+        ...
+
+
+class Backend(Protocol):
+    """Sends requests, blocking."""
+
+    def send(self, outgoing: Outgoing) -> Incoming:
+        """Send it and wait for the reply's headers."""
+        ...
+
+    def elsewhere(self, proxy: str | None) -> Backend:
+        """A backend for hosts other than the gateway: with the user's network settings, and nothing that identifies the user."""
+        ...
+
+    def close(self) -> None:
+        """Close every connection of ours."""
+        ...
+
+
+class AsyncBackend(Protocol):
+    """Sends requests on the running event loop."""
+
+    async def send(self, outgoing: Outgoing) -> AsyncIncoming:
+        """Send it and wait for the reply's headers."""
+        ...
+
+    def elsewhere(self, proxy: str | None) -> AsyncBackend:
+        """A backend for hosts other than the gateway: with the user's network settings, and nothing that identifies the user."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection of ours on this loop."""
+        ...
+
+
+CUT_OFF = "The connection ended before the reply was complete."
+INVALID_URL = "The URL is not valid."
+NO_REPLY = "The server closed the connection without a reply."
+
+IDLE = 4.0
+"""Seconds that an unused connection is kept: servers built on uvicorn close theirs after 5, and what is sent at that moment is lost."""
+
+KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
+    (socket.IPPROTO_TCP, getattr(socket, name), seconds)
+    for name, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPALIVE", 60), ("TCP_KEEPINTVL", 30))
+    if hasattr(socket, name)  # macOS says TCP_KEEPALIVE where Linux says TCP_KEEPIDLE
+]
+"""Socket options: a cold model leaves a connection silent for minutes, which routers on the way would forget it for."""
+
+
+def timeout_reason(*, sent: bool) -> str:
+    """What a timeout means."""
+    return "No reply in time." if sent else "No connection in time."

@@ -1,0 +1,295 @@
+"""Backends over httpx: our own sync transport, and whatever httpx client the user gives."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+
+import httpx
+
+from .._foreign_errors import fail
+from .._loading import loading
+from ..uploads.multipart import Multipart
+from .backend import IDLE, KEEPALIVE
+from .content_codings import unpacker
+from .httpx_errors import FOREIGN, own
+from .proxies import Proxy
+from .reply_bodies import abegin, begin
+from .timeouts import Until
+from .trailing_bytes import alone
+
+if TYPE_CHECKING:
+    from .backend import AsyncBackend, AsyncIncoming, Backend, Incoming, Outgoing
+    from .sockets import Network
+
+_URLS = 64  # a program asks few models; parsing costs a tenth of a call
+
+_Content: TypeAlias = bytes | Iterator[bytes] | AsyncIterator[bytes] | None
+
+
+def _content(outgoing: Outgoing) -> bytes | Iterator[bytes] | None:
+    content = outgoing.whole()
+    return content.chunks() if isinstance(content, Multipart) else content
+
+
+def _async_content(outgoing: Outgoing) -> bytes | AsyncIterator[bytes] | None:
+    content = outgoing.whole()
+    return content.achunks() if isinstance(content, Multipart) else content
+
+
+def _request(outgoing: Outgoing, content: _Content, url: httpx.URL | None = None) -> httpx.Request:
+    try:
+        return httpx.Request(
+            outgoing.method,
+            url or outgoing.url,
+            headers=outgoing.headers,
+            content=content,
+            extensions=_extensions(outgoing),
+        )
+    except UnicodeError as error:
+        raise httpx.InvalidURL("The URL's host is not a valid name.") from error
+
+
+def _extensions(outgoing: Outgoing) -> dict[str, Any]:
+    timeouts, deadline = outgoing.timeouts, outgoing.deadline
+    return {
+        "timeout": {
+            "connect": Until.of(timeouts.connect, deadline),
+            "read": Until.of(timeouts.read, deadline),
+            "write": Until.of(timeouts.write, deadline),
+            "pool": timeouts.pool,
+        }
+    }
+
+
+class _Reply:
+    def __init__(self, response: httpx.Response, deadline: float | None) -> None:
+        alone(response)
+        self._response = response
+        self._deadline = deadline
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+
+
+class _SyncReply(_Reply):
+    def chunks(self) -> Generator[bytes]:
+        coding = unpacker(self.headers)
+        try:
+            for chunk in self._raw():
+                if coding is None:
+                    yield chunk
+                else:
+                    yield from coding.feed(chunk)
+                # The sockets of a client that the user gave know no deadline.
+                if self._deadline is not None and time.monotonic() >= self._deadline:
+                    raise httpx.ReadTimeout("")
+        except FOREIGN as error:
+            fail(own(error), error)
+        if coding is not None:
+            coding.end()
+
+    def begin(self, limit: int) -> bytes:
+        return begin(self.chunks(), limit)
+
+    def close(self) -> None:
+        self._response.close()
+
+    def _raw(self) -> Iterator[bytes]:
+        return self._response.iter_raw()
+
+
+class _ReadReply(_SyncReply):
+    """A reply that a hook of the user's client has read, and httpx decoded."""
+
+    def chunks(self) -> Generator[bytes]:
+        yield from self._response.iter_bytes()
+
+
+class _OwnReply(_SyncReply):
+    """A reply on our own connections: nobody's hooks wait for it."""
+
+    def _raw(self) -> Iterator[bytes]:
+        return iter(cast("httpx.SyncByteStream", self._response.stream))
+
+
+class _AsyncReply(_Reply):
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        coding = unpacker(self.headers)
+        try:
+            async for chunk in self._response.aiter_raw():
+                if coding is None:
+                    yield chunk
+                    continue
+                for piece in coding.feed(chunk):
+                    yield piece
+        except FOREIGN as error:
+            fail(own(error), error)
+        if coding is not None:
+            coding.end()
+
+    async def begin(self, limit: int) -> bytes:
+        return await abegin(self.chunks(), limit)
+
+    async def close(self) -> None:
+        await self._response.aclose()
+
+
+class _ReadAsyncReply(_AsyncReply):
+    """As `_ReadReply`."""
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        async for chunk in self._response.aiter_bytes():
+            yield chunk
+
+
+def _reply(response: httpx.Response, deadline: float | None) -> _SyncReply:
+    return (_ReadReply if response.is_stream_consumed else _SyncReply)(response, deadline)
+
+
+def _async_reply(response: httpx.Response, deadline: float | None) -> _AsyncReply:
+    return (_ReadAsyncReply if response.is_stream_consumed else _AsyncReply)(response, deadline)
+
+
+class _Pool(NamedTuple):
+    transport: httpx.HTTPTransport
+    network: Network
+
+
+class HttpxBackend:
+    """An httpx transport of our own, called directly: the client around it would cost as much again as the request.
+
+    A pool belongs to the process that made it: a fork starts with a new one.
+    """
+
+    def __init__(self, *, secure: bool, proxy: str | None = None) -> None:
+        self._secure = secure
+        self._proxy = proxy
+        # By process. A parent's is never closed here: that would take locks which the fork may have copied while they were held.
+        self._pools: dict[int, _Pool] = {}
+        self._url = lru_cache(_URLS)(httpx.URL)
+
+    def send(self, outgoing: Outgoing) -> Incoming:
+        """Send it and wait for the reply's headers."""
+        pool = self._pools.get(os.getpid())
+        if pool is None:
+            with loading():  # OpenSSL, too, has locks that a fork would copy
+                pool = self._open()
+        try:
+            return self._send(outgoing, pool)
+        except FOREIGN as error:
+            fail(own(error), error)
+
+    def _send(self, outgoing: Outgoing, pool: _Pool) -> Incoming:
+        # A whole request of httpx's: what traces, records or mocks its transport reads it.
+        request = _request(outgoing, _content(outgoing), self._url(outgoing.url))
+        return _OwnReply(pool.transport.handle_request(request), outgoing.deadline)
+
+    def elsewhere(self, proxy: str | None) -> HttpxBackend:
+        """Connections of their own, with certificates checked whatever the base URL is."""
+        return HttpxBackend(secure=True, proxy=proxy)
+
+    def close(self) -> None:
+        """Close the connections, and end the calls that still wait for them; a later call opens new ones."""
+        if pool := self._pools.pop(os.getpid(), None):
+            pool.network.interrupt()
+            pool.transport.close()
+
+    def _open(self) -> _Pool:
+        from .sockets import Network  # noqa: PLC0415 - it loads httpcore, as httpx itself does when a transport is made
+
+        # Certificates take 10-20 ms to load, so a plain connection goes without.
+        verify: ssl.SSLContext | bool = httpx.create_ssl_context() if self._secure or self._proxy else False
+        proxy = None if self._proxy is None else Proxy.of(self._proxy)
+        transport = httpx.HTTPTransport(
+            verify=verify,
+            proxy=None if proxy is None else httpx.Proxy(proxy.url, headers=proxy.headers),
+            limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=IDLE),
+            socket_options=KEEPALIVE,
+        )
+        network = Network()
+        transport._pool._network_backend = network  # noqa: SLF001 - httpcore's pool takes one, but httpx's transport does not pass it on
+        # Atomic: threads that race here share the first one.
+        return self._pools.setdefault(os.getpid(), _Pool(transport, network))
+
+
+class HttpxClientBackend:
+    """The user's own `httpx.Client`, used as it is: its proxies, hooks, certificates, authentication and limits hold."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def send(self, outgoing: Outgoing) -> Incoming:
+        """Send it and wait for the reply's headers."""
+        try:
+            return self._send(outgoing)
+        except FOREIGN as error:
+            fail(own(error), error)
+
+    def elsewhere(self, proxy: str | None) -> Backend:  # noqa: ARG002 - the client has its own
+        """The same client's connections, without its headers, cookies, parameters, authentication and hooks."""
+        return _Elsewhere(self._client)
+
+    def close(self) -> None:
+        """Leave the client open: who made it closes it."""
+
+    def _send(self, outgoing: Outgoing) -> Incoming:
+        request = _client_request(self._client, outgoing, _content(outgoing))
+        return _reply(self._client.send(request, stream=True), outgoing.deadline)
+
+
+class HttpxAsyncClientBackend:
+    """The user's own `httpx.AsyncClient`, used as it is."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def send(self, outgoing: Outgoing) -> AsyncIncoming:
+        """Send it and wait for the reply's headers."""
+        try:
+            return await self._send(outgoing)
+        except FOREIGN as error:
+            fail(own(error), error)
+
+    def elsewhere(self, proxy: str | None) -> AsyncBackend:  # noqa: ARG002 - the client has its own
+        """The same client's connections, without its headers, cookies, parameters, authentication and hooks."""
+        return _AsyncElsewhere(self._client)
+
+    async def close(self) -> None:
+        """Leave the client open: who made it closes it."""
+
+    async def _send(self, outgoing: Outgoing) -> AsyncIncoming:
+        request = _client_request(self._client, outgoing, _async_content(outgoing))
+        return _async_reply(await self._client.send(request, stream=True), outgoing.deadline)
+
+
+# Not through the client itself: it logs whole URLs, and a presigned one is a secret; its hooks may add the user's credentials.
+class _Elsewhere(HttpxClientBackend):
+    def _send(self, outgoing: Outgoing) -> Incoming:
+        request = _request(outgoing, _content(outgoing))
+        transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
+        return _reply(transport.handle_request(request), outgoing.deadline)
+
+
+class _AsyncElsewhere(HttpxAsyncClientBackend):
+    async def _send(self, outgoing: Outgoing) -> AsyncIncoming:
+        request = _request(outgoing, _async_content(outgoing))
+        transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
+        return _async_reply(await transport.handle_async_request(request), outgoing.deadline)
+
+
+def _client_request(client: httpx.Client | httpx.AsyncClient, outgoing: Outgoing, content: _Content) -> httpx.Request:
+    """Our request with what the client adds to every one: its headers, cookies and parameters; ours win."""
+    request = _request(outgoing, None)
+    return client.build_request(
+        request.method,
+        request.url,
+        # httpx replaces a URL's query by its client's parameters, so ours are handed over as parameters too.
+        params=request.url.params if client.params else None,
+        headers=outgoing.headers,
+        content=content,
+        extensions=request.extensions,
+    )

@@ -1,0 +1,189 @@
+"""Which proxy a request goes through, as the environment names it. Nothing here does I/O or reads the environment itself.
+
+The rules are those of requests and curl. Where they disagree about `NO_PROXY`, the request goes direct, so that no proxy sees a key that
+one of them would have kept from it. docs/reliability.md lists the forms.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from socket import inet_aton
+from typing import Self
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
+
+from ..errors import ConfigurationError
+
+_PORTS = {"http": 80, "https": 443}
+_SUFFIX = "_proxy"
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_BRACKETS = re.compile(r"\[([^\]]*)\](/\d+)?")
+_ZONE = re.compile(r"%[^/]*")
+_NUMBERS = re.compile(r"(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+)){0,3}", re.IGNORECASE)
+_MAPPED = IPv6Network("::ffff:0:0/96")
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy's URL, taken apart."""
+
+    url: str
+    """Without user name and password."""
+    headers: Mapping[str, str] = field(repr=False)
+    """What the proxy alone must see: its `proxy-authorization`, if it wants one, in UTF-8 (RFC 7617)."""
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Read a proxy's URL. Its user name and password may hold percent escapes.
+
+        Raises:
+            ConfigurationError: It is not an http(s) URL. The message does not repeat it, because it may hold a password.
+        """
+        parts = _split(url)
+        if parts is not None and parts.scheme not in _PORTS:
+            raise ConfigurationError(
+                f"The environment names a {parts.scheme} proxy, which this client does not speak; pass an http_client that does."
+            )
+        if parts is None or not parts.hostname or "@" in f"{parts.path}{parts.query}{parts.fragment}":
+            raise ConfigurationError(_NOT_VALID)
+        host, port = parts.hostname, parts.port
+        user, at, _ = parts.netloc.rpartition("@")
+        name, _, password = user.partition(":")
+        secret = b64encode(_unquoted(name) + b":" + _unquoted(password)).decode("ascii")
+        where = f"[{host}]" if ":" in host else host
+        return cls(
+            f"{parts.scheme}://{where}{'' if port is None else f':{port}'}",
+            {"proxy-authorization": f"Basic {secret}"} if at and user else {},
+        )
+
+
+_NOT_VALID = (
+    "The environment (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) names a proxy by what is not a valid URL. Write http://host:port, and "
+    "percent-encode '/', '?', '#' and '@' in its user name and password."
+)
+
+
+def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
+    """The URL of the proxy that environment variables name for a request; None if it goes direct.
+
+    Raises:
+        ConfigurationError: The proxy is of a kind that this client does not speak, or its URL is not valid.
+    """
+    return chosen(url, named(environ))
+
+
+def named(environ: Mapping[str, str]) -> dict[str, str]:
+    """The proxies that environment variables name, by scheme; `all` for every scheme, and the exceptions under `no`.
+
+    A variable in lower case goes before the same one in capitals, even if it is empty; an empty `no_proxy` does not hide `NO_PROXY`.
+    A CGI program (which has `REQUEST_METHOD`) ignores `HTTP_PROXY`: any client could set it by sending a `Proxy` header.
+    """
+    found = {name: value.strip() for name, value in environ.items() if name.lower().endswith(_SUFFIX)}
+    capitals = {name.lower(): value for name, value in found.items() if not name.islower()}
+    if "REQUEST_METHOD" in environ:
+        capitals.pop("http_proxy", None)
+    lower = {name: value for name, value in found.items() if name.islower() and (value or name != "no_proxy")}
+    return {name.removesuffix(_SUFFIX): value for name, value in {**capitals, **lower}.items() if value}
+
+
+def chosen(url: str, proxies: Mapping[str, str]) -> str | None:
+    """The proxy for a URL, of those by scheme; never one for this machine itself.
+
+    Raises:
+        ConfigurationError: As `proxy_for` does.
+    """
+    if (parts := _split(url)) is None:  # no request can be made of it, with or without a proxy
+        return None
+    host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
+    found = proxies.get(parts.scheme) or proxies.get("all")
+    if not found or is_loopback(host) or _bypassed(host, port, proxies.get("no", "")):
+        return None
+    proxy = found if _SCHEME.match(found) else f"http://{found}"
+    Proxy.of(proxy)
+    return proxy
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
+    name = host.rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    address = _address(host)
+    return address is not None and address.is_loopback
+
+
+def _split(url: str) -> SplitResult | None:
+    """A URL's parts, if it is valid."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:  # raised again elsewhere it would show the URL, and a password with it
+        return None
+    return parts
+
+
+def _bypassed(host: str, port: int | None, exceptions: str) -> bool:
+    name, address = _canonical(host), _address(host)
+    return any(_names(entry, name, address, port) for entry in re.split(r"[\s,]+", exceptions))
+
+
+def _names(entry: str, host: str, address: IPv4Address | IPv6Address | None, port: int | None) -> bool:
+    """Whether an entry of `NO_PROXY` names a host. One that makes no sense names none."""
+    if entry == "*":
+        return True
+    if (network := _network(entry)) is not None:
+        return address is not None and address in network
+    before, colon, digits = entry.rpartition(":")
+    if colon:
+        return digits == str(port) and _names(before, host, address, port)
+    domain = _canonical(entry.removeprefix("*").lstrip("."))
+    return bool(domain) and f".{host}".endswith(f".{domain}")
+
+
+def _network(entry: str) -> IPv4Network | IPv6Network | None:
+    """The addresses that an entry stands for, if it is an address or a network."""
+    bracketed = _BRACKETS.fullmatch(entry)
+    text = f"{bracketed[1]}{bracketed[2] or ''}" if bracketed else entry
+    try:
+        found = ip_network(_ZONE.sub("", text), strict=False)
+    except ValueError:
+        return None
+    if isinstance(found, IPv6Network) and found.subnet_of(_MAPPED):
+        return IPv4Network((int(found.network_address) & 0xFFFFFFFF, found.prefixlen - _MAPPED.prefixlen))
+    return found
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a URL's host is, in any spelling that connections take: `127.1` and `::ffff:127.0.0.1` are 127.0.0.1."""
+    try:
+        found = ip_address(_ZONE.sub("", host))
+    except ValueError:
+        return _in_numbers(host.rstrip("."))
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+
+
+def _in_numbers(host: str) -> IPv4Address | None:
+    try:
+        return IPv4Address(inet_aton(host)) if _NUMBERS.fullmatch(host) else None
+    except OSError:
+        return None
+
+
+def _canonical(name: str) -> str:
+    """A host name as it is looked up: in lower case, without the root's dot, in ASCII."""
+    name = name.rstrip(".").lower()
+    if name.isascii():
+        return name
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError:
+        return name
+
+
+def _unquoted(text: str) -> bytes:
+    return unquote_to_bytes(
+        text.encode("utf-8", "surrogateescape")
+    )  # the environment may hold bytes that are not UTF-8

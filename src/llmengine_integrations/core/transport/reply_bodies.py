@@ -1,0 +1,83 @@
+"""Read replies whole, but never more than fits: a hostile or broken server could send without end, or a few bytes that unpack to many."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, closing
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidResponseError
+
+if TYPE_CHECKING:
+    from .backend import AsyncIncoming, Incoming
+
+MIB = 1024 * 1024
+MAX_BODY = 256 * MIB
+"""Bytes of a reply that is read whole."""
+MAX_ERROR = 8 * MIB
+"""Bytes of an error reply; what follows is not read."""
+
+
+def read(reply: Incoming) -> bytes:
+    """The whole body.
+
+    Raises:
+        InvalidResponseError: It is longer than `MAX_BODY`.
+    """
+    return _checked(reply.begin(MAX_BODY), reply.status)
+
+
+def explanation(reply: Incoming) -> bytes:
+    """The body of an error; nothing where it cannot be unpacked, as the status says more than that."""
+    try:
+        return reply.begin(MAX_ERROR)
+    except InvalidResponseError:
+        return b""
+
+
+def begin(body: Generator[bytes], limit: int) -> bytes:
+    """A body until it has more than `limit` bytes."""
+    parts: list[bytes] = []
+    size = 0
+    with closing(body) as chunks:
+        for chunk in chunks:
+            parts.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                break
+    return b"".join(parts)
+
+
+async def aread(reply: AsyncIncoming) -> bytes:
+    """`read`, awaited."""
+    return _checked(await reply.begin(MAX_BODY), reply.status)
+
+
+async def aexplanation(reply: AsyncIncoming) -> bytes:
+    """`explanation`, awaited."""
+    try:
+        return await reply.begin(MAX_ERROR)
+    except InvalidResponseError:
+        return b""
+
+
+async def abegin(body: AsyncGenerator[bytes], limit: int) -> bytes:
+    """`begin`, awaited."""
+    parts: list[bytes] = []
+    size = 0
+    async with aclosing(body) as chunks:
+        async for chunk in chunks:
+            parts.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                break
+    return b"".join(parts)
+
+
+def _checked(content: bytes, status: int) -> bytes:
+    if len(content) > MAX_BODY:
+        raise InvalidResponseError(
+            f"The reply is longer than {MAX_BODY // MIB} MiB; files.download writes larger files to the disk.",
+            status_code=status,
+        )
+    return content

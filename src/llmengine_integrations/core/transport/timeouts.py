@@ -1,0 +1,115 @@
+"""How long to wait for each part of a request."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from ..errors import ConfigurationError
+
+CONNECT = 5.0
+"""Seconds to wait for a connection, unless the caller asks for less."""
+_LEAST = 0.001
+_FOR_EVER = 2_000_000.0
+"""Seconds, 23 days: sockets count milliseconds, and take no more than 2**31 of them."""
+READ = 600.0
+"""Seconds to wait for the next bytes: the gateway itself waits up to five minutes for a cold model before it answers."""
+
+
+class TimeoutParts(Protocol):
+    """The attributes of an `httpx.Timeout`; read-only, as those of a `Timeout` are."""
+
+    @property
+    def connect(self) -> float | None:
+        """Seconds to connect."""
+        ...
+
+    @property
+    def read(self) -> float | None:
+        """Seconds to wait for the next bytes."""
+        ...
+
+    @property
+    def write(self) -> float | None:
+        """Seconds until the server must take the next bytes."""
+        ...
+
+    @property
+    def pool(self) -> float | None:
+        """Seconds to wait for a free connection."""
+        ...
+
+
+TimeoutLike: TypeAlias = float | TimeoutParts
+"""Seconds without a byte, or an `httpx.Timeout`, or a `Timeout`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """Seconds to wait for each part of a request; None waits for ever.
+
+    Attributes:
+        connect: For a connection.
+        read: For the next bytes.
+        write: For the server to take the next bytes.
+        pool: For a free connection, where the client has no more.
+        total: For the whole request: its retries, and its reply (or stream) to the end.
+    """
+
+    connect: float | None = CONNECT
+    read: float | None = READ
+    write: float | None = READ
+    pool: float | None = READ
+    total: float | None = None
+
+    @classmethod
+    def of(cls, value: TimeoutLike | None) -> Timeout:
+        """Seconds apply to every part, but a connection is not waited for longer than `CONNECT`.
+
+        Raises:
+            ConfigurationError: A part is no positive number.
+        """
+        if value is None:
+            return cls()
+        if isinstance(value, int | float):
+            made = cls(connect=min(CONNECT, value), read=value, write=value, pool=value)
+        else:
+            total: float | None = getattr(value, "total", None)
+            made = cls(connect=value.connect, read=value.read, write=value.write, pool=value.pool, total=total)
+        parts = (made.connect, made.read, made.write, made.pool, made.total)
+        for part in parts:
+            if part is not None and not part > 0:  # so that NaN fails as well
+                raise ConfigurationError(f"The timeout {value!r} is not positive; None waits for ever.")
+        return cls(*(None if part is not None and part > _FOR_EVER else part for part in parts))
+
+    def capped(self, seconds: float | None) -> Timeout:
+        """The same, but nothing longer than this; None caps nothing."""
+        if seconds is None or seconds > _FOR_EVER:
+            return self
+        parts = (self.connect, self.read, self.write, self.pool, self.total)
+        return Timeout(*(seconds if part is None else min(part, seconds) for part in parts))
+
+    def until(self, deadline: float | None) -> Timeout:
+        """The same, but no part longer than what is left until a moment on `time.monotonic`'s clock."""
+        return self if deadline is None else self.capped(max(_LEAST, deadline - time.monotonic()))
+
+
+class Until(float):
+    """A timeout in seconds that also ends at a moment on `time.monotonic`'s clock.
+
+    httpx and httpcore hand timeouts down as they are, and ask for them once for a whole reply; the streams of `sockets.py` look at
+    the clock.
+    """
+
+    __slots__ = ("deadline",)
+    deadline: float
+
+    @classmethod
+    def of(cls, seconds: float | None, deadline: float | None) -> float | None:
+        """The timeout with its deadline, if there is one."""
+        if deadline is None:
+            return seconds
+        made = cls(max(0.0, deadline - time.monotonic()) if seconds is None else seconds)
+        made.deadline = deadline
+        return made

@@ -1,0 +1,71 @@
+"""Generating for batch jobs: a few completions at a time, so that the requests of those who wait for an answer find places."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import TypeVar
+
+from llmengine_integrations.engine.runtime.generation import Generation, GenerationError, GenerationRequest, Piece
+from llmengine_integrations.engine.runtime.torch_runtime.scheduler import QueueFullError, Scheduler
+
+from .batch_rows import RowError
+
+_BAD_REQUEST = 400
+_STOPPING = 503
+_QUEUE_PAUSE = 0.1  # seconds until a full queue is tried again: interactive requests come first
+
+_T = TypeVar("_T")
+
+
+class Generator:
+    """Runs completions of batch jobs.
+
+    Args:
+        scheduler: runs the models.
+        at_a_time: completions.
+    """
+
+    def __init__(self, scheduler: Scheduler, at_a_time: int) -> None:
+        self.at_a_time = at_a_time
+        self._scheduler = scheduler
+        self._places = asyncio.Semaphore(at_a_time)
+
+    async def generate(self, model: str, request: GenerationRequest) -> list[Piece]:
+        """The pieces of a completion, when it is finished.
+
+        Raises:
+            RowError: it failed.
+            GenerationError: the engine is shutting down.
+        """
+        async with self._places:
+            generation = Generation(request)
+            try:
+                await self._submit(model, generation)
+                return await generation.take()
+            except GenerationError as error:
+                if error.status_code == _STOPPING:
+                    raise
+                raise RowError(error.status_code, error.message or "The model failed at this row.") from error
+            finally:
+                generation.cancel()
+
+    async def _submit(self, model: str, generation: Generation) -> None:
+        while True:
+            try:
+                self._scheduler.submit(model, generation)
+            except QueueFullError:
+                await asyncio.sleep(_QUEUE_PAUSE)
+            else:
+                return
+
+
+async def all_of(work: Iterable[Coroutine[None, None, _T]]) -> list[_T]:
+    """The results of all, done at the same time; when one fails, the others are given up."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

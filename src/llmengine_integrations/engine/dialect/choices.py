@@ -1,0 +1,105 @@
+"""Several completions of one request: the `n` choices, and the prompts of a list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from starlette.exceptions import HTTPException
+
+from ..runtime.generation import Generation, GenerationError, GenerationRequest, Piece
+from ..runtime.torch_runtime.scheduler import QueueFullError, Scheduler
+
+_MOST_CHOICES = 2048  # of one request: a list of prompts may be long, and each choice takes memory before it is refused
+
+
+def check_number(choices: int) -> None:
+    """Refuse more choices than a request may have. Ask before they are made: the fields of a short request can ask for billions.
+
+    Raises:
+        HTTPException: 400 that says how many may be.
+    """
+    if choices > _MOST_CHOICES:
+        raise HTTPException(
+            400, f"n, best_of and prompt: a request can have {_MOST_CHOICES} choices, and this one asks for more."
+        )
+
+
+class Arrival(NamedTuple):
+    """Pieces of one of the choices."""
+
+    choice: int
+    pieces: list[Piece]
+
+
+class Choices:
+    """The completions of a request, submitted together and given up together."""
+
+    def __init__(self, requests: Sequence[GenerationRequest]) -> None:
+        check_number(len(requests))
+        self._generations = [Generation(request) for request in requests]
+        self._open = set(range(len(requests)))
+        self._tasks: dict[int, asyncio.Task[list[Piece]]] = {}
+
+    def submit(self, scheduler: Scheduler, model: str) -> None:
+        """Queue all of them.
+
+        Raises:
+            QueueFullError: they do not all fit into the queue; none is left there.
+            HTTPException: the engine is shutting down.
+        """
+        try:
+            for generation in self._generations:
+                scheduler.submit(model, generation)
+        except QueueFullError:
+            self.cancel()
+            raise
+        except GenerationError as error:
+            self.cancel()
+            raise HTTPException(error.status_code, error.message) from error
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice's last piece has been taken."""
+        return not self._open
+
+    def cancel(self) -> None:
+        """Stop generating all of them. Harmless when they are over already."""
+        for generation in self._generations:
+            generation.cancel()
+        for task in self._tasks.values():
+            if not task.cancel() and not task.cancelled():
+                task.exception()  # looked at, so that asyncio does not complain that nobody did
+
+    async def whole(self) -> list[list[Piece]]:
+        """Every choice's pieces, when all are finished.
+
+        Raises:
+            GenerationError: one of them failed.
+        """
+        found: list[Arrival] = []
+        while not self.finished:
+            found += await self.take()
+        found.sort(key=lambda arrival: arrival.choice)
+        grouped = groupby(found, key=lambda arrival: arrival.choice)
+        return [[piece for arrival in arrivals for piece in arrival.pieces] for _, arrivals in grouped]
+
+    async def take(self, timeout: float | None = None) -> list[Arrival]:  # noqa: ASYNC109 - what is awaited goes on
+        """Wait for pieces of any of them; an empty list when the time is up.
+
+        Raises:
+            GenerationError: one of them failed.
+        """
+        for index in self._open - self._tasks.keys():
+            self._tasks[index] = asyncio.create_task(self._generations[index].take())
+        done, _ = await asyncio.wait(self._tasks.values(), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        arrived = sorted(index for index, task in self._tasks.items() if task in done)
+        return [self._arrival(index) for index in arrived]
+
+    def _arrival(self, index: int) -> Arrival:
+        pieces = self._tasks.pop(index).result()
+        if pieces[-1].finished:
+            self._open.discard(index)
+        return Arrival(index, pieces)

@@ -1,0 +1,156 @@
+"""The fields that both OpenAI-style routes share: which are honoured, and what they mean for the generation.
+
+`UNSUPPORTED` fields get a 400, because the answer would not be the one asked for. `IGNORED` fields change nothing here: they name
+the user or the order, they choose among implementations, or they belong to a field that is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from starlette.exceptions import HTTPException
+
+from llmengine_integrations.wire.chat import ChatRequest
+from llmengine_integrations.wire.text_completions import TextCompletionRequest
+
+from ..runtime.constraints import Constraint
+from ..runtime.generation import GenerationRequest, SamplingParams
+from .chat_prompt import ChatPrompt
+
+UNSUPPORTED = {
+    "audio": "The model writes text only.",
+    "chat_template": "The model's own template is used.",
+    "functions": "Give them as tools.",
+    "guided_whitespace_pattern": "Guided JSON has one space behind commas and colons, as the model was trained.",
+    "suffix": "The model cannot fill gaps.",
+    "use_beam_search": "The engine samples or takes the likeliest token.",
+    "web_search_options": "The engine does not search the web.",
+}
+"""Fields that are refused, each with what to tell the client."""
+
+IGNORED = (
+    "early_stopping",  # of beam search
+    "function_call",  # of functions
+    "guided_decoding_backend",  # there is one
+    "length_penalty",  # of beam search
+    "metadata",
+    "prediction",  # makes generation faster, not different
+    "priority",
+    "reasoning_effort",  # no model here has degrees of it
+    "service_tier",
+    "spaces_between_special_tokens",  # tokenizers here never add any
+    "store",
+    "user",
+)
+"""Fields that are accepted and change nothing."""
+
+_SEEDS = 2**63  # on either side of 0: what fits into 64 bits, and what torch takes
+_LOWEST_TOP_P = 1e-9  # 0 stands for "the likeliest only"
+
+
+def check_options(fields: ChatRequest | TextCompletionRequest) -> None:
+    """Refuse what the engine cannot do, and values out of bounds that the gateway leaves to the model server.
+
+    Raises:
+        HTTPException: 400 that names the field.
+    """
+    for name, reason in UNSUPPORTED.items():
+        if fields.get(name) not in (None, False, "", []):
+            raise HTTPException(400, f"{name} is not supported by this engine. {reason}")
+    if not 0 <= (fields.get("min_p") or 0) <= 1:
+        raise HTTPException(400, "min_p must be between 0 and 1.")
+    if (penalty := fields.get("repetition_penalty")) is not None and not penalty > 0:
+        raise HTTPException(400, "repetition_penalty must be greater than 0.")
+    if (fields.get("min_tokens") or 0) < 0:
+        raise HTTPException(400, "min_tokens must not be negative.")
+    if not -_SEEDS <= (fields.get("seed") or 0) < _SEEDS:
+        raise HTTPException(400, "seed must be an integer of 64 bits.")
+    if "" in _stops(fields):
+        raise HTTPException(400, "stop can't contain an empty string.")
+    if (best_of := fields.get("best_of")) is not None and best_of < (fields.get("n") or 1):
+        raise HTTPException(400, "best_of must be at least n.")
+    if candidates(fields) > (fields.get("n") or 1) and fields.get("stream"):
+        raise HTTPException(400, "best_of greater than n cannot be streamed: the best are known when all are finished.")
+
+
+def candidates(fields: ChatRequest | TextCompletionRequest) -> int:
+    """How many choices to generate for a prompt, to return the best `n`."""
+    return fields.get("best_of") or fields.get("n") or 1
+
+
+def generation_request(
+    fields: ChatRequest | TextCompletionRequest,
+    prompt: str | tuple[int, ...] | ChatPrompt,
+    *,
+    max_new_tokens: int | None,
+    top_log_probs: int | None,
+    constraint: Constraint | None,
+) -> GenerationRequest:
+    """What to generate.
+
+    Args:
+        fields: the request, checked.
+        prompt: one of its prompts.
+        max_new_tokens: None for what the context has room for.
+        top_log_probs: how many alternatives to return with each token; None for no log-probs.
+        constraint: what the text must look like.
+    """
+    ranked = candidates(fields) > (fields.get("n") or 1)
+    return GenerationRequest(
+        prompt=prompt,
+        max_new_tokens=max_new_tokens,
+        constraint=constraint,
+        sampling=_sampling(fields, top_log_probs or 0),
+        stop_sequences=_stops(fields),
+        include_stop=fields.get("include_stop_str_in_output") or False,
+        log_probs=ranked or top_log_probs is not None,
+        skip_special_tokens=fields.get("skip_special_tokens") is not False,
+        add_special_tokens=fields.get("add_special_tokens"),
+        stop_tokens=frozenset(fields.get("stop_token_ids") or ()),
+        ignore_end=fields.get("ignore_eos") or False,
+        min_tokens=fields.get("min_tokens") or 0,
+        incremental=fields.get("stream") or False,
+    )
+
+
+def repeated(request: GenerationRequest, times: int) -> list[GenerationRequest]:
+    """A request several times over, each time with the next seed if it has one."""
+    sampling = request.sampling
+    if sampling.seed is None:
+        return [request] * times
+    seeds = (sampling.seed + place for place in range(times))
+    return [replace(request, sampling=replace(sampling, seed=seed)) for seed in seeds]
+
+
+def _sampling(fields: ChatRequest | TextCompletionRequest, top_log_probs: int) -> SamplingParams:
+    temperature, top_k, top_p = fields.get("temperature"), fields.get("top_k"), fields.get("top_p")
+    return SamplingParams(
+        temperature=1.0 if temperature is None else temperature,
+        top_k=None if top_k in (None, 0, -1) else top_k,
+        top_p=None if top_p is None else max(top_p, _LOWEST_TOP_P),
+        min_p=fields.get("min_p") or 0.0,
+        presence_penalty=fields.get("presence_penalty") or 0.0,
+        frequency_penalty=fields.get("frequency_penalty") or 0.0,
+        repetition_penalty=fields.get("repetition_penalty") or 1.0,
+        logit_bias=_logit_bias(fields.get("logit_bias")),
+        seed=fields.get("seed"),
+        top_log_probs=top_log_probs,
+    )
+
+
+def _logit_bias(given: dict[str, int] | None) -> dict[int, float] | None:
+    try:
+        return {_token(key): max(-100.0, min(100.0, bias)) for key, bias in (given or {}).items()} or None
+    except ValueError as error:
+        raise HTTPException(400, f"logit_bias: {error}") from error
+
+
+def _token(key: str) -> int:
+    if not key.isdecimal():
+        raise ValueError(f"{key!r} is no token id")
+    return int(key)
+
+
+def _stops(fields: ChatRequest | TextCompletionRequest) -> tuple[str, ...]:
+    stop = fields.get("stop")
+    return (stop,) if isinstance(stop, str) else tuple(stop or ())

@@ -1,0 +1,1 @@
+"""The engine over HTTP. The only folder that imports starlette."""

@@ -1,0 +1,48 @@
+"""What the streams of all routes have in common: their headers, and how they break off."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+
+from starlette.responses import StreamingResponse
+from starlette.types import Send
+
+from ..runtime.generation import GenerationError
+
+_HEADERS = {"cache-control": "no-cache", "connection": "keep-alive", "x-accel-buffering": "no"}
+_STOPPING = 503
+
+
+class BreakableStream(StreamingResponse):
+    """A stream of server-sent events.
+
+    When the engine stops, it breaks off: the connection closes without the end of the body, as if the engine had been killed, so that no
+    client takes what it has for the whole.
+    """
+
+    def __init__(self, events: AsyncIterator[bytes]) -> None:
+        self._broken = False
+        super().__init__(events, headers=_HEADERS, media_type="text/event-stream")
+
+    def breaks_off(self, error: GenerationError) -> bool:
+        """Whether the error is the engine's end; if so, the stream ends without a last word."""
+        self._broken = error.status_code == _STOPPING
+        return self._broken
+
+    async def stream_response(self, send: Send) -> None:
+        """Send headers and events: starlette's method, which would always send the end too."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for chunk in self.body_iterator:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        if not self._broken:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def expect_broken_streams() -> None:
+    """Keep uvicorn from reporting responses without an end, which are meant."""
+    logging.getLogger("uvicorn.error").addFilter(_tells_news)
+
+
+def _tells_news(record: logging.LogRecord) -> bool:
+    return record.getMessage() != "ASGI callable returned without completing response."

@@ -1,0 +1,207 @@
+"""Reading requests in the gateway's order: JSON that cannot be parsed, then the key, then every field, query and body together."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
+
+from ..runtime.constraints import GUIDED_FIELDS, Constraint, ConstraintError, guided_constraint
+from .auth import Authenticator
+from .error_replies import ErrorItem, InvalidRequestError, error_item
+from .json_size import has_more_values
+
+_T = TypeVar("_T")
+
+_LARGEST_BODY = 64 * 2**20  # bytes: a batch's content may be long, and larger ones come as files
+_LARGEST_UNKNOWN_BODY = 2**20  # bytes that are read and parsed for a client whose key is not good
+_MOST_VALUES = (
+    150_000  # of a body: checking them takes a second in which nobody is answered; a batch's may come as a file
+)
+_MOST_ERRORS = 1000  # that are told one by one: each repeats what is wrong
+_PATIENCE = 10.0  # seconds that such a client has to send them: it takes one of the places that there are for requests
+_SLOWEST = (
+    1024.0  # bytes a second that a client whose key is good must send of a body, once `_HEAD_START` seconds are over
+)
+_HEAD_START = 30.0
+
+
+async def read_body(request: Request, authenticator: Authenticator) -> Any:
+    """The parsed body of a request whose key is good; text when the content type is not JSON, None when it is empty.
+
+    Raises:
+        InvalidRequestError: the body is not JSON; told before the key is, as the gateway does.
+        HTTPException: 400 for bytes that are no text at all, 401 for the key, 408 for a body that comes too slowly, 413 for more
+            bytes or values than are taken.
+    """
+    refusal = _refusal(request, authenticator)
+    try:
+        async with asyncio.timeout(None if refusal is None else _PATIENCE):
+            raw = await _read(request, _LARGEST_BODY if refusal is None else _LARGEST_UNKNOWN_BODY)
+    except (_TooLargeError, TimeoutError) as error:
+        reply = refusal or HTTPException(413, str(error))
+        if announced_length(request) <= _LARGEST_BODY:  # else it ends some time, and the client reads the reply then
+            reply.headers = {**(reply.headers or {}), "Connection": "close"}
+        raise reply from error
+    except ClientDisconnect as error:
+        raise HTTPException(400, "The body was cut off") from error  # nobody is there to read it
+    body = (
+        _parse(raw) if raw and _is_json(request.headers.get("content-type")) else raw.decode(errors="replace") or None
+    )
+    if refusal is not None:
+        raise refusal
+    return body
+
+
+async def arriving(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes; ended for a client that takes up a place without sending much.
+
+    Raises:
+        HTTPException: 408; it comes too slowly.
+        ClientDisconnect: the client is gone.
+    """
+    clock, size = asyncio.get_running_loop().time, 0
+    deadline = clock() + _HEAD_START
+    pieces = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline + size / _SLOWEST):
+                piece = await anext(pieces, None)
+        except TimeoutError as error:
+            raise HTTPException(408, "The body comes too slowly.", headers={"Connection": "close"}) from error
+        if piece is None:
+            return
+        size += len(piece)
+        yield piece
+
+
+def announced_length(request: Request) -> int:
+    """The body's length as the client says; 0 if it does not."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+def validated(body: Any, adapter: TypeAdapter[_T], errors: Iterable[ErrorItem] = ()) -> _T:
+    """The body as the adapter's type.
+
+    Args:
+        body: what `read_body` returned.
+        adapter: the wire type.
+        errors: what is wrong with the query; reported first.
+
+    Raises:
+        InvalidRequestError: something is wrong with query or body.
+    """
+    found = list(errors)
+    try:
+        value = adapter.validate_python(body)
+    except ValidationError as error:
+        found += _body_errors(body, error)
+    else:
+        if not found:
+            return value
+    raise InvalidRequestError(found)
+
+
+async def read_constraint(fields: Mapping[str, Any]) -> Constraint | None:
+    """The constraint of a request's guided_* fields; None without any.
+
+    Raises:
+        HTTPException: 400; the constraint is invalid, or there are several.
+    """
+    if all(fields.get(name) is None for name in GUIDED_FIELDS):
+        return None
+    try:
+        return await run_in_threadpool(guided_constraint, fields)
+    except ConstraintError as error:
+        raise HTTPException(400, str(error)) from error
+
+
+def missing_query(name: str) -> ErrorItem:
+    """The error item for a query parameter that is required and absent."""
+    return error_item("missing", ("query", name), "Field required", None)
+
+
+class _TooLargeError(Exception):
+    """A body with more bytes than are taken."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body is larger than {limit} bytes, the most that this engine takes.")
+
+
+def _refusal(request: Request, authenticator: Authenticator) -> HTTPException | None:
+    try:
+        authenticator.check(request.headers)
+    except HTTPException as error:
+        return error
+    return None
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    """The whole body; nothing of one that says that it is too large."""
+    if announced_length(request) > limit:
+        raise _TooLargeError(limit)
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in arriving(request):
+        size += len(piece)
+        if size > limit:
+            raise _TooLargeError(limit)
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _body_errors(body: Any, error: ValidationError) -> list[ErrorItem]:
+    if body is None:
+        return [error_item("missing", ("body",), "Field required", None)]
+    if not isinstance(body, dict):
+        message = "Input should be a valid dictionary or object to extract fields from"
+        return [error_item("model_attributes_type", ("body",), message, body)]
+    if (count := error.error_count()) > _MOST_ERRORS:
+        return [error_item("too_many_errors", ("body",), f"{count} things are wrong, too many to tell each", None)]
+    return [{**item, "loc": ("body", *item["loc"])} for item in error.errors(include_url=False)]
+
+
+def _is_json(content_type: str | None) -> bool:
+    if content_type is None:
+        return True
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind.startswith("application/") and (kind == "application/json" or kind.endswith("+json"))
+
+
+def _parse(raw: bytes) -> Any:
+    if (encoding := json.detect_encoding(raw)) not in ("utf-8", "utf-8-sig"):  # values could not be counted
+        raise HTTPException(400, f"The body is no JSON in UTF-8, it looks like {encoding}.")
+    if has_more_values(raw, _MOST_VALUES):
+        raise HTTPException(413, f"The body holds more than {_MOST_VALUES} values, the most that this engine takes.")
+    try:
+        return json.loads(raw)
+    except json.JSONDecodeError as error:
+        item = error_item("json_invalid", ("body", error.pos), "JSON decode error", {}, error=error.msg)
+        raise InvalidRequestError([item]) from error
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, "There was an error parsing the body") from error
+
+
+async def until_disconnected(receive: Receive, work: Awaitable[_T]) -> _T | None:
+    """Wait for the work; None when the client goes away first."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _disconnected(receive: Receive) -> Any:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,1 @@
+"""The engine's routes, one module per resource."""

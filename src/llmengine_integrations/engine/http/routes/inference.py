@@ -1,0 +1,27 @@
+"""What every route that generates needs."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+
+from ...registry import Registry
+from ...runtime.torch_runtime.scheduler import Scheduler
+from ..auth import Authenticator
+
+
+@dataclass(frozen=True)
+class InferenceRoutes:
+    """The base of the routes that generate.
+
+    Args:
+        registry: the names that are served.
+        scheduler: runs the models.
+        authenticator: checks keys.
+        ping_interval: seconds between the keep-alive comments of a stream.
+    """
+
+    registry: Registry
+    scheduler: Scheduler
+    authenticator: Authenticator
+    _: KW_ONLY
+    ping_interval: float

@@ -1,0 +1,177 @@
+"""Running an engine: bind the port, answer, load the models meanwhile, and end without loose threads."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+import uvicorn
+
+from ..config import EngineConfig, EngineConfigError
+from ..store import open_store
+from .app import Engine, build_engine
+from .connection_limits import BoundedProtocol
+from .event_streams import expect_broken_streams
+
+_GRACE = 2  # seconds for replies in hand when the engine is stopped
+_KEEP_ALIVE = (
+    75  # seconds that an idle connection is kept: clients pool theirs, and a short limit cuts them off mid-use
+)
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that gives up its completions first when it is told to stop, so that open streams end at once."""
+
+    def __init__(self, config: uvicorn.Config, engine: Engine, on_ready: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._engine = engine
+        self._on_ready = on_ready
+        self.failure: Exception | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, and to load the models."""
+        await super().startup(sockets)
+        self._engine.scheduler.start(self._on_ready, self._fail)
+        self._engine.tuner.start()
+        self._engine.batches.start(lambda: self._engine.scheduler.ready and self._engine.tuner.ready)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End every completion and training, and stop answering."""
+        await self._engine.tuner.stop()
+        self._engine.batches.stop()
+        self._engine.scheduler.stop()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Stop on a signal; at once on the second. The signal is not raised again: stopping on request is no failure."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = error
+        self.should_exit = True
+
+
+def serve(
+    config: EngineConfig,
+    *,
+    on_listening: Callable[[str, Server], object],
+    on_ready: Callable[[str], object] = lambda _: None,
+) -> None:
+    """Serve until a signal or `should_exit` stops it.
+
+    Args:
+        config: already checked.
+        on_listening: called with the base URL and the server once the port is bound; models are still to be loaded.
+
+        on_ready: called with the base URL once they are.
+
+    Raises:
+        EngineConfigError: the port is taken, another engine has the data folder, or a model cannot be loaded.
+    """
+    with (
+        bind(config.host, config.port) as listener,
+        open_store(config.data, max_file_size=config.max_upload_size) as store,
+    ):
+        _serve(build_engine(config, store), listener, on_listening, on_ready)
+
+
+def _serve(
+    engine: Engine,
+    listener: socket.socket,
+    on_listening: Callable[[str, Server], object],
+    on_ready: Callable[[str], object],
+) -> None:
+    options = uvicorn.Config(
+        engine.app,
+        http=BoundedProtocol,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    expect_broken_streams()
+    url = base_url(listener)
+    server = Server(options, engine, lambda: on_ready(url))
+    with _minding_signals(server):
+        on_listening(url, server)
+        server.run(sockets=[listener])
+    engine.scheduler.stop()
+    if server.failure is not None:
+        raise EngineConfigError(str(server.failure)) from server.failure
+    engine.scheduler.join(timeout=_GRACE)
+
+
+@contextmanager
+def _minding_signals(server: Server) -> Generator[None]:
+    """Let a signal stop the server from here on: uvicorn minds them only later, and one in between could be lost in the event loop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets no other thread mind signals
+        return
+    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def leave(status: int = 0) -> NoReturn:
+    """End the process at once after serving.
+
+    Python would take seconds to tear torch down on a busy machine, and would wait for, or crash with, a generation thread that is
+    still loading, which cannot be interrupted.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket on the address, listening as soon as the server runs.
+
+    Raises:
+        EngineConfigError: says why not, and what to do.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise EngineConfigError(f"{host} is no address of this machine ({error.strerror})") from error
+    try:
+        if os.name == "posix":  # elsewhere the option would let two engines share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise EngineConfigError(_why_not(host, port, error)) from error
+    return listener
+
+
+def base_url(listener: socket.socket) -> str:
+    """The URL under which a bound socket answers."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} on {host} is already in use: stop what runs there, choose another with --port, "
+            "or take any free one with --port 0"
+        )
+    if error.errno == errno.EACCES:
+        return f"port {port} on {host} needs more rights: choose one above 1023 with --port"
+    return f"cannot listen on {host} port {port} ({error.strerror})"

@@ -1,0 +1,1 @@
+"""What generates text. Each runtime is a folder of its own."""

@@ -1,0 +1,1 @@
+"""Hugging Face models in torch: continuous batching, LoRA adapters, guided decoding."""

@@ -1,0 +1,1 @@
+"""From a Hugging Face folder to a model that is checked and loaded."""

@@ -1,0 +1,49 @@
+"""Do rows fit into a model's context? Counted with the model's tokenizer alone, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from llmengine_integrations.engine.config import read_model_settings
+from llmengine_integrations.engine.runtime.torch_runtime.loading.context_length import context_length_of
+
+from .dataset import DatasetError, Row
+
+_GROUP = 512
+_END = 1
+
+
+def short_enough(rows: Iterable[Row], model: Path) -> Iterator[Row]:
+    """The rows, as long as prompt, response and end fit into the model's context.
+
+    A model whose folder has no `tokenizer.json`, or does not say how long its context is, takes all.
+
+    Raises:
+        DatasetError: a row is too long.
+    """
+    limit = context_length_of(read_model_settings(model))
+    path = model / "tokenizer.json"
+    if limit is None or not path.is_file():
+        yield from rows
+        return
+    from tokenizers import Tokenizer  # noqa: PLC0415 - only fine-tunes need it
+
+    tokenizer: Any = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    for group in _groups(iter(rows)):
+        prompts = tokenizer.encode_batch_fast([row.prompt for row in group])
+        responses = tokenizer.encode_batch_fast([row.response for row in group], add_special_tokens=False)
+        for row, prompt, response in zip(group, prompts, responses, strict=True):
+            length = len(prompt.ids) + len(response.ids) + _END
+            if length > limit:
+                raise DatasetError(f"row {row.number}: it has {length} tokens, and the model's context {limit}")
+            yield row
+
+
+def _groups(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while group := list(islice(rows, _GROUP)):
+        yield group

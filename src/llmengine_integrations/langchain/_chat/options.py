@@ -1,0 +1,124 @@
+"""What a chat call asks for: the model's fields with the call's own keyword arguments over them. Pure functions over plain dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from ...wire.chat import ChatOptions
+from ...wire.completions import CompletionOptions
+from .._options import Names, canonical
+from .tools import openai_tool_choice, openai_tools
+
+ALIASES = {
+    "model_name": "model",
+    "max_tokens": "max_new_tokens",
+    "max_completion_tokens": "max_new_tokens",
+    "stop_sequences": "stop",
+    "return_token_log_probs": "logprobs",
+}
+"""Other names of fields: LangChain's, or those on the wire."""
+FIELDS = (
+    "model",
+    "temperature",
+    "max_new_tokens",
+    "stop",
+    "n",
+    "seed",
+    "logprobs",
+    "top_logprobs",
+    "top_k",
+    "top_p",
+    "min_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "repetition_penalty",
+    "include_stop_str_in_output",
+    "skip_special_tokens",
+    "reasoning_effort",
+    "guided_json",
+    "guided_regex",
+    "guided_choice",
+    "guided_grammar",
+    "chat_template",
+    "chat_template_kwargs",
+)
+"""The fields that shape an answer; all of them identify a cached one."""
+
+_READ = attrgetter(*FIELDS)
+_KEPT_BY_NONE = frozenset({"model", "stop", "timeout", "stream", "stream_usage", "chat_template"})
+_OF_THE_WIRE = frozenset(ALIASES.get(name, name) for name in ChatOptions.__annotations__)
+_OF_THE_CALL = frozenset({"model", "timeout", "stream", "stream_usage"})
+_NAMES = Names(_OF_THE_WIRE | _OF_THE_CALL, ALIASES, _OF_THE_WIRE - _KEPT_BY_NONE)
+_EXTRA = Names(_OF_THE_WIRE - set(FIELDS), {})
+_NO_PART_OF_THE_QUESTION = frozenset({"timeout", "stream", "stream_usage"})
+_ONE_OF = frozenset({"guided_json", "guided_regex", "guided_choice", "guided_grammar", "response_format"})
+_OF_COMPLETIONS = frozenset(ALIASES.get(name, name) for name in CompletionOptions.__annotations__)
+_TRANSLATED = frozenset({"tools", "tool_choice", "parallel_tool_calls", "response_format"})
+_OF_THE_FORMAT = frozenset({"chat_template", "chat_template_kwargs"})
+V1_OPTIONS = frozenset({"temperature", "max_new_tokens", "n"}).union(
+    _OF_COMPLETIONS, _TRANSLATED, _OF_THE_FORMAT, _OF_THE_CALL
+)
+"""The options that have a meaning over v1 completions."""
+
+
+def check_extra(options: Mapping[str, Any]) -> None:
+    """Check `model_kwargs`.
+
+    Raises:
+        TypeError: One of them is no field of a chat request, or has a field of its own.
+    """
+    canonical(None, options, _EXTRA)
+
+
+def chat_fields(model: object) -> dict[str, Any]:
+    """What the model itself asks for."""
+    return dict(zip(FIELDS, _READ(model), strict=True))
+
+
+def chat_params(
+    fields: Mapping[str, Any], extra: Mapping[str, Any], stop: Sequence[str] | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a call asks for, under the names of the fields, tools in OpenAI's form.
+
+    Raises:
+        TypeError: An option is unknown, or given under two names.
+        ValueError: The tool choice names none of the tools.
+    """
+    given = {name: value for name, value in options.items() if name != "ls_structured_output_format"}
+    params = {**_cleared({**fields, **extra}, given), **canonical(stop, given, _NAMES)}
+    tools = openai_tools(params.pop("tools", None) or ())
+    choice = openai_tool_choice(params.pop("tool_choice", None), tools)
+    if tools:
+        params["tools"] = tools
+        if choice is not None:
+            params["tool_choice"] = choice
+    else:
+        params.pop("parallel_tool_calls", None)
+    return params
+
+
+def question(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters without those that do not change the answer."""
+    return {name: value for name, value in params.items() if name not in _NO_PART_OF_THE_QUESTION}
+
+
+def v2_request(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as `chat.create` and `chat.stream` take them."""
+    renamed = {"stop", "max_new_tokens", "stream", "stream_usage"}
+    return {
+        **{name: value for name, value in params.items() if name not in renamed},
+        "stop": params["stop"] or None,
+        "max_tokens": params["max_new_tokens"],
+    }
+
+
+def _cleared(fields: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields without the constraint on the text, if the call has one of its own: the server takes one."""
+    if not given:
+        return fields
+    forces = given.get("tool_choice") not in (None, False, "auto", "none")
+    if forces or any(given.get(name) is not None for name in _ONE_OF):
+        return {name: None if name in _ONE_OF else value for name, value in fields.items()}
+    return fields

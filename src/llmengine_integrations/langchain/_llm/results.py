@@ -1,0 +1,152 @@
+"""LLM Engine's replies as LangChain's generations. Pure translation.
+
+`generation_info` has the same keys whether an answer came whole or in chunks: `finish_reason`, `model_name`, `token_usage`, `request_id`,
+and `logprobs` when they were asked for.
+
+LangChain merges the chunks of a stream by adding what they hold: strings are joined, integers summed, floats and booleans refused. So a
+chunk carries its log-probabilities, as lists, and only the last one says anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from langchain_core.outputs import Generation, GenerationChunk, LLMResult
+
+from ...wire.completions import Completion, CompletionChunk, TokenOutput
+
+
+def llm_result(completions: Sequence[Completion], params: Mapping[str, Any]) -> LLMResult:
+    """The result of a call, one generation for each prompt, with the usage of all of them together."""
+    generations = [generation(completion, params) for completion in completions]
+    usages = [(one.generation_info or {})["token_usage"] for one in generations]
+    return LLMResult(
+        generations=[[one] for one in generations],
+        llm_output={"token_usage": _total(usages), "model_name": params["model"]},
+    )
+
+
+def generation(completion: Completion, params: Mapping[str, Any]) -> Generation:
+    """One finished completion."""
+    output = completion.output
+    info = _closing(
+        params,
+        request_id=completion.request_id,
+        prompt_tokens=output.num_prompt_tokens,
+        completion_tokens=output.num_completion_tokens,
+        empty=not output.text,
+    )
+    return Generation(text=output.text, generation_info=info | _logprobs(output.tokens))
+
+
+class Chunks:
+    """Reads one stream, event by event."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._params = params
+        self._request_id: str | None = None
+        self._prompt_tokens: int | None = None
+        self._completion_tokens: int | None = None
+        self._empty = True
+        self._closed = False
+
+    def feed(self, event: CompletionChunk) -> GenerationChunk:
+        """The chunk for an event; the one that finishes the stream also says how it went."""
+        output = event.output
+        self._request_id = event.request_id or self._request_id
+        self._empty = self._empty and not output.text
+        if output.num_prompt_tokens is not None:
+            self._prompt_tokens = output.num_prompt_tokens
+        if output.num_completion_tokens is not None:
+            self._completion_tokens = output.num_completion_tokens
+        info = {} if output.token is None else _logprobs([output.token])
+        if output.finished and not self._closed:
+            info |= self._close()
+        return GenerationChunk(text=output.text, generation_info=info or None)
+
+    def end(self) -> Iterator[GenerationChunk]:
+        """What is owed at the end of a stream that never said it was finished, as those of TensorRT-LLM: an empty last chunk."""
+        if not self._closed:
+            yield GenerationChunk(text="", generation_info=self._close())
+
+    def _close(self) -> dict[str, Any]:
+        self._closed = True
+        return _closing(
+            self._params,
+            request_id=self._request_id,
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._completion_tokens,
+            empty=self._empty,
+        )
+
+
+def _closing(
+    params: Mapping[str, Any],
+    *,
+    request_id: str | None,
+    prompt_tokens: int | None,
+    completion_tokens: int | None,
+    empty: bool,
+) -> dict[str, Any]:
+    usage, finish_reason = counted(prompt_tokens, completion_tokens, params["max_new_tokens"], empty=empty)
+    return {
+        "finish_reason": finish_reason,
+        "model_name": params["model"],
+        "token_usage": usage,
+        "request_id": request_id,
+    }
+
+
+def counted(
+    prompt_tokens: int | None, completion_tokens: int | None, limit: int, *, empty: bool
+) -> tuple[dict[str, int], Literal["stop", "length"] | None]:
+    """What is known of the counts, and why the answer ended.
+
+    Args:
+        prompt_tokens: as the server counted.
+        completion_tokens: as the server counted.
+        limit: tokens to generate at most.
+        empty: whether the text is.
+    """
+    if not completion_tokens and not empty:  # some vLLM endpoints count nothing and send 0
+        completion_tokens = None
+    return _usage(prompt_tokens, completion_tokens), _finish_reason(completion_tokens, limit)
+
+
+def _finish_reason(completion_tokens: int | None, limit: int) -> Literal["stop", "length"] | None:
+    """The gateway does not say why an answer ended; the count does. None where it does not count."""
+    if completion_tokens is None:
+        return None
+    return "length" if completion_tokens >= limit else "stop"
+
+
+def _usage(prompt_tokens: int | None, completion_tokens: int | None) -> dict[str, int]:
+    """What is known of the counts, under OpenAI's names, which LangChain's handlers read."""
+    usage: dict[str, int] = {}
+    if prompt_tokens is not None:
+        usage["prompt_tokens"] = prompt_tokens
+    if completion_tokens is not None:
+        usage["completion_tokens"] = completion_tokens
+    if prompt_tokens is not None and completion_tokens is not None:
+        usage["total_tokens"] = prompt_tokens + completion_tokens
+    return usage
+
+
+def _total(usages: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """The sum of each count that every usage has: a partial sum would pass for the whole."""
+    if len(usages) == 1:
+        return dict(usages[0])
+    keys = [key for key in ("prompt_tokens", "completion_tokens", "total_tokens") if all(key in u for u in usages)]
+    return {key: sum(usage[key] for usage in usages) for key in keys}
+
+
+def _logprobs(tokens: Sequence[TokenOutput] | None) -> dict[str, Any]:
+    if tokens is None:
+        return {}
+    return {
+        "logprobs": {
+            "tokens": [token.token for token in tokens],
+            "token_logprobs": [token.log_prob for token in tokens],
+        }
+    }
