@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from core._server import COMPLETION, HANG, STREAM, chunk, event, output, reply
+from llmengine_integrations.errors import StreamClosedError
 
 pytestmark = pytest.mark.parametrize("kind", ["async", "async-httpx"])
 HEL = chunk(event(output("Hel")))
@@ -51,6 +52,20 @@ async def test_of_a_stream_between_two_events(api, server):
     await first.wait()
     await cancelled(reading)
     assert await server.left()
+
+
+async def test_of_one_read_only(api, server):
+    """The read is over and the block is not: what follows is not silence that passes for the end of the answer."""
+    server.then(STREAM, HEL, HANG)
+    async with api.stream() as events:
+        await anext(events)
+        following = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        await cancelled(following)
+        for _ in range(2):
+            with pytest.raises(StreamClosedError, match="cancelled") as caught:
+                await anext(events)
+            assert caught.value.text == "Hel"
 
 
 async def test_of_the_wait_for_the_next_try(api, server, monkeypatch):

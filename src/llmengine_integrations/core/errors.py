@@ -251,7 +251,7 @@ class StreamTruncatedError(LLMEngineError):
 
 
 class StreamClosedError(LLMEngineError, RuntimeError):
-    """A stream was read outside its `with` block, or after an error, so that its remaining events cannot come.
+    """A stream was read outside its `with` block, or after an error or a cancelled read, so that its remaining events cannot come.
 
     Attributes:
         text: The text that had arrived before.

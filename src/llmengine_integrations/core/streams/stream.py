@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 _OPEN = "with client.completions.stream(...) as chunks:"
 _CLOSED = (
-    "This stream is closed: its block was left, or an error was raised, before it was read to its end. "
+    "This stream is closed: its block was left, a read was cancelled or an error was raised before it was read to its end. "
     "Read it inside the block (`{open}`), or keep its chunks in a list there."
 )
 _UNOPENED = "This stream is not open yet. Write `{open}`, and iterate over `chunks` inside the block."
@@ -53,7 +53,7 @@ class _Events(Generic[T]):
                 self._shut()
                 self._broken_off(error, self._decoding)
                 raise
-        except Exception:
+        except BaseException:  # a cancelled read, too: it ends the generator as if the stream were over
             self._shut()
             raise
         self._ended = True
