@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from core._api import EVERY
 from core._server import COMPLETION, MODEL, WHOLE_STREAM, reply
 from llmengine_integrations import __version__
-from llmengine_integrations.errors import ConfigurationError, InvalidArgumentError
+from llmengine_integrations.errors import APIStatusError, ConfigurationError, InvalidArgumentError
 
 pytestmark = pytest.mark.parametrize("kind", EVERY)
 
@@ -107,6 +108,19 @@ async def test_redirects_are_not_followed(status, api, server):
     server.then(reply(status, b"", location="http://elsewhere.invalid/"))
     with pytest.raises(Exception, match=r"redirects to http://elsewhere.invalid/"):
         await api.create()
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("call", ["create", "read"])
+async def test_nor_are_they_by_a_client_that_is_set_to_follow_them(call, connect, kind, server):
+    """On the way to another host, httpx drops `authorization`, but not `x-api-key`."""
+    given = {}
+    if kind.endswith("-httpx"):
+        make = httpx.AsyncClient if kind.startswith("async") else httpx.Client
+        given = {"http_client": make(follow_redirects=True)}
+    server.then(reply(307, b"", location=f"{server.url}/elsewhere")).then(COMPLETION)
+    with pytest.raises(APIStatusError, match="redirects to http"):
+        await getattr(connect(api_key="sk-1", max_retries=0, **given), call)()
     assert len(server.received) == 1
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from core._api import EVERY
 from core._server import CLOSE, COMPLETION, RESET, STREAM, WHOLE_STREAM, chunk, event, failure, output, reply, stream
+from llmengine_integrations.core._foreign_errors import safe
 from llmengine_integrations.core.transport.backend import Outgoing
 from llmengine_integrations.core.transport.timeouts import Timeout
 from llmengine_integrations.errors import LLMEngineError
@@ -68,6 +69,14 @@ async def test_errors_their_tracebacks_and_the_logs(call, steps, api, server, na
     assert not holds_secrets(shown + str(error) + repr(error))
     assert not holds_secrets(caplog.text)
     assert KEY.encode() not in pickle.dumps(error)
+
+
+def test_what_a_server_says_in_quotes_with_a_url_at_the_end(kind):
+    assert (
+        safe("illegal status line: bytearray(b'SSH hunter2 http://h?sig=hunter2')")
+        == "illegal status line: bytearray(b'...')"
+    )
+    assert safe("no route to http://h/?sig=hunter2 today") == "no route to <URL> today"
 
 
 def test_a_request_in_a_traceback_with_local_variables(kind):

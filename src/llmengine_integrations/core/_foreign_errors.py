@@ -15,9 +15,12 @@ from typing import NoReturn
 _MOST = 300  # characters of one exception's text
 _DEEPEST = 10  # exceptions of a chain
 _HIDDEN = (
+    (
+        re.compile(r"""(["']).*\1"""),
+        "'...'",
+    ),  # what was sent or received, quoted; a URL in it would take the closing quote along
     (re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S*"), "<URL>"),
     (re.compile(r"(?i)\b(bearer|basic|digest) +\S+"), r"\1 ..."),
-    (re.compile(r"""(["']).*\1"""), "'...'"),  # what was sent or received, quoted
     (re.compile(r"\?\S+"), "?..."),
 )
 

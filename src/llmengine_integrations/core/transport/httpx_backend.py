@@ -217,7 +217,7 @@ class HttpxBackend:
 
 
 class HttpxClientBackend:
-    """The user's own `httpx.Client`, used as it is: its proxies, hooks, certificates, authentication and limits hold."""
+    """The user's own `httpx.Client`: its proxies, hooks, certificates, authentication and limits hold. Redirects are never followed."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -238,7 +238,8 @@ class HttpxClientBackend:
 
     def _send(self, outgoing: Outgoing) -> Incoming:
         request = _client_request(self._client, outgoing, _content(outgoing))
-        return _reply(self._client.send(request, stream=True), outgoing.deadline)
+        # httpx would send the key's headers along, wherever the gateway redirects to.
+        return _reply(self._client.send(request, stream=True, follow_redirects=False), outgoing.deadline)
 
 
 class HttpxAsyncClientBackend:
@@ -263,7 +264,8 @@ class HttpxAsyncClientBackend:
 
     async def _send(self, outgoing: Outgoing) -> AsyncIncoming:
         request = _client_request(self._client, outgoing, _async_content(outgoing))
-        return _async_reply(await self._client.send(request, stream=True), outgoing.deadline)
+        reply = await self._client.send(request, stream=True, follow_redirects=False)  # as above
+        return _async_reply(reply, outgoing.deadline)
 
 
 # Not through the client itself: it logs whole URLs, and a presigned one is a secret; its hooks may add the user's credentials.

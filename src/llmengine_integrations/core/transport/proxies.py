@@ -140,6 +140,8 @@ def _names(entry: str, host: str, address: IPv4Address | IPv6Address | None, por
     if colon:
         return digits == str(port) and _names(before, host, address, port)
     domain = _canonical(entry.removeprefix("*").lstrip("."))
+    if address is not None:  # which is in no domain: `1.1` does not name 10.0.1.1
+        return host == domain
     return bool(domain) and f".{host}".endswith(f".{domain}")
 
 
