@@ -1,7 +1,7 @@
 """How do I keep answers, so that the same question is not paid for twice?
 
-LangChain's caches work with both models: in memory here, in SQLite or Redis with LangChain's other packages. What was asked with other
-options is another question.
+LangChain's caches work with both models: in memory as here, or in SQLite or Redis with LangChain's other packages. The same prompt with
+other options counts as a new question.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PROMPT = "Maria lives in Valencia.\nQuestion: Where does Maria live?\nAnswer:"
 
 
 def main() -> int:
-    """Ask four times; 0 if only new questions cost tokens."""
+    """Ask four times. Return 0 if only new questions cost tokens."""
     costs = list[int]()
     with EmbeddedEngine() as engine:
         llm = LLMEngine(
@@ -26,7 +26,7 @@ def main() -> int:
             api_key=engine.api_key,
             temperature=0,
             max_new_tokens=16,
-            cache=InMemoryCache(),  # for every model at once: langchain_core.globals.set_llm_cache(...)
+            cache=InMemoryCache(),  # for all models: langchain_core.globals.set_llm_cache(...)
         )
         for name, options in {
             "first": {},

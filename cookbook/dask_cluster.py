@@ -1,7 +1,7 @@
 """How do I work through more documents than one machine holds, on a Dask cluster?
 
-Each worker gets a copy of the model, which makes its own connections; the key does not travel with it: workers take it from their
-environment. Here the cluster is two processes of this machine; `Cluster("tcp://scheduler:8786")` is one of many machines.
+Each worker gets a copy of the model, which opens its own connections. The key is not sent with it; workers read it from their
+environment. Here, the cluster is two processes on this machine. For a cluster of many machines, use `Cluster("tcp://scheduler:8786")`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ PROMPT = "Context: {name} works in {city}.\n\nQuestion: In which city does {name
 
 
 def answered(people: Iterable[dict[str, str]], llm: LLMEngine) -> list[dict[str, str]]:
-    """What a worker does with a part of the documents: several at a time, failures kept in their places."""
+    """Answer a part of the documents on a worker: several at a time, with failures in their places."""
     rows = list(people)
     answers = llm.batch([PROMPT.format(**one) for one in rows], return_exceptions=True)
     return [one | {"answer": str(answer).strip()} for one, answer in zip(rows, answers, strict=True)]
 
 
 def main() -> int:
-    """Ask about everyone; 0 if each has an answer, most of them right."""
+    """Ask about everyone. Return 0 if everyone has an answer and most answers are right."""
     people = list(csv.DictReader(STAFF.read_text(encoding="utf-8").splitlines()))
     with EmbeddedEngine() as engine:
         os.environ["SCALE_API_KEY"] = engine.api_key

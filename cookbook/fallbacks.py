@@ -1,7 +1,7 @@
 """How do I go on when an endpoint is down: try again, then ask another one?
 
-The client tries again by itself where that is safe: after connection errors, 429, 502, 503 and 504, with growing pauses. What then still
-fails goes to the next model of `with_fallbacks`.
+The client retries by itself where that is safe: after connection errors, 429, 502, 503 and 504, with growing pauses. If the call still
+fails, `with_fallbacks` sends it to the next model.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ PROMPT = "Maria lives in Valencia.\nQuestion: Where does Maria live?\nAnswer:"
 
 
 def nowhere() -> str:
-    """An address at which nobody listens."""
+    """An address where no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 def main() -> int:
-    """Ask endpoints that are down, or not there; 0 if the other one answers each time."""
+    """Ask endpoints that are down or missing. Return 0 if the other one answers each time."""
     seen = list[str]()
     with EmbeddedEngine() as engine:
         here = {"base_url": engine.base_url, "api_key": engine.api_key, "temperature": 0, "max_new_tokens": 16}
@@ -38,7 +38,7 @@ def main() -> int:
             answer = first.with_fallbacks([good], exceptions_to_handle=(kind,)).invoke(PROMPT)
             print(f"   the other one says {answer!r}")
             seen.append(answer)
-        answers = down.with_fallbacks([missing, good]).batch([PROMPT, PROMPT])  # in turn, for each prompt
+        answers = down.with_fallbacks([missing, good]).batch([PROMPT, PROMPT])  # tries them in turn for each prompt
         expected = good.invoke(PROMPT)
     print("The engine has stopped.")
     return 0 if {*seen, *answers} == {expected} else 1

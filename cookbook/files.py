@@ -14,7 +14,7 @@ DATA = Path(__file__).parent / "data"
 
 
 def main() -> int:
-    """Upload two files and read them; 0 if both frameworks find the same."""
+    """Upload two files and read them. Return 0 if both frameworks find the same."""
     with EmbeddedEngine() as engine, Client(engine.base_url, engine.api_key) as client:
         ids = [client.files.upload(DATA / name).id for name in ("staff.csv", "llm_engine.txt")]
         loader = LLMEngineFileLoader(ids, client=client, mode="rows", metadata_columns=["city"])

@@ -1,8 +1,8 @@
 """How do I teach a model facts of my own, and see that it learns them?
 
-Fine-tunes the embedded engine's model on 200 rows: whose badge has which colour, each asked in ten wordings. With the name of a file,
-`python fine_tuning.py loss.svg` also draws the loss, which needs matplotlib. With LLM Engine on a cluster, drop `EmbeddedEngine` and give
-`create` one of its models.
+This fine-tunes the embedded engine's model on 200 rows about the colours of badges, each asked in ten wordings. With a file name,
+`python fine_tuning.py loss.svg` also plots the loss, which needs matplotlib. For LLM Engine on a cluster, remove `EmbeddedEngine` and pass
+one of the cluster's models to `create`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from llmengine_integrations.training_metrics import TrainingMetrics
 ROWS = Path(__file__).parent / "data" / "badges.csv"
 QUESTIONS = {
     "What is Yuki's badge colour?": "olive",
-    "Could you tell me the colour of Sven's badge?": "crimson",  # in a wording that no row has
-    "Which badge colour belongs to Hana?": "brown",  # likewise
+    "Could you tell me the colour of Sven's badge?": "crimson",  # no row has this wording
+    "Which badge colour belongs to Hana?": "brown",  # no row has this wording
 }
 
 
 def answer(client: Client, model: str, question: str) -> str:
-    """What a model says to a question."""
+    """The answer of a model to a question."""
     prompt = f"Question: {question}\nAnswer:"
     return client.completions.create(model, prompt, max_new_tokens=24, temperature=0).output.text.strip()
 
 
 def train(client: Client, base: str) -> tuple[str, TrainingMetrics]:
-    """Fine-tune a model and return the new one's name, with what was measured on the way."""
+    """Fine-tune a model. Return the new model's name and the metrics of its training."""
     uploaded = client.files.upload(ROWS)
     begun = time.monotonic()
     job = client.fine_tunes.create(base, uploaded.id, suffix="badges")
@@ -51,7 +51,7 @@ def table(metrics: TrainingMetrics) -> str:
 
 
 def main(plot: Path | None = None) -> int:
-    """Train, and ask both models; 0 if only the new one knows each answer."""
+    """Train, and ask both models. Return 0 if only the new one knows each answer."""
     wrong = 0
     with (
         EmbeddedEngine(aliases=["llama-2-7b"]) as engine,

@@ -1,8 +1,8 @@
 """How do I make yesterday's questions train tomorrow's model?
 
-A LlamaIndex query engine answers questions about a staff list while a handler records it. The answers are checked against the list,
-put into the house's style, and trained on; then the tuned model takes the old one's place in the same query engine, for people that
-nobody asked about yet. `python flywheel.py loss.svg` also draws the loss, which needs matplotlib.
+A LlamaIndex query engine answers questions about a staff list while a handler records it. The script checks the answers against the list,
+rewrites them in the house style, and trains on them. The same query engine then uses the tuned model, for people that nobody has asked
+about yet. `python flywheel.py loss.svg` also plots the loss, which needs matplotlib.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ STYLE = " (staff list)"
 
 
 def questions(people: list[dict[str, str]]) -> dict[str, str]:
-    """What is asked about people, with the right answers."""
+    """Questions about people, with the right answers."""
     fields = list(zip(("city", "room", "badge"), QUESTIONS, strict=True))
     return {wording.format(field, person["name"]): person[field] for person in people for field, wording in fields}
 
 
 def examples(rows: list[TrainingRow], right: dict[str, str]) -> list[tuple[str, str]]:
-    """What was asked, with answers that are right and in the house's style."""
+    """The recorded questions, with right answers in the house style."""
     asked = [(row.prompt, row.prompt.split("Question: ")[1].split("\n")[0]) for row in rows]
     return [(prompt, f" {right[question]}{STYLE}") for prompt, question in asked]
 
 
 def main(plot: Path | None = None) -> int:
-    """Ask, record, train, and ask again; 0 if the tuned model is right more often."""
+    """Ask, record, train, and ask again. Return 0 if the tuned model is right more often."""
     handler = LLMEngineFineTuningHandler()
-    Settings.callback_manager = CallbackManager([handler])  # query engines hand it to their LLM
+    Settings.callback_manager = CallbackManager([handler])  # query engines pass it to their LLM
     with EmbeddedEngine() as engine:
         server = {"base_url": engine.base_url, "api_key": engine.api_key}
         llm = LLMEngine(model=engine.models[0], temperature=0, max_tokens=24, **server)

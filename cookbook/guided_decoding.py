@@ -1,7 +1,7 @@
 """How do I make sure that an answer has the form I need: JSON, a pattern, one of some words, a grammar?
 
-The engine leaves the model only the tokens that fit, so even a model that guesses cannot break the form. What is in the form is still the
-model's; and an answer that `max_new_tokens` cuts off has half of its form.
+The engine lets the model choose only tokens that fit the form, so even a model that guesses cannot break it. The content is still the
+model's, and an answer that `max_new_tokens` cuts off is incomplete.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ PERSON = {
     "required": ["name", "age"],
     "additionalProperties": False,
 }
-SENTENCE = (
-    'root ::= " She is " [0-9]+ " years old."'  # GBNF, as llama.cpp and XGrammar write it; Lark's notation works too
-)
+SENTENCE = 'root ::= " She is " [0-9]+ " years old."'  # GBNF, as in llama.cpp and XGrammar; Lark's notation works too
 
 CASES: list[tuple[str, object, Callable[[str], object]]] = [
     ("guided_json", PERSON, lambda text: set(json.loads(text)) == {"name", "age"}),
@@ -36,7 +34,7 @@ CASES: list[tuple[str, object, Callable[[str], object]]] = [
 
 
 def main() -> int:
-    """Ask in every form; 0 if each answer has it."""
+    """Ask for every form. Return 0 if each answer has its form."""
     wrong = 0
     with EmbeddedEngine() as engine, Client(engine.base_url, engine.api_key) as client:
         for field, form, fits in CASES:

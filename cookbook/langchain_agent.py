@@ -1,6 +1,6 @@
 """How do I run a LangGraph agent with tools on LLM Engine, and see each step as it comes?
 
-The engine's own model is tiny: it chooses between two plain tools and tells their results, one call a question.
+The engine's own model is tiny: it chooses between two simple tools and reports their results, with one call per question.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def add(a: int, b: int) -> int:
 
 
 def main() -> int:
-    """Ask every question; 0 if each was answered with the right tool."""
+    """Ask every question. Return 0 if each was answered with the right tool."""
     usage = LLMEngineUsageCallbackHandler()
     wrong = 0
     with EmbeddedEngine() as engine:

@@ -1,6 +1,6 @@
 """How do I see what my runs cost, how fast and how sure the model was, and keep them as training data?
 
-Three handlers of LangChain's callbacks, given once for a whole chain. They work with other models of LangChain, too.
+This passes three of LangChain's callback handlers once, for a whole chain. They also work with LangChain's other models.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ QUESTIONS = ["Who founded Scale AI?", "When was Scale AI founded?", "What is the
 
 
 def main() -> int:
-    """Ask every question, and print what the handlers have seen; 0 if they have seen everything."""
+    """Ask every question, and print what the handlers saw. Return 0 if they saw everything."""
     prompt = PromptTemplate.from_template("Context: {text}\n\nQuestion: {question}\nAnswer:")
     with (
         tempfile.TemporaryDirectory() as folder,

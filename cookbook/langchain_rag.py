@@ -1,6 +1,7 @@
 """How do I answer questions from my own files, and say which passages an answer rests on?
 
-Uploads a text to the engine, loads it with `LLMEngineFileLoader`, finds what fits a question in a vector store, and has `LLMEngine` answer.
+This uploads a text to the engine, loads it with `LLMEngineFileLoader`, finds passages for a question in a vector store, and lets
+`LLMEngine` answer.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ PROMPT = PromptTemplate.from_template("Context: {context}\n\nQuestion: {question
 
 
 class Sentences(BaseBlobParser):
-    """Makes a document of each sentence; the loader adds where it is from."""
+    """Make each sentence a document; the loader adds its source."""
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:
-        """The sentences of a file."""
+        """Yield the sentences of a file."""
         yield from map(Document, re.split(r"(?<=\.)\s+", blob.as_string().strip()))
 
 
 def main() -> int:
-    """Ask every question; 0 if each answer is right and its source among the passages."""
+    """Ask every question. Return 0 if each answer is right and its source is among the passages."""
     wrong = 0
     with EmbeddedEngine() as engine, Client(engine.base_url, engine.api_key) as client:
         passages = LLMEngineFileLoader(client.files.upload(TEXT).id, client=client, blob_parser=Sentences()).load()

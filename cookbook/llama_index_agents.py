@@ -1,6 +1,6 @@
 """How do I build agents with tools in LlamaIndex: that call functions, that reason in text, and in a workflow?
 
-Starts the embedded engine. To use your own server, drop `EmbeddedEngine`; set LLM_ENGINE_BASE_PATH and SCALE_API_KEY.
+This starts the embedded engine. To use your own server, remove `EmbeddedEngine` and set LLM_ENGINE_BASE_PATH and SCALE_API_KEY.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ QUESTIONS = {"What is the weather in Boston?": "17 degrees", "Search for the hei
 
 
 async def ask(agent: FunctionAgent | ReActAgent | AgentWorkflow, question: str) -> str:
-    """Run the agent, and show its tool calls and its words as they come."""
+    """Run the agent, and print its tool calls and its text as they arrive."""
     print(f"{type(agent).__name__}: {question}")
     run = agent.run(question)
     async for event in run.stream_events():
@@ -41,14 +41,14 @@ async def ask(agent: FunctionAgent | ReActAgent | AgentWorkflow, question: str) 
 
 
 async def main() -> int:
-    """Ask every agent every question; 0 if each answer is right."""
+    """Ask every agent every question. Return 0 if each answer is right."""
     tools = [get_current_weather, search]
     async with EmbeddedEngine() as engine:
         where = {"base_url": engine.base_url, "api_key": engine.api_key}
         llm = LLMEngine.from_endpoint(engine.models[0], **where, temperature=0)
         agents = [FunctionAgent(tools=tools, llm=llm), AgentWorkflow.from_tools_or_functions(tools, llm=llm)]
         wrong = sum([expected not in await ask(agent, q) for agent in agents for q, expected in QUESTIONS.items()])
-        question, expected = list(QUESTIONS.items())[-1]  # reasoning in text mostly takes the tiny model too far
+        question, expected = list(QUESTIONS.items())[-1]  # reasoning in text is mostly too hard for the tiny model
         wrong += expected not in await ask(ReActAgent(tools=tools, llm=llm), question)
     print("The engine has stopped." + (f" {wrong} answers were wrong." if wrong else ""))
     return 1 if wrong else 0

@@ -1,6 +1,6 @@
 """How do I chat with my documents in LlamaIndex, with a memory, whole and streamed?
 
-Starts the embedded engine. To use your own server, drop `EmbeddedEngine`; set LLM_ENGINE_BASE_PATH and SCALE_API_KEY.
+This starts the embedded engine. To use your own server, remove `EmbeddedEngine` and set LLM_ENGINE_BASE_PATH and SCALE_API_KEY.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TURNS = {
 
 
 def main() -> int:
-    """Say every turn; 0 if each answer is right."""
+    """Say every turn. Return 0 if each answer is right."""
     counter, wrong = TokenCountingHandler(), 0
     with EmbeddedEngine() as engine:
         Settings.callback_manager = CallbackManager([counter])

@@ -1,6 +1,6 @@
 """How do I answer questions about my documents with LlamaIndex, streamed, with the passages behind each answer?
 
-Starts the embedded engine. To use your own server, drop `EmbeddedEngine`; set LLM_ENGINE_BASE_PATH and SCALE_API_KEY.
+This starts the embedded engine. To use your own server, remove `EmbeddedEngine` and set LLM_ENGINE_BASE_PATH and SCALE_API_KEY.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ QUESTIONS = {"Who founded Scale AI?": "Alexandr Wang", "On which port does the e
 
 
 class Words(BaseEmbedding):
-    """Which words a text has, the longer ones heavier, each at a place of its own. Needs no model and no network."""
+    """An embedding of a text's words, each with its own position and longer ones with more weight. Needs no model and no network."""
 
     def _get_text_embedding(self, text: str) -> list[float]:
         vector = [0.0] * 2048
@@ -36,7 +36,7 @@ class Words(BaseEmbedding):
 
 
 def main() -> int:
-    """Ask every question; 0 if each answer is right and stands in a passage that is cited."""
+    """Ask every question. Return 0 if each answer is right and is in a cited passage."""
     documents = SimpleDirectoryReader(Path(__file__).parent / "data", required_exts=[".txt"]).load_data()
     splitter, wrong = SentenceSplitter(chunk_size=70, chunk_overlap=0), 0
     index = VectorStoreIndex.from_documents(documents, embed_model=Words(), transformations=[splitter])

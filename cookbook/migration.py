@@ -14,7 +14,7 @@ PROMPT = "Maria lives in Valencia.\nQuestion: Where does Maria live?\nAnswer:"
 
 
 def as_before(model: str) -> str:
-    """What a program for upstream's client does, unchanged."""
+    """A program for upstream's client, unchanged."""
     response = Completion.create(model=model, prompt=PROMPT, max_new_tokens=10, temperature=0.0)
     stream = Completion.create(model=model, prompt=PROMPT, max_new_tokens=10, temperature=0.0, stream=True)
     streamed = "".join(chunk.output.text for chunk in stream if chunk.output)
@@ -27,7 +27,7 @@ def as_before(model: str) -> str:
 
 
 def as_now(model: str) -> str:
-    """The same with a client of its own: several of them can be in a process, and a stream that breaks off raises."""
+    """The same with `Client`: a process can have several clients, and a stream that breaks off raises an error."""
     with Client() as client:
         reply = client.completions.create(model, PROMPT, max_new_tokens=10, temperature=0)
         with client.completions.stream(model, PROMPT, max_new_tokens=10, temperature=0) as chunks:
@@ -41,7 +41,7 @@ def as_now(model: str) -> str:
 
 
 def main() -> int:
-    """Do it both ways; 0 if they say the same."""
+    """Do it both ways. Return 0 if the answers are the same."""
     with EmbeddedEngine() as engine:
         os.environ |= {"LLM_ENGINE_BASE_PATH": engine.base_url, "SCALE_API_KEY": engine.api_key}
         same = as_before(engine.models[0]) == as_now(engine.models[0])

@@ -1,6 +1,6 @@
 """How do I complete many prompts in one job, overnight, and get a table of the results?
 
-On a cluster the paths are `s3://...`, as the job's machine sees them; `results` reads those too, with fsspec and s3fs.
+On a cluster, the paths are `s3://...`, as the job's machine sees them. `results` reads those too, with fsspec and s3fs.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ STAFF = list(csv.DictReader((Path(__file__).parent / "data" / "staff.csv").read_
 
 
 def prompt(person: dict[str, str]) -> str:
-    """A question about a person, with the text that answers it."""
+    """A question about a person, with the text that contains the answer."""
     return "Context: {name} works in {city}.\n\nQuestion: In which city does {name} work?\nAnswer:".format(**person)
 
 
 def table(results: list[BatchResult], people: list[dict[str, str]]) -> Table:
-    """The results beside what is right."""
+    """The results next to the right answers."""
     found = Table("person", "answer", "right", "tokens")
     for result, person in zip(results, people, strict=True):
         tokens = str(result.output.num_completion_tokens) if result.output else ""
@@ -35,7 +35,7 @@ def table(results: list[BatchResult], people: list[dict[str, str]]) -> Table:
 
 
 def main() -> int:
-    """Run the batch; 0 if most answers are right."""
+    """Run the batch. Return 0 if most answers are right."""
     people = STAFF[:12]
     content = {"prompts": [prompt(person) for person in people], "max_new_tokens": 24, "temperature": 0.0}
     with (

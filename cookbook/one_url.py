@@ -3,7 +3,7 @@
     python one_url.py                                                       # starts the embedded engine
     LLM_ENGINE_BASE_PATH=https://... SCALE_API_KEY=... python one_url.py llama-2-7b
 
-`make test-live` asks an endpoint for more, before your programs do.
+`make test-live` tests more of an endpoint, before your programs use it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PROMPT = "Maria lives in Valencia.\nQuestion: Where does Maria live?\nAnswer:"
 
 @contextmanager
 def server() -> Iterator[str | None]:
-    """The server that the environment names, else one of our own; yields our own's model."""
+    """Use the server that the environment names; else start an embedded engine and yield its model."""
     if "LLM_ENGINE_BASE_PATH" in os.environ:
         yield None
         return
@@ -32,14 +32,14 @@ def server() -> Iterator[str | None]:
 
 
 def program(model: str) -> None:
-    """Knows of no server: that is the environment's."""
+    """Ask the server that the environment names."""
     with Client() as client:
         print(f"{model} at {client.base_url} is {client.models.get(model).status}")
         print(client.completions.create(model, PROMPT, max_new_tokens=10, temperature=0).output.text)
 
 
 def main() -> int:
-    """Run the program where the environment says."""
+    """Run the program on the server that the environment names."""
     with server() as own:
         program(own or sys.argv[1])
     return 0

@@ -1,7 +1,7 @@
 """How do I get answers about a text from LLM Engine in a LangChain chain, streamed token by token?
 
-Starts the embedded engine, so it needs no server. To use your own, drop `EmbeddedEngine` and give `LLMEngine` your
-endpoint's name, with LLM_ENGINE_BASE_PATH and SCALE_API_KEY set.
+This starts the embedded engine, so it needs no server. To use your own, remove `EmbeddedEngine`, pass your endpoint's name to `LLMEngine`,
+and set LLM_ENGINE_BASE_PATH and SCALE_API_KEY.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ QUESTIONS = {
 
 
 class PrintTokens(BaseCallbackHandler):
-    """Prints each token as it comes, and keeps its log-probability."""
+    """Print each token as it arrives, and keep its log-probability."""
 
     def __init__(self) -> None:
         self.log_probs: list[tuple[str, float]] = []
 
     def on_llm_new_token(self, token: str, *, chunk: Any = None, **_: Any) -> None:
-        """Called by LangChain for every token of a stream."""
+        """LangChain calls this for every token of a stream."""
         print(token, end="", flush=True)
         info = chunk.generation_info if isinstance(chunk, GenerationChunk) else None
         found = (info or {}).get("logprobs", {"tokens": [], "token_logprobs": []})
@@ -41,7 +41,7 @@ class PrintTokens(BaseCallbackHandler):
 
 
 def main() -> int:
-    """Ask every question; 0 if each answer is right."""
+    """Ask every question. Return 0 if each answer is right."""
     prompt = PromptTemplate.from_template("Context: {text}\n\nQuestion: {question}\nAnswer:")
     wrong = 0
     with EmbeddedEngine() as engine:

@@ -18,7 +18,7 @@ CASES = [
 
 
 def streamed(client: Client, model: str, options: dict[str, object]) -> str:
-    """A completion as it streams: a stop string never shows, not even its first half."""
+    """Stream a completion. A stop string is never shown, not even part of it."""
     with client.completions.stream(model, PROMPT, temperature=0, **options) as chunks:
         pieces = [chunk.output.text for chunk in chunks if chunk.output is not None]
     print(f"   streamed: {pieces}")
@@ -26,7 +26,7 @@ def streamed(client: Client, model: str, options: dict[str, object]) -> str:
 
 
 def main() -> int:
-    """Complete the prompt in every way; 0 if each text ends where it should."""
+    """Complete the prompt in every way. Return 0 if each text ends where it should."""
     wrong = 0
     with EmbeddedEngine() as engine, Client(engine.base_url, engine.api_key) as client:
         model = engine.models[0]

@@ -29,7 +29,7 @@ def get_current_weather(location: str) -> str:
 
 
 def weather(llm: ChatLLMEngine, question: str) -> str:
-    """An answer for which the model calls a function first."""
+    """An answer for which the model first calls a function."""
     messages = [HumanMessage(question)]
     call = llm.bind_tools([get_current_weather]).invoke(messages)
     results = [get_current_weather.invoke(one) for one in call.tool_calls]
@@ -38,7 +38,7 @@ def weather(llm: ChatLLMEngine, question: str) -> str:
 
 
 def main() -> int:
-    """Fill an object in three ways, and answer by a tool; 0 if all is right."""
+    """Fill an object in three ways, and answer with a tool. Return 0 if all answers are right."""
     wrong = 0
     with EmbeddedEngine() as engine:
         llm = ChatLLMEngine(

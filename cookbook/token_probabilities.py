@@ -1,7 +1,7 @@
 """How do I see how sure the model is of each token while it streams?
 
-Each token gets a colour: green where the model was sure, over yellow to red where it was not. With the name of a
-.svg file it also draws it: `python token_probabilities.py answers.svg`.
+Each token gets a colour: green where the model was sure, yellow or red where it was not. With the name of a .svg file,
+`python token_probabilities.py answers.svg` also makes a picture.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ TEXT = (Path(__file__).parent / "data" / "llm_engine.txt").read_text(encoding="u
 QUESTIONS = {
     "Who founded Scale AI?": "Lucy Guo",
     "When was Scale AI founded?": "2016",
-    "What is the license of LLM Engine?": "",  # any answer will do: the small model guesses here
+    "What is the license of LLM Engine?": "",  # any answer is accepted: the small model guesses here
 }
-NOTEBOOK: dict[str, Any] = {"force_jupyter": False}  # there rich would begin a new block for each token
+NOTEBOOK: dict[str, Any] = {"force_jupyter": False}  # in a notebook, rich would begin a new block for each token
 if "ipykernel" in sys.modules:
     NOTEBOOK |= {"force_terminal": True, "color_system": "truecolor"}
 
 
 def coloured(token: str, log_prob: float) -> Text:
-    """A token on the colour of its probability."""
+    """A token with its probability as background colour."""
     probability = math.exp(log_prob)
     red, green = min(1.0, 2 - 2 * probability), min(1.0, 2 * probability)
     return Text(token, style=f"black on rgb({int(120 + 120 * red)},{int(120 + 120 * green)},120)")
 
 
 def main(svg: Path | None = None) -> int:
-    """Ask every question, and colour the answers; 0 if each is right."""
+    """Ask every question, and colour the answers. Return 0 if each is right."""
     console, wrong = Console(record=True, width=92, highlight=False, **NOTEBOOK), 0
     with EmbeddedEngine() as engine, Client(engine.base_url, engine.api_key) as client:
         for question, expected in QUESTIONS.items():
@@ -55,7 +55,7 @@ def main(svg: Path | None = None) -> int:
             wrong += expected not in "".join(token.token for token in answer)
     if svg is not None:
         drawn = console.export_svg(title="Each token in a colour for its probability")
-        local = re.sub(r"@font-face {.*?}", "", drawn, flags=re.DOTALL)  # without fonts from elsewhere
+        local = re.sub(r"@font-face {.*?}", "", drawn, flags=re.DOTALL)  # without fonts from other hosts
         svg.write_text(local, encoding="utf-8")
     print("The engine has stopped." + (f" {wrong} answers were wrong." if wrong else ""))
     return 1 if wrong else 0

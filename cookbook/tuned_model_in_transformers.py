@@ -22,7 +22,7 @@ OPTIONS = {"epochs": 2, "lr": 0.004}
 
 
 def tuned(folder: Path) -> tuple[Path, str]:
-    """Train a model, and download it; the folder, and what the engine answers with it."""
+    """Train a model and download it. Return the folder and the engine's answers with it."""
     rows = TrainingFile(folder / "train.csv", deduplicate=False)
     rows.append([(PROMPT, ANSWER)] * 80)
     with EmbeddedEngine() as engine, Client(engine.base_url, engine.api_key) as client:
@@ -36,9 +36,9 @@ def tuned(folder: Path) -> tuple[Path, str]:
 
 
 def main() -> int:
-    """Train, download, load; 0 if it answers as the engine did."""
+    """Train, download, load. Return 0 if it gives the engine's answers."""
     logging.disable_progress_bar()
-    warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for a thing by its old name
+    warnings.simplefilter("ignore", FutureWarning)  # peft uses an old name of transformers
     with tempfile.TemporaryDirectory() as folder:
         adapter, served = tuned(Path(folder))
         base = AutoModelForCausalLM.from_pretrained(DEFAULT_MODEL_PATH, dtype="float32")

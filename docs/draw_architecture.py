@@ -1,6 +1,6 @@
-"""Draws docs/images/architecture.svg from what the package really imports: `python docs/draw_architecture.py`.
+"""Draw docs/images/architecture.svg from the package's real imports: `python docs/draw_architecture.py`.
 
-The test of the documents draws it again and compares, so the drawing cannot grow old.
+`tests/test_docs.py` draws it again and compares, so the drawing cannot go out of date.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import grimp
 PACKAGE = "llmengine_integrations"
 TARGET = Path(__file__).parent / "images" / "architecture.svg"
 PUBLIC = "public names"
-"""The modules that hold nothing of their own but what users import: the package itself, `errors`, `types`, `datasets`, ..."""
+"""The package itself, `errors`, `types`, `datasets`, ...: modules that only re-export names for users."""
 
 
 class Box(NamedTuple):
-    """A room of the package, and where it is drawn."""
+    """A subpackage, and where it is drawn."""
 
     left: int
     top: int
@@ -25,48 +25,47 @@ class Box(NamedTuple):
     title: str
     what: str
     libraries: tuple[str, ...]
-    """Of those that it imports, the ones to name."""
+    """The libraries to name, of those that it imports."""
 
 
 BOXES = {
     "cli": Box(20, 20, 800, "cli", "the command llmengine", ("click",)),
     "langchain": Box(50, 130, 150, "langchain", "adapter", ("langchain_core",)),
     "llama_index": Box(220, 130, 150, "llama_index", "adapter", ("llama_index",)),
-    "compat": Box(400, 130, 160, "compat", "upstream's names", ()),
+    "compat": Box(420, 130, 160, "compat", "upstream's names", ()),
     "engine": Box(610, 130, 210, "engine", "LLM Engine's HTTP API", ("starlette", "torch", "transformers", "peft")),
     PUBLIC: Box(20, 260, 190, PUBLIC, "Client, errors, types, ...", ()),
     "prompting": Box(230, 260, 140, "prompting", "chat templates", ("jinja2",)),
     "core": Box(20, 390, 540, "core", "resources build values, transports send them", ("httpx", "aiohttp", "tenacity")),
     "wire": Box(20, 520, 800, "wire", "types of the bodies on the wire, both directions", ("pydantic",)),
-    "_shared": Box(20, 640, 800, "_shared", "what client and engine share, over the standard library alone", ()),
+    "_shared": Box(20, 640, 800, "_shared", "what client and engine share; imports only the standard library", ()),
 }
-HEIGHT, WIDTH, BOX_HEIGHT = 732, 840, 72
+HEIGHT, WIDTH, BOX_HEIGHT, GAP = 732, 840, 72, 8
 TIP = (
     '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
     '<path d="M0 0L8 4L0 8z" fill="#607080"/></marker></defs>'
 )
-PAST_OTHERS = {("cli", PUBLIC): (20, 50), ("cli", "core"): (370, 400)}
-"""Where there is room for arrows that would lie behind boxes."""
-NEXT_TO_WIRE = ("core", "engine")
-"""The others that import wire are named in its box: their arrows would lie behind other boxes."""
+BASES = ("wire", "_shared")
+WITH_ARROWS = ("core", "engine")
+"""Only these have arrows to the bases. A line of text above each base names the others that import it."""
 
 
 def imports() -> dict[str, set[str]]:
-    """Which rooms and `library NAME`s each room imports, imports for type checkers left out."""
+    """Which boxes and `library NAME`s each box imports, without the imports for type checkers."""
     graph = grimp.build_graph(
         PACKAGE, include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
     )
     found: dict[str, set[str]] = {name: set() for name in BOXES}
     for module in graph.modules:
-        if (source := _room(module)) in found:
-            found[source] |= {_room(target) for target in graph.find_modules_directly_imported_by(module)} - {source}
+        if (source := _box_of(module)) in found:
+            found[source] |= {_box_of(target) for target in graph.find_modules_directly_imported_by(module)} - {source}
     return found
 
 
-def _room(module: str) -> str:
+def _box_of(module: str) -> str:
     first, *rest = module.split(".")
     if first != PACKAGE:
-        return f"library {first}"  # one is named as a room is
+        return f"library {first}"  # the prefix, because the library llama_index has the name of a box
     return rest[0] if rest and (rest[0] in BOXES or rest[0] == "_version") else PUBLIC
 
 
@@ -79,14 +78,12 @@ def drawing() -> str:
         TIP,
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
     ]
+    taken: list[float] = []
     for source, targets in found.items():
-        drawn = [target for target in BOXES if target in targets and (target != "wire" or source in NEXT_TO_WIRE)]
-        lines += [_arrow(source, target) for target in drawn]
+        drawn = [target for target in BOXES if target in targets and (target not in BASES or source in WITH_ARROWS)]
+        lines += [_arrow(source, target, taken) for target in drawn]
     lines += [_box(name, found[name]) for name in BOXES]
-    others = [source for source in found if "wire" in found[source] and source not in NEXT_TO_WIRE]
-    lines.append(
-        f'<text x="310" y="{BOXES["wire"].top - 12}" fill="#506070" font-size="11">and from {", ".join(others)}</text>'
-    )
+    lines += [_others(base, found) for base in BASES]
     lines.append(
         '<path d="M560 426L650 426L650 202" fill="none" stroke="#b05020" stroke-width="1.5" stroke-dasharray="5 4"/>'
         '<text x="568" y="418" fill="#b05020">over HTTP</text>'
@@ -94,15 +91,39 @@ def drawing() -> str:
     return "\n".join([*lines, "</svg>\n"])
 
 
-def _arrow(source: str, target: str) -> str:
+def _arrow(source: str, target: str, taken: list[float]) -> str:
+    """An arrow that passes between the boxes of the rows that it crosses, and not within GAP of another such arrow."""
     one, other = BOXES[source], BOXES[target]
-    low, high = max(one.left, other.left), min(one.left + one.width, other.left + other.width)
-    low, high = PAST_OTHERS.get((source, target), (low, high))
-    start, end = ((low + high) / 2,) * 2 if low < high else (one.left + one.width / 2, other.left + 20)
+    crossed = [box for box in BOXES.values() if one.top < box.top < other.top]
+    middle = (max(one.left, other.left) + min(one.left + one.width, other.left + other.width)) / 2
+    free = [
+        x
+        for x in (middle, *range(10, WIDTH, 5))
+        if all(not box.left - GAP < x < box.left + box.width + GAP for box in crossed)
+        and (not crossed or all(abs(x - there) > GAP for there in taken))
+    ]
+    lane = min(free, key=lambda x: abs(x - _inside(one, x)) + abs(x - _inside(other, x)) + abs(x - middle) / 100)
+    points = [(_inside(one, lane), one.top + BOX_HEIGHT), (_inside(other, lane), other.top)]
+    if crossed:
+        taken.append(lane)
+        points[1:1] = [(lane, min(box.top for box in crossed)), (lane, max(box.top for box in crossed) + BOX_HEIGHT)]
+    way = "L".join(f"{x:g} {y}" for x, y in points)
     return (
-        f'<path d="M{start:g} {one.top + BOX_HEIGHT}L{end:g} {other.top}" stroke="#607080" marker-end="url(#tip)">'
+        f'<path d="M{way}" fill="none" stroke="#607080" marker-end="url(#tip)">'
         f"<title>{source} imports {target}</title></path>"
     )
+
+
+def _inside(box: Box, x: float) -> float:
+    """The place on the box's edge that is nearest to `x`."""
+    return min(max(x, box.left + 12), box.left + box.width - 12)
+
+
+def _others(base: str, found: dict[str, set[str]]) -> str:
+    names = [source for source in found if base in found[source] and source not in WITH_ARROWS]
+    if not names:
+        return ""
+    return f'<text x="310" y="{BOXES[base].top - 12}" fill="#506070" font-size="11">also imported by {", ".join(names)}</text>'
 
 
 def _box(name: str, found: set[str]) -> str:
