@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 from ._loading import load, loading
 from ._resource import TransportT
 from ._settings import API_KEY_VARIABLE, BASE_URL_VARIABLES, LOCAL_PLACEHOLDER, Settings, portable
-from .transport.httpx_backend import HttpxAsyncClientBackend, HttpxBackend, HttpxClientBackend
+from .transport.httpx_backend.backend import HttpxAsyncClientBackend, HttpxBackend, HttpxClientBackend
 from .transport.refusing import AsyncRefusingBackend, RefusingBackend
 from .transport.sync_transport import SyncTransport
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from ._timeouts import TimeoutLike
     from .resources.batch_completions import BatchCompletions
     from .resources.chat import Chat
     from .resources.completions import Completions
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from .resources.text_completions import TextCompletions
     from .transport.async_transport import AsyncTransport  # noqa: F401 - in the string below
     from .transport.backend import AsyncBackend, Backend
-    from .transport.timeouts import TimeoutLike
 
 __all__ = ["API_KEY_VARIABLE", "BASE_URL_VARIABLES", "AsyncClient", "Client"]
 
@@ -246,7 +246,7 @@ def _sync_backend(settings: Settings, http_client: httpx.Client | None) -> Backe
 
 def _async_backend(settings: Settings, http_client: httpx.AsyncClient | None) -> AsyncBackend:
     with loading():
-        from .transport.aiohttp_backend import AiohttpBackend  # noqa: PLC0415 - a program without asyncio does not load it
+        from .transport.aiohttp_backend.backend import AiohttpBackend  # noqa: PLC0415 - a program without asyncio does not load it
 
     if http_client is not None:
         return HttpxAsyncClientBackend(http_client)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, cast
 import httpx
 
 from ._settings import normalise_base_url
+from ._timeouts import Timeout
 from .client import AsyncClient, Client
 from .errors import ConfigurationError
-from .transport.timeouts import Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from ._settings import Settings
-    from .transport.timeouts import TimeoutLike
+    from ._timeouts import TimeoutLike
 
 HttpClient: TypeAlias = httpx.Client
 HttpAsyncClient: TypeAlias = httpx.AsyncClient

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from .tls_closure import closed_in_order
+from ..tls_closure import closed_in_order
 
 _NO_BODY = frozenset({204, 304})
 

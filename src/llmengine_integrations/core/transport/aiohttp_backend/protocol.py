@@ -16,10 +16,10 @@ from aiohttp.helpers import set_exception
 from aiohttp.http_exceptions import HttpProcessingError
 from typing_extensions import override
 
-from .tls_closure import closed_in_order
+from ..tls_closure import closed_in_order
 
 if TYPE_CHECKING:
-    from .aiohttp_session import State
+    from .session import State
 
 _FINAL = 200
 """Statuses below it announce a reply, and are none."""

@@ -15,8 +15,8 @@ from weakref import WeakSet, finalize, ref
 
 import httpx
 
-from .._loading import loading
-from .backend import IDLE, KEEPALIVE
+from ..._loading import loading
+from ..backend import IDLE, KEEPALIVE
 
 if TYPE_CHECKING:
     import ssl
@@ -170,7 +170,7 @@ def _open_session(state: State, transports: WeakSet[asyncio.Transport], *, secur
         import aiohttp  # noqa: PLC0415 - importing it costs as much as httpx and pydantic together
         from aiohttp.client_proto import ResponseHandler  # noqa: PLC0415 - as above
 
-        from .aiohttp_protocol import Connector, Protocol  # noqa: PLC0415 - as above
+        from .protocol import Connector, Protocol  # noqa: PLC0415 - as above
 
         checked: ssl.SSLContext | bool = httpx.create_ssl_context() if secure else True  # OpenSSL has locks, too
 

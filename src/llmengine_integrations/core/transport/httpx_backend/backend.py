@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import httpx
 
-from .._foreign_errors import fail
-from .._loading import loading
-from ..uploads.multipart import Multipart
-from .backend import IDLE, KEEPALIVE
-from .content_codings import unpacker
-from .httpx_errors import FOREIGN, own
-from .proxies import Proxy
-from .reply_bodies import abegin, begin
-from .timeouts import Until
+from ..._foreign_errors import fail
+from ..._loading import loading
+from ..._proxies import Proxy
+from ..._timeouts import DeadlineTimeout
+from ...uploads.multipart import Multipart
+from ..backend import IDLE, KEEPALIVE
+from ..content_codings import unpacker
+from ..reply_bodies import abegin, begin
+from .errors import FOREIGN, own
 from .trailing_bytes import alone
 
 if TYPE_CHECKING:
-    from .backend import AsyncBackend, AsyncIncoming, Backend, Incoming, Outgoing
+    from ..backend import AsyncBackend, AsyncIncoming, Backend, Incoming, Outgoing
     from .sockets import Network
 
 _URLS = 64  # a program asks few models; parsing costs a tenth of a call
@@ -58,9 +58,9 @@ def _extensions(outgoing: Outgoing) -> dict[str, Any]:
     timeouts, deadline = outgoing.timeouts, outgoing.deadline
     return {
         "timeout": {
-            "connect": Until.of(timeouts.connect, deadline),
-            "read": Until.of(timeouts.read, deadline),
-            "write": Until.of(timeouts.write, deadline),
+            "connect": DeadlineTimeout.of(timeouts.connect, deadline),
+            "read": DeadlineTimeout.of(timeouts.read, deadline),
+            "write": DeadlineTimeout.of(timeouts.write, deadline),
             "pool": timeouts.pool,
         }
     }
