@@ -7,7 +7,16 @@ This package itself holds the client; the adapters and the embedded engine are i
 from . import errors
 from ._version import __version__
 from .core._timeouts import Timeout
-from .core.client import AsyncClient, Client
+from .core.client import API_KEY_VARIABLE, BASE_URL_VARIABLES, AsyncClient, Client
 from .core.clients import Clients
 
-__all__ = ["AsyncClient", "Client", "Clients", "Timeout", "__version__", "errors"]
+__all__ = [
+    "API_KEY_VARIABLE",
+    "BASE_URL_VARIABLES",
+    "AsyncClient",
+    "Client",
+    "Clients",
+    "Timeout",
+    "__version__",
+    "errors",
+]

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, cast
-
-import httpx
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from ._settings import normalise_base_url
 from ._timeouts import Timeout
@@ -21,10 +19,8 @@ if TYPE_CHECKING:
 
     from ._settings import Settings
     from ._timeouts import TimeoutLike
+    from .transport.httpx_backend import HttpAsyncClient, HttpClient
 
-HttpClient: TypeAlias = httpx.Client
-HttpAsyncClient: TypeAlias = httpx.AsyncClient
-"""For the annotations of adapters, which know no HTTP."""
 _making = threading.Lock()
 """Held while a client is made, so that threads which need it at the same time get the same one."""
 
@@ -47,8 +43,8 @@ class Connection(NamedTuple):
     max_retries: int | None = None
     default_headers: Mapping[str, str] | None = None
     allow_http: bool = False
-    http_client: httpx.Client | None = None
-    http_async_client: httpx.AsyncClient | None = None
+    http_client: HttpClient | None = None
+    http_async_client: HttpAsyncClient | None = None
     client: Client | None = None
     async_client: AsyncClient | None = None
 
@@ -90,8 +86,8 @@ class Clients:
         max_retries: int | None = None,
         default_headers: Mapping[str, str] | None = None,
         allow_http: bool = False,
-        http_client: httpx.Client | None = None,
-        http_async_client: httpx.AsyncClient | None = None,
+        http_client: HttpClient | None = None,
+        http_async_client: HttpAsyncClient | None = None,
         client: Client | None = None,
         async_client: AsyncClient | None = None,
     ) -> None:
