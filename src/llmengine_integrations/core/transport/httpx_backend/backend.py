@@ -18,9 +18,10 @@ from ..._timeouts import DeadlineTimeout
 from ...uploads.multipart import Multipart
 from ..backend import IDLE, KEEPALIVE
 from ..content_codings import unpacker
+from ..private_names import replace_private
 from ..reply_bodies import abegin, begin
 from .errors import FOREIGN, own
-from .trailing_bytes import alone
+from .trailing_bytes import guard_end
 
 if TYPE_CHECKING:
     from ..backend import AsyncBackend, AsyncIncoming, Backend, Incoming, Outgoing
@@ -68,7 +69,7 @@ def _extensions(outgoing: Outgoing) -> dict[str, Any]:
 
 class _Reply:
     def __init__(self, response: httpx.Response, deadline: float | None) -> None:
-        alone(response)
+        guard_end(response)
         self._response = response
         self._deadline = deadline
         self.status: int = response.status_code
@@ -211,7 +212,8 @@ class HttpxBackend:
             socket_options=KEEPALIVE,
         )
         network = Network()
-        transport._pool._network_backend = network  # noqa: SLF001 - httpcore's pool takes one, but httpx's transport does not pass it on
+        # httpcore's pool takes a network backend, but httpx's transport does not pass one on.
+        replace_private(transport._pool, "_network_backend", network)  # noqa: SLF001
         # Atomic: threads that race here share the first one.
         return self._pools.setdefault(os.getpid(), _Pool(transport, network))
 
