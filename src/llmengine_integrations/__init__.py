@@ -6,8 +6,17 @@ This package itself holds the client; the adapters and the embedded engine are i
 
 from . import errors
 from ._version import __version__
-from .core.client import AsyncClient, Client
+from .core._timeouts import Timeout
+from .core.client import API_KEY_VARIABLE, BASE_URL_VARIABLES, AsyncClient, Client
 from .core.clients import Clients
-from .core.transport.timeouts import Timeout
 
-__all__ = ["AsyncClient", "Client", "Clients", "Timeout", "__version__", "errors"]
+__all__ = [
+    "API_KEY_VARIABLE",
+    "BASE_URL_VARIABLES",
+    "AsyncClient",
+    "Client",
+    "Clients",
+    "Timeout",
+    "__version__",
+    "errors",
+]

@@ -4,6 +4,7 @@ Replies are pydantic models that keep fields which this version does not know; o
 """
 
 from .core.training.checks import TrainingData
+from .core.transport.httpx_backend import HttpAsyncClient, HttpClient
 from .wire._openai import Usage
 from .wire.batch_completions import BatchJob
 from .wire.batch_files import BatchResult
@@ -44,6 +45,8 @@ __all__ = [
     "FineTuneEvent",
     "FineTuneEventList",
     "FineTuneList",
+    "HttpAsyncClient",
+    "HttpClient",
     "Model",
     "ModelDeletion",
     "ModelDownload",

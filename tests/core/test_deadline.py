@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from llmengine_integrations.core.transport.deadline import in_time
+from llmengine_integrations.core._timeouts import in_time
 from llmengine_integrations.errors import APITimeoutError
 
 

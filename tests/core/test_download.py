@@ -29,7 +29,7 @@ from llmengine_integrations.core.downloads.protocol import (
     safe_name,
     safe_names,
 )
-from llmengine_integrations.core.transport.httpx_backend import HttpxBackend
+from llmengine_integrations.core.transport.httpx_backend.backend import HttpxBackend
 from llmengine_integrations.errors import (
     APIConnectionError,
     AuthenticationError,
@@ -359,7 +359,7 @@ async def test_a_redirect_to_such_a_url_is_not_followed(api, offer, storage, fol
 
 async def test_certificates_are_checked_whatever_the_gateway_is(server):
     """Our transport to a gateway on plain http would check none."""
-    from llmengine_integrations.core.transport.aiohttp_backend import AiohttpBackend  # noqa: PLC0415 - as late as the client does
+    from llmengine_integrations.core.transport.aiohttp_backend.backend import AiohttpBackend  # noqa: PLC0415 - as late as the client does
 
     assert HttpxBackend(secure=False).elsewhere(None)._secure
     assert AiohttpBackend(secure=False).elsewhere(None)._secure

@@ -17,6 +17,7 @@ from llmengine_integrations import AsyncClient
 from llmengine_integrations.core._operation import Operation, Request
 from llmengine_integrations.core._polling import Watch
 from llmengine_integrations.core._steps import Done, Emit, Local, Now, Sleep, advance
+from llmengine_integrations.core._timeouts import Timeout
 from llmengine_integrations.core.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -27,7 +28,6 @@ from llmengine_integrations.core.errors import (
     RateLimitError,
     ServerError,
 )
-from llmengine_integrations.core.transport.timeouts import Timeout
 from llmengine_integrations.wire.models import Model
 
 GET = Operation(Request(method="GET", path="/v1/llm/model-endpoints/m"), Model)

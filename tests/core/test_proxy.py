@@ -9,7 +9,7 @@ import pytest
 
 from core._server import COMPLETION, reply
 from llmengine_integrations import Client
-from llmengine_integrations.core.transport.proxies import Proxy, is_loopback, proxy_for
+from llmengine_integrations.core._proxies import Proxy, is_loopback, proxy_for
 from llmengine_integrations.errors import APIConnectionError, ConfigurationError
 
 PROXY = "http://proxy.example:3128"

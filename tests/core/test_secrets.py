@@ -13,8 +13,8 @@ import pytest
 from core._api import EVERY
 from core._server import CLOSE, COMPLETION, RESET, STREAM, WHOLE_STREAM, chunk, event, failure, output, reply, stream
 from llmengine_integrations.core._foreign_errors import safe
+from llmengine_integrations.core._timeouts import Timeout
 from llmengine_integrations.core.transport.backend import Outgoing
-from llmengine_integrations.core.transport.timeouts import Timeout
 from llmengine_integrations.errors import LLMEngineError
 
 KEY = "sk-very-secret"

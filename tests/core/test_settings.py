@@ -10,7 +10,7 @@ import pytest
 from core._server import COMPLETION
 from llmengine_integrations import AsyncClient, Client
 from llmengine_integrations.core._settings import Settings, normalise_base_url
-from llmengine_integrations.core.transport.timeouts import Timeout
+from llmengine_integrations.core._timeouts import Timeout
 from llmengine_integrations.errors import ConfigurationError
 
 FAR = "https://llm-engine.example.com"

@@ -363,7 +363,9 @@ def test_a_full_disk_is_told_and_loses_nothing(http, full, files):
     listed = http.get("/v1/files").json()["files"]
     assert kept.json()["id"] in [file["id"] for file in listed]
     names = {file["id"] for file in listed}
-    assert {path.name for path in files._folder.iterdir()} == names | {f"{name}.json" for name in names}  # each with its record
+    assert {path.name for path in files._folder.iterdir()} == names | {
+        f"{name}.json" for name in names
+    }  # each with its record
     assert http.get(f"/v1/files/{kept.json()['id']}/content").json()["content"] == "a,b\n"
     full._connection.execute("PRAGMA max_page_count = 100000")
     assert upload(http, "after.csv").status_code == 200

@@ -20,9 +20,9 @@ import httpx
 import psutil
 
 from core._api import EVERY, Api
+from llmengine_integrations.core._timeouts import Timeout
 from llmengine_integrations.core.streams import sse as _sse
 from llmengine_integrations.core.transport import reply_bodies as _bodies
-from llmengine_integrations.core.transport.timeouts import Timeout
 from llmengine_integrations.errors import LLMEngineError
 from reliability._exchange import BLOB, NAME
 from reliability._fault_server import Running

@@ -9,7 +9,7 @@ import pytest
 
 from core._api import EVERY, OWN, Api
 from core._server import COMPLETION, HANG, MODEL, Server, reply
-from llmengine_integrations.core.transport.timeouts import Timeout
+from llmengine_integrations.core._timeouts import Timeout
 from llmengine_integrations.errors import APIConnectionError, APIStatusError, APITimeoutError
 from reliability._matrix import Held, settled
 

@@ -11,10 +11,10 @@ from pydantic import BaseModel
 
 from core._api import EVERY
 from core._server import output, reply, stream
+from llmengine_integrations.core._timeouts import Timeout
 from llmengine_integrations.core.downloads.model_folder import File
 from llmengine_integrations.core.downloads.protocol import Get, Head, Part, Renew
 from llmengine_integrations.core.transport.backend import Outgoing
-from llmengine_integrations.core.transport.timeouts import Timeout
 from llmengine_integrations.errors import BadRequestError, LLMEngineError, StreamError
 from llmengine_integrations.langchain import ChatLLMEngine, LLMEngineFileLoader
 from llmengine_integrations.llama_index import LLMEngine

@@ -13,8 +13,8 @@ import pytest
 from core._api import EVERY, OWN
 from core._server import CLOSE, COMPLETION, reply, stream
 from core._server import output as event
+from llmengine_integrations.core._timeouts import Timeout
 from llmengine_integrations.core.downloads.protocol import checked_url, safe_name, safe_names
-from llmengine_integrations.core.transport.timeouts import Timeout
 from llmengine_integrations.errors import InvalidArgumentError, InvalidResponseError, LLMEngineError, ServerError
 
 ANOTHERS = reply(200, {"request_id": "r-2", "output": {"text": "another's", "num_completion_tokens": 1}})

@@ -14,7 +14,7 @@ import pytest
 from core._api import EVERY, OWN, Api
 from core._server import COMPLETION, HANG, MODEL, RESET, STREAM, Server, chunk, event, output, reply
 from llmengine_integrations import AsyncClient
-from llmengine_integrations.core.transport.timeouts import Timeout
+from llmengine_integrations.core._timeouts import Timeout
 from llmengine_integrations.errors import (
     APIConnectionError,
     APITimeoutError,

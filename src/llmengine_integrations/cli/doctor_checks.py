@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from llmengine_integrations import Client, errors
+from llmengine_integrations import API_KEY_VARIABLE, BASE_URL_VARIABLES, Client, errors
 from llmengine_integrations._version import __version__
-from llmengine_integrations.core.client import API_KEY_VARIABLE, BASE_URL_VARIABLES
 
 from .options.session import Session, listed
 from .terminal.error_messages import in_options, one_line

@@ -11,9 +11,9 @@ from typing_extensions import Unpack
 
 from ..core._operation import Request
 from ..core._steps import Flow
+from ..core._timeouts import TimeoutLike
 from ..core.resources.batch_completions import BatchCompletions
 from ..core.resources.completions import Completions
-from ..core.transport.timeouts import TimeoutLike
 from ..wire.batch_completions import BatchJob, BatchJobReply
 from ..wire.completions import CompletionOptions
 from ._call import Call, StreamCall, method

@@ -24,7 +24,7 @@ for _name in (
 
 _PACKAGE = __name__.partition(".")[0]
 _NEEDED = (
-    f"{__package__}.transport.sockets",  # httpcore
+    f"{__package__}.transport.httpx_backend.sockets",  # httpcore
     "certifi",  # which httpx imports for each TLS context
 )
 """What httpx and this package would import inside a call."""

@@ -13,8 +13,8 @@ from urllib.parse import quote
 from pydantic_core import PydanticSerializationError, ValidationError, to_json
 
 from ._foreign_errors import fail
+from ._timeouts import TimeoutLike
 from .errors import InvalidArgumentError, InvalidResponseError
-from .transport.timeouts import TimeoutLike
 from .uploads.multipart import Multipart
 
 if TYPE_CHECKING:

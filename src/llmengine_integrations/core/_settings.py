@@ -12,9 +12,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from .._version import __version__
+from ._proxies import chosen, is_loopback, named
+from ._timeouts import Timeout, TimeoutLike
 from .errors import ConfigurationError
-from .transport.proxies import chosen, is_loopback, named
-from .transport.timeouts import Timeout, TimeoutLike
 
 DEFAULT_BASE_URL = "http://127.0.0.1:5005"
 """Where the embedded engine listens unless told otherwise."""

@@ -9,13 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from ._operation import Operation
-
-if TYPE_CHECKING:
-    from .transport.async_transport import AsyncTransport
-    from .transport.sync_transport import SyncTransport
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -51,14 +47,17 @@ class Emit(Generic[T_co]):
 
 
 class Transfer(ABC):
-    """Move a file between the network and this machine (`_transfer.py`); answered with where it is."""
+    """Move files from the network to this machine (`downloads/`); answered with their paths.
+
+    `transport` is the one that takes this step. Transports know the steps, so the steps cannot name their types.
+    """
 
     @abstractmethod
-    def run(self, transport: SyncTransport) -> Any:
+    def run(self, transport: Any) -> Any:
         """Move it, blocking."""
 
     @abstractmethod
-    async def arun(self, transport: AsyncTransport) -> Any:
+    async def arun(self, transport: Any) -> Any:
         """Move it without blocking the event loop."""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 from ._loading import load, loading
 from ._resource import TransportT
 from ._settings import API_KEY_VARIABLE, BASE_URL_VARIABLES, LOCAL_PLACEHOLDER, Settings, portable
-from .transport.httpx_backend import HttpxAsyncClientBackend, HttpxBackend, HttpxClientBackend
+from .transport.httpx_backend.backend import HttpxAsyncClientBackend, HttpxBackend, HttpxClientBackend
 from .transport.refusing import AsyncRefusingBackend, RefusingBackend
 from .transport.sync_transport import SyncTransport
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
-    import httpx
-
+    from ._timeouts import TimeoutLike
     from .resources.batch_completions import BatchCompletions
     from .resources.chat import Chat
     from .resources.completions import Completions
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from .resources.text_completions import TextCompletions
     from .transport.async_transport import AsyncTransport  # noqa: F401 - in the string below
     from .transport.backend import AsyncBackend, Backend
-    from .transport.timeouts import TimeoutLike
+    from .transport.httpx_backend import HttpAsyncClient, HttpClient
 
 __all__ = ["API_KEY_VARIABLE", "BASE_URL_VARIABLES", "AsyncClient", "Client"]
 
@@ -123,7 +122,7 @@ class Client(_API[SyncTransport]):
         max_retries: int = 2,
         default_headers: Mapping[str, str] | None = None,
         allow_http: bool = False,
-        http_client: httpx.Client | None = None,
+        http_client: HttpClient | None = None,
     ) -> None:
         settings = Settings.resolve(
             base_url=base_url,
@@ -142,7 +141,7 @@ class Client(_API[SyncTransport]):
         weakref.finalize(transport, backend.close)
         super().__init__(transport, portable)
 
-    def to_async(self, http_client: httpx.AsyncClient | None = None) -> AsyncClient:
+    def to_async(self, http_client: HttpAsyncClient | None = None) -> AsyncClient:
         """Make an `AsyncClient` with all settings of this client: URL, key, headers, timeout, retries, `allow_http`.
 
         It has connections of its own, so close it too. If this client has an `http_client`, whose proxies and certificates asynchronous
@@ -189,7 +188,7 @@ class AsyncClient(_API["AsyncTransport"]):
         max_retries: int = 2,
         default_headers: Mapping[str, str] | None = None,
         allow_http: bool = False,
-        http_client: httpx.AsyncClient | None = None,
+        http_client: HttpAsyncClient | None = None,
     ) -> None:
         settings = Settings.resolve(
             base_url=base_url,
@@ -208,7 +207,7 @@ class AsyncClient(_API["AsyncTransport"]):
 
         super().__init__(AsyncTransport(settings, backend), portable)
 
-    def to_sync(self, http_client: httpx.Client | None = None) -> Client:
+    def to_sync(self, http_client: HttpClient | None = None) -> Client:
         """Make a `Client` with all settings of this client, as `Client.to_async` does the other way round.
 
         Args:
@@ -238,15 +237,15 @@ class AsyncClient(_API["AsyncTransport"]):
         await self.close()
 
 
-def _sync_backend(settings: Settings, http_client: httpx.Client | None) -> Backend:
+def _sync_backend(settings: Settings, http_client: HttpClient | None) -> Backend:
     if http_client is not None:
         return HttpxClientBackend(http_client)
     return HttpxBackend(secure=settings.secure, proxy=settings.proxy())
 
 
-def _async_backend(settings: Settings, http_client: httpx.AsyncClient | None) -> AsyncBackend:
+def _async_backend(settings: Settings, http_client: HttpAsyncClient | None) -> AsyncBackend:
     with loading():
-        from .transport.aiohttp_backend import AiohttpBackend  # noqa: PLC0415 - a program without asyncio does not load it
+        from .transport.aiohttp_backend.backend import AiohttpBackend  # noqa: PLC0415 - a program without asyncio does not load it
 
     if http_client is not None:
         return HttpxAsyncClientBackend(http_client)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, cast
-
-import httpx
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from ._settings import normalise_base_url
+from ._timeouts import Timeout
 from .client import AsyncClient, Client
 from .errors import ConfigurationError
-from .transport.timeouts import Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,11 +18,9 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from ._settings import Settings
-    from .transport.timeouts import TimeoutLike
+    from ._timeouts import TimeoutLike
+    from .transport.httpx_backend import HttpAsyncClient, HttpClient
 
-HttpClient: TypeAlias = httpx.Client
-HttpAsyncClient: TypeAlias = httpx.AsyncClient
-"""For the annotations of adapters, which know no HTTP."""
 _making = threading.Lock()
 """Held while a client is made, so that threads which need it at the same time get the same one."""
 
@@ -47,8 +43,8 @@ class Connection(NamedTuple):
     max_retries: int | None = None
     default_headers: Mapping[str, str] | None = None
     allow_http: bool = False
-    http_client: httpx.Client | None = None
-    http_async_client: httpx.AsyncClient | None = None
+    http_client: HttpClient | None = None
+    http_async_client: HttpAsyncClient | None = None
     client: Client | None = None
     async_client: AsyncClient | None = None
 
@@ -90,8 +86,8 @@ class Clients:
         max_retries: int | None = None,
         default_headers: Mapping[str, str] | None = None,
         allow_http: bool = False,
-        http_client: httpx.Client | None = None,
-        http_async_client: httpx.AsyncClient | None = None,
+        http_client: HttpClient | None = None,
+        http_async_client: HttpAsyncClient | None = None,
         client: Client | None = None,
         async_client: AsyncClient | None = None,
     ) -> None:

@@ -11,7 +11,7 @@ from pydantic import AliasChoices, ConfigDict, Field, SecretStr
 from typing_extensions import override
 
 from .. import AsyncClient, Client, Clients
-from ..core.clients import HttpAsyncClient, HttpClient
+from ..types import HttpAsyncClient, HttpClient
 from ._options import check_known, check_once
 
 

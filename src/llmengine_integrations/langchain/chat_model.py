@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from .. import AsyncClient, Client
-from ..core.clients import HttpAsyncClient, HttpClient
+from ..types import HttpAsyncClient, HttpClient
 from ._chat import structured as _structured
 from ._chat.hooks import ChatRuns
 from ._chat.results import PROVIDER, combined_outputs

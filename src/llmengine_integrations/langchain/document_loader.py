@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from .. import AsyncClient, Client, Clients
-from ..core.clients import HttpAsyncClient, HttpClient
 from ..datasets import cell_text, table_rows
+from ..types import HttpAsyncClient, HttpClient
 
 if TYPE_CHECKING:
     from ..types import File

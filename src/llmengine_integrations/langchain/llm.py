@@ -14,7 +14,7 @@ from pydantic import AliasChoices, Field, SecretStr, model_validator
 from typing_extensions import override
 
 from .. import AsyncClient, Client, __version__
-from ..core.clients import HttpAsyncClient, HttpClient
+from ..types import HttpAsyncClient, HttpClient
 from ..wire.completions import Completion
 from . import _options
 from ._connection import Connected

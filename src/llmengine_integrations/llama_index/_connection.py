@@ -10,7 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import override
 
 from .. import AsyncClient, Client, Clients
-from ..core.clients import HttpAsyncClient, HttpClient
+from ..types import HttpAsyncClient, HttpClient
 from ._options import ALIASES, check_known
 
 

@@ -15,10 +15,9 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from .. import AsyncClient, Client, Clients
-from ..core.clients import HttpAsyncClient, HttpClient
 from ..errors import InvalidArgumentError, LLMEngineError
 from ..training_metrics import TrainingMetrics
-from ..types import FineTune, FineTuneEvent, FineTuneList
+from ..types import FineTune, FineTuneEvent, FineTuneList, HttpAsyncClient, HttpClient
 from ._messages import chat_prompt
 from ._steps import Steps, arun, run
 from ._training_data import Data, Examples, as_file, examples

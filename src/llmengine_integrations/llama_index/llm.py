@@ -23,8 +23,8 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from .. import AsyncClient, Client, errors
-from ..core.clients import HttpAsyncClient, HttpClient
 from ..prompting.chat_template import ChatTemplate, plain_prompt
+from ..types import HttpAsyncClient, HttpClient
 from . import _context_window as _endpoint
 from . import _options
 from ._fields import Fields

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..._shared.file_lock import Claim
 from .._steps import Transfer
+from .._timeouts import Timeout, TimeoutLike
 from ..errors import InvalidArgumentError, InvalidResponseError
 from ..transport.backend import Outgoing
-from ..transport.timeouts import Timeout, TimeoutLike
 from .local_files import Writer, check_free, part_path
 from .protocol import Get, Part, Step, fetch, safe_names
 from .runners import Tasks, Threads

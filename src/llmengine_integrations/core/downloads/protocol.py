@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from pydantic_core import to_json
 
 from ..._version import __version__
-from .._settings import is_loopback
+from .._proxies import is_loopback
 from .._steps import Sleep
 from ..errors import (
     APIConnectionError,

@@ -10,12 +10,11 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from .._steps import Done, Sleep, advance
+from .._timeouts import in_time, timeout_reason
 from ..errors import APITimeoutError, InvalidResponseError
-from ..transport.backend import timeout_reason
-from ..transport.deadline import in_time
-from ..transport.telemetry import untraced
 from .local_files import batches
 from .protocol import Get, Head, Receive, Renew, Step
+from .telemetry import untraced
 
 if TYPE_CHECKING:
     from ..transport.async_transport import AsyncTransport

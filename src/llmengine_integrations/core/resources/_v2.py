@@ -9,7 +9,7 @@ from .._operation import Request, given
 from ..errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from ..transport.timeouts import TimeoutLike
+    from .._timeouts import TimeoutLike
 
 
 def inference(

@@ -21,11 +21,11 @@ from .._operation import Operation, Request
 from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, Watch
 from .._resource import Resource, TransportT, flow_endpoint
 from .._steps import Flow, Local
+from .._timeouts import TimeoutLike
 from ..batches.files import PathLike, Storage, read_json, shown, write_json
 from ..batches.requests import V1_PATH, V2_PATH, Search, Version, body, job_path, on_the_wire
 from ..batches.results import asked_in, results
 from ..errors import InvalidArgumentError, NotFoundError, ServerError
-from ..transport.timeouts import TimeoutLike
 
 
 class BatchCompletions(Resource[TransportT]):

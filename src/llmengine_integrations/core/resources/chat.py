@@ -22,7 +22,7 @@ from ..streams.chat_events import ChatReader
 from ._v2 import inference
 
 if TYPE_CHECKING:
-    from ..transport.timeouts import TimeoutLike
+    from .._timeouts import TimeoutLike
 
 ChatMessage: TypeAlias = ChatMessageParam | ChatCompletionMessage | Mapping[str, Any]
 """A message to send: a dict, typed or not, or the message of an earlier reply."""

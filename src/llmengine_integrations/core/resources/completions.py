@@ -14,7 +14,7 @@ from ..errors import InvalidArgumentError
 from ..streams.completion_events import CompletionReader
 
 if TYPE_CHECKING:
-    from ..transport.timeouts import TimeoutLike
+    from .._timeouts import TimeoutLike
 
 
 class Completions(Resource[TransportT]):

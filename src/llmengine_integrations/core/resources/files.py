@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,6 @@ from ...wire.files import File, FileContent, FileDeletion, FileList, UploadedFil
 from .._operation import Operation, Request, path_segment
 from .._resource import Resource, TransportT, endpoint, flow_endpoint
 from .._steps import Flow, Local
-from .._warning import warn
 from ..downloads.local_files import Reader, Reported, Save, check_free
 from ..downloads.protocol import safe_name
 from ..errors import NotFoundError
@@ -22,7 +23,7 @@ from ..uploads.multipart import Multipart, UploadProgress
 from ..uploads.source import FileSource, Source, open_source
 
 if TYPE_CHECKING:
-    from ..transport.timeouts import TimeoutLike
+    from .._timeouts import TimeoutLike
 
 
 class Files(Resource[TransportT]):
@@ -62,7 +63,7 @@ class Files(Resource[TransportT]):
             if check:
                 found: TrainingData = yield Local(partial(check_source, file))
                 for warning in found.warnings:
-                    warn(f"{file.filename}: {warning}")
+                    _warn(f"{file.filename}: {warning}")
             form = Multipart(file, on_progress)
             request = Request(method="POST", path=_PATH, form=form, repeatable=False, timeout=timeout)
             uploaded: UploadedFile = yield Operation(request, UploadedFile)
@@ -191,3 +192,15 @@ def _target(to: str | os.PathLike[str]) -> Path | None:
 def _make_ready(path: Path, *, overwrite: bool) -> None:
     check_free(path, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
+
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+def _warn(message: str) -> None:
+    """Warn as if the line that called this package had: filters go by that line, and the user can change it."""
+    # From Python 3.12 on, warnings.warn has skip_file_prefixes for this.
+    level, frame = 1, sys._getframe()  # noqa: SLF001 - as warnings itself does
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)

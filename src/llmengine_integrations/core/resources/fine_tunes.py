@@ -23,7 +23,7 @@ from .._steps import Emit, Feed, Flow
 from ..errors import InvalidArgumentError, LLMEngineError, NotFoundError
 
 if TYPE_CHECKING:
-    from ..transport.timeouts import TimeoutLike
+    from .._timeouts import TimeoutLike
 
 
 class FineTunes(Resource[TransportT]):
@@ -79,7 +79,7 @@ class FineTunes(Resource[TransportT]):
         Raises:
             NotFoundError: There is no such job, or it was cancelled: the gateway then forgets it.
         """
-        return Operation(Request(method="GET", path=_path(fine_tune_id)), FineTune)
+        return _get(fine_tune_id)
 
     @endpoint
     def list(self) -> Operation[FineTuneList]:
@@ -119,7 +119,7 @@ class FineTunes(Resource[TransportT]):
         Raises:
             NotFoundError: There is no such job, or it has no events yet.
         """
-        return Operation(Request(method="GET", path=f"{_path(fine_tune_id)}/events"), FineTuneEventList)
+        return _get_events(fine_tune_id)
 
     @flow_endpoint
     def wait(
@@ -151,7 +151,7 @@ class FineTunes(Resource[TransportT]):
         if job.succeeded:
             return job
         with suppress(LLMEngineError):  # the job's failure is the news
-            watch.events = (yield from _events(watch, fine_tune_id))[-_LAST:]
+            watch.events = (yield from _events(watch, _get_events(fine_tune_id)))[-_LAST:]
         raise watch.failed()
 
     @follow_endpoint
@@ -194,6 +194,14 @@ def _path(fine_tune_id: str) -> str:
     return f"{_PATH}/{path_segment(fine_tune_id, 'fine-tune id')}"
 
 
+def _get(fine_tune_id: str) -> Operation[FineTune]:
+    return Operation(Request(method="GET", path=_path(fine_tune_id)), FineTune)
+
+
+def _get_events(fine_tune_id: str) -> Operation[FineTuneEventList]:
+    return Operation(Request(method="GET", path=f"{_path(fine_tune_id)}/events"), FineTuneEventList)
+
+
 def _watch(
     fine_tune_id: str,
     poll_interval: float,
@@ -201,7 +209,7 @@ def _watch(
     timeout: float | None,
     on_status: Callable[[FineTune], object] | None,
 ) -> Watch[FineTune]:
-    operation = Operation(Request(method="GET", path=_path(fine_tune_id)), FineTune)
+    operation = _get(fine_tune_id)
     watch = Watch(
         f"Fine-tune {fine_tune_id}",
         lambda: watch.ask(operation),
@@ -214,10 +222,11 @@ def _watch(
 
 
 def _follow(fine_tune_id: str, watch: Watch[FineTune]) -> Feed[FineTuneEvent]:
+    operation = _get_events(fine_tune_id)
     seen = 0
     while True:
         job = yield from watch.look()  # before the events: when it is done, none comes after those
-        events = yield from watch.patiently(lambda: _events(watch, fine_tune_id))
+        events = yield from watch.patiently(lambda: _events(watch, operation))
         watch.events = events[-_LAST:] or watch.events
         if events[seen:]:
             watch.hurry()
@@ -231,10 +240,9 @@ def _follow(fine_tune_id: str, watch: Watch[FineTune]) -> Feed[FineTuneEvent]:
         raise watch.failed()
 
 
-def _events(watch: Watch[FineTune], fine_tune_id: str) -> Flow[list[FineTuneEvent]]:
-    request = Request(method="GET", path=f"{_path(fine_tune_id)}/events")
+def _events(watch: Watch[FineTune], operation: Operation[FineTuneEventList]) -> Flow[list[FineTuneEvent]]:
     try:
-        reply = yield from watch.ask(Operation(request, FineTuneEventList))
+        reply = yield from watch.ask(operation)
     except NotFoundError:  # none yet, or the job is gone, which the next look finds out
         return []
     return reply.events

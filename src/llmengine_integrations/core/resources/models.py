@@ -40,7 +40,7 @@ from ._endpoint_bodies import (
 )
 
 if TYPE_CHECKING:
-    from ..transport.timeouts import TimeoutLike
+    from .._timeouts import TimeoutLike
 
 
 class Models(Resource[TransportT]):

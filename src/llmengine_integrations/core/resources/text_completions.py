@@ -18,7 +18,7 @@ from ..streams.chat_events import TextReader
 from ._v2 import inference
 
 if TYPE_CHECKING:
-    from ..transport.timeouts import TimeoutLike
+    from .._timeouts import TimeoutLike
 
 
 class TextCompletions(Resource[TransportT]):

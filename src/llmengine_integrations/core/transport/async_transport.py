@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from tenacity import AsyncRetrying
 
 from .._steps import Done, Emit, Local, Now, Sleep, Transfer, advance
+from .._timeouts import in_time
 from ..errors import APITimeoutError, LLMEngineError, from_reply
-from ..streams.stream import AsyncOpening, AsyncStream
 from .base import Decoding, Driver, again, check_stream, is_success, note, parsed
-from .deadline import in_time
 from .reply_bodies import aexplanation, aread
+from .stream import AsyncOpening, AsyncStream
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -39,8 +39,8 @@ class AsyncTransport(Driver):
 
     async def run(self, operation: Operation[ReplyT]) -> ReplyT:
         """Send one request and return its typed reply, trying again where that is allowed."""
-        operation = self.dated(operation)
-        return await self._retrying(operation.request, partial(self._once, operation))
+        request = self.with_deadline(operation.request)
+        return await self._retrying(request, partial(self._once, operation, request))
 
     def stream(self, operation: StreamOperation[T]) -> AsyncOpening[T]:
         """A stream to open; entering waits for its first event, and tries again until then where that is allowed."""
@@ -48,13 +48,13 @@ class AsyncTransport(Driver):
 
     @asynccontextmanager
     async def _opened(self, operation: StreamOperation[T]) -> AsyncGenerator[AsyncIterator[T]]:
-        operation = self.dated(operation)
-        async with aclosing(await self._retrying(operation.request, lambda: self._open(operation))) as stream:
+        request = self.with_deadline(operation.request)
+        async with aclosing(await self._retrying(request, lambda: self._open(operation, request))) as stream:
             yield stream
 
     async def fetch(self, request: Request, take: Callable[[AsyncIncoming], Awaitable[T]]) -> T:
         """Send one request and return what `take` makes of its reply, trying both again where that is allowed."""
-        request = self.timed(request)
+        request = self.with_deadline(request)
 
         async def attempt() -> T:
             reply = await self._send(request)
@@ -141,8 +141,8 @@ class AsyncTransport(Driver):
             self.explain(error)
             raise
 
-    async def _once(self, operation: Operation[ReplyT]) -> ReplyT:
-        reply = await self._send(operation.request)
+    async def _once(self, operation: Operation[ReplyT], request: Request) -> ReplyT:
+        reply = await self._send(request)
         try:
             return parsed(operation, reply.status, await aread(reply))
         finally:
@@ -159,13 +159,13 @@ class AsyncTransport(Driver):
         finally:
             await reply.close()
 
-    async def _open(self, operation: StreamOperation[T]) -> AsyncStream[T]:
-        reply = await self._send(operation.request)
+    async def _open(self, operation: StreamOperation[T], request: Request) -> AsyncStream[T]:
+        reply = await self._send(request)
         try:
             check_stream(reply)
             decoding, chunks = Decoding(operation, reply.status), reply.chunks()
-            if operation.request.deadline is not None:
-                chunks = _timely(cast("AsyncGenerator[bytes]", chunks), operation.request.deadline)
+            if request.deadline is not None:
+                chunks = _timely(cast("AsyncGenerator[bytes]", chunks), request.deadline)
             async for chunk in chunks:
                 if (first := decoding.first(chunk)) is not None:
                     return AsyncStream(reply, decoding, self.broken_off, first, chunks)

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from .._timeouts import Timeout
 from ..uploads.multipart import Multipart
-from .timeouts import Timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,3 @@ KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
     if hasattr(socket, name)  # macOS says TCP_KEEPALIVE where Linux says TCP_KEEPIDLE
 ]
 """Socket options: a cold model leaves a connection silent for minutes, which routers on the way would forget it for."""
-
-
-def timeout_reason(*, sent: bool) -> str:
-    """What a timeout means."""
-    return "No reply in time." if sent else "No connection in time."

@@ -9,11 +9,11 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from .._timeouts import Timeout
 from ..errors import APIConnectionError, InvalidResponseError, LLMEngineError
 from ..streams.sse import SSEDecoder
 from . import retry as _retry
 from .backend import Outgoing
-from .timeouts import Timeout
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .backend import AsyncIncoming, Incoming
 
 T = TypeVar("T")
-OperationT = TypeVar("OperationT", bound="Operation[Any] | StreamOperation[Any]")
 ReplyT = TypeVar("ReplyT", bound="BaseModel")
 
 _log = logging.getLogger("llmengine_integrations")
@@ -52,16 +51,11 @@ class Driver:
             deadline=request.deadline,
         )
 
-    def timed(self, request: Request) -> Request:
-        """The request with the moment by which its reply must be there, if it has one."""
+    def with_deadline(self, request: Request) -> Request:
+        """The request with the deadline that its timeout's `total` sets, if it has one."""
         timeouts = self.settings.timeouts if request.timeout is None else Timeout.of(request.timeout)
         total = timeouts.capped(request.at_most).total
         return request if total is None else replace(request, deadline=time.monotonic() + total)
-
-    def dated(self, operation: OperationT) -> OperationT:
-        """The operation with its request `timed`."""
-        request = self.timed(operation.request)
-        return operation if request is operation.request else replace(operation, request=request)
 
     def proxy(self, url: str) -> str | None:
         """The proxy that the environment names for another host's URL, if any."""

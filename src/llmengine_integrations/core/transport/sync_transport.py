@@ -11,9 +11,9 @@ from tenacity import Retrying
 
 from .._steps import Done, Emit, Local, Now, Sleep, Transfer, advance
 from ..errors import LLMEngineError, from_reply
-from ..streams.stream import Opening, Stream
 from .base import Decoding, Driver, again, check_stream, is_success, note, parsed
 from .reply_bodies import explanation, read
+from .stream import Opening, Stream
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -36,8 +36,8 @@ class SyncTransport(Driver):
 
     def run(self, operation: Operation[ReplyT]) -> ReplyT:
         """Send one request and return its typed reply, trying again where that is allowed."""
-        operation = self.dated(operation)
-        return self._retrying(operation.request, lambda: self._once(operation))
+        request = self.with_deadline(operation.request)
+        return self._retrying(request, lambda: self._once(operation, request))
 
     def stream(self, operation: StreamOperation[T]) -> Opening[T]:
         """A stream to open; entering waits for its first event, and tries again until then where that is allowed."""
@@ -45,13 +45,13 @@ class SyncTransport(Driver):
 
     @contextmanager
     def _opened(self, operation: StreamOperation[T]) -> Generator[Iterator[T]]:
-        operation = self.dated(operation)
-        with closing(self._retrying(operation.request, lambda: self._open(operation))) as stream:
+        request = self.with_deadline(operation.request)
+        with closing(self._retrying(request, lambda: self._open(operation, request))) as stream:
             yield stream
 
     def fetch(self, request: Request, take: Callable[[Incoming], T]) -> T:
         """Send one request and return what `take` makes of its reply, trying both again where that is allowed."""
-        request = self.timed(request)
+        request = self.with_deadline(request)
 
         def attempt() -> T:
             with closing(self._send(request)) as reply:
@@ -119,8 +119,8 @@ class SyncTransport(Driver):
             self.explain(error)
             raise
 
-    def _once(self, operation: Operation[ReplyT]) -> ReplyT:
-        reply = self._send(operation.request)
+    def _once(self, operation: Operation[ReplyT], request: Request) -> ReplyT:
+        reply = self._send(request)
         try:
             return parsed(operation, reply.status, read(reply))
         finally:
@@ -137,8 +137,8 @@ class SyncTransport(Driver):
         finally:
             reply.close()
 
-    def _open(self, operation: StreamOperation[T]) -> Stream[T]:
-        reply = self._send(operation.request)
+    def _open(self, operation: StreamOperation[T], request: Request) -> Stream[T]:
+        reply = self._send(request)
         try:
             check_stream(reply)
             decoding, chunks = Decoding(operation, reply.status), reply.chunks()

@@ -81,5 +81,11 @@ class _Limits(asyncio.Protocol):
                 self._begin_watch()
 
 
+_HOOKS = ("on_message_begin", "on_headers_complete", "on_body", "on_message_complete")
+if AutoHTTPProtocol.__name__ != "H11Protocol" and not all(hasattr(AutoHTTPProtocol, name) for name in _HOOKS):
+    raise ImportError(
+        "This version of uvicorn is not supported: its HTTP protocol does not call the hooks that limit requests."
+    )
+
 BoundedProtocol = cast("type[asyncio.Protocol]", type("BoundedProtocol", (_Limits, AutoHTTPProtocol), {}))
 """What the engine's server speaks."""

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import httpx
 
-from .._foreign_errors import fail
-from .._loading import loading
-from ..uploads.multipart import Multipart
-from .backend import IDLE, KEEPALIVE
-from .content_codings import unpacker
-from .httpx_errors import FOREIGN, own
-from .proxies import Proxy
-from .reply_bodies import abegin, begin
-from .timeouts import Until
-from .trailing_bytes import alone
+from ..._foreign_errors import fail
+from ..._loading import loading
+from ..._proxies import Proxy
+from ..._timeouts import DeadlineTimeout
+from ...uploads.multipart import Multipart
+from ..backend import IDLE, KEEPALIVE
+from ..content_codings import unpacker
+from ..private_names import replace_private
+from ..reply_bodies import abegin, begin
+from .errors import FOREIGN, own
+from .trailing_bytes import guard_end
 
 if TYPE_CHECKING:
-    from .backend import AsyncBackend, AsyncIncoming, Backend, Incoming, Outgoing
+    from ..backend import AsyncBackend, AsyncIncoming, Backend, Incoming, Outgoing
     from .sockets import Network
 
 _URLS = 64  # a program asks few models; parsing costs a tenth of a call
@@ -58,9 +59,9 @@ def _extensions(outgoing: Outgoing) -> dict[str, Any]:
     timeouts, deadline = outgoing.timeouts, outgoing.deadline
     return {
         "timeout": {
-            "connect": Until.of(timeouts.connect, deadline),
-            "read": Until.of(timeouts.read, deadline),
-            "write": Until.of(timeouts.write, deadline),
+            "connect": DeadlineTimeout.of(timeouts.connect, deadline),
+            "read": DeadlineTimeout.of(timeouts.read, deadline),
+            "write": DeadlineTimeout.of(timeouts.write, deadline),
             "pool": timeouts.pool,
         }
     }
@@ -68,7 +69,7 @@ def _extensions(outgoing: Outgoing) -> dict[str, Any]:
 
 class _Reply:
     def __init__(self, response: httpx.Response, deadline: float | None) -> None:
-        alone(response)
+        guard_end(response)
         self._response = response
         self._deadline = deadline
         self.status: int = response.status_code
@@ -211,7 +212,8 @@ class HttpxBackend:
             socket_options=KEEPALIVE,
         )
         network = Network()
-        transport._pool._network_backend = network  # noqa: SLF001 - httpcore's pool takes one, but httpx's transport does not pass it on
+        # httpcore's pool takes a network backend, but httpx's transport does not pass one on.
+        replace_private(transport._pool, "_network_backend", network)  # noqa: SLF001
         # Atomic: threads that race here share the first one.
         return self._pools.setdefault(os.getpid(), _Pool(transport, network))
 

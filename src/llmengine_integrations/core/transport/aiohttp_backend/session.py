@@ -15,8 +15,9 @@ from weakref import WeakSet, finalize, ref
 
 import httpx
 
-from .._loading import loading
-from .backend import IDLE, KEEPALIVE
+from ..._loading import loading
+from ..backend import IDLE, KEEPALIVE
+from ..private_names import replace_private
 
 if TYPE_CHECKING:
     import ssl
@@ -170,7 +171,7 @@ def _open_session(state: State, transports: WeakSet[asyncio.Transport], *, secur
         import aiohttp  # noqa: PLC0415 - importing it costs as much as httpx and pydantic together
         from aiohttp.client_proto import ResponseHandler  # noqa: PLC0415 - as above
 
-        from .aiohttp_protocol import Connector, Protocol  # noqa: PLC0415 - as above
+        from .protocol import Connector, Protocol  # noqa: PLC0415 - as above
 
         checked: ssl.SSLContext | bool = httpx.create_ssl_context() if secure else True  # OpenSSL has locks, too
 
@@ -181,15 +182,15 @@ def _open_session(state: State, transports: WeakSet[asyncio.Transport], *, secur
         socket_factory=_socket,
     )
     connector.state = state
-    connector._factory = partial[ResponseHandler](Protocol, asyncio.get_running_loop(), transports)  # noqa: SLF001 - as below
+    replace_private(connector, "_factory", partial[ResponseHandler](Protocol, asyncio.get_running_loop(), transports))
     session = aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,  # `_codings.py` does it
+        auto_decompress=False,  # `content_codings.py` does it
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
     )
-    # aiohttp would send GET, PUT and DELETE again by itself: nobody else's retries hide under ours. There is no public switch.
-    session._retry_connection = False  # noqa: SLF001
+    # aiohttp would send GET, PUT and DELETE again by itself, hidden from our own retries. It has no public switch for that.
+    replace_private(session, "_retry_connection", False)
     return session
 
 

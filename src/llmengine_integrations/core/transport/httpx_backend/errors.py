@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import httpx
 
-from .._foreign_errors import reason, said_by
-from ..errors import APIConnectionError, APITimeoutError, InvalidResponseError, LLMEngineError
-from .backend import CUT_OFF, INVALID_URL, NO_REPLY, timeout_reason
+from ..._foreign_errors import reason, said_by
+from ..._timeouts import timeout_reason
+from ...errors import APIConnectionError, APITimeoutError, InvalidResponseError, LLMEngineError
+from ..backend import CUT_OFF, INVALID_URL, NO_REPLY
 
 _NOTHING_SENT = (
     httpx.ConnectError,

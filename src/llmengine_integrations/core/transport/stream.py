@@ -16,8 +16,8 @@ from ..errors import APIConnectionError, StreamClosedError
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ..transport.backend import AsyncIncoming, Incoming
-    from ..transport.base import Decoding
+    from .backend import AsyncIncoming, Incoming
+    from .base import Decoding
 
 T = TypeVar("T")
 

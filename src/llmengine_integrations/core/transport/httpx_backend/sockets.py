@@ -12,11 +12,11 @@ from typing import Any
 
 import httpcore
 
-from .timeouts import Until
+from ..._timeouts import DeadlineTimeout
 
 
 def _left(timeout: float | None, late: type[httpcore.TimeoutException]) -> float | None:
-    if not isinstance(timeout, Until):
+    if not isinstance(timeout, DeadlineTimeout):
         return timeout
     left = timeout.deadline - time.monotonic()
     if left <= 0:

@@ -1,12 +1,17 @@
-"""How long to wait for each part of a request."""
+"""How long to wait: for each part of a request, and for all of it."""
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
-from ..errors import ConfigurationError
+from ._foreign_errors import fail
+from .errors import APITimeoutError, ConfigurationError, LLMEngineError
+
+T = TypeVar("T")
 
 CONNECT = 5.0
 """Seconds to wait for a connection, unless the caller asks for less."""
@@ -68,7 +73,7 @@ class Timeout:
         """Seconds apply to every part, but a connection is not waited for longer than `CONNECT`.
 
         Raises:
-            ConfigurationError: A part is no positive number.
+            ConfigurationError: A part is not a positive number.
         """
         if value is None:
             return cls()
@@ -84,22 +89,22 @@ class Timeout:
         return cls(*(None if part is not None and part > _FOR_EVER else part for part in parts))
 
     def capped(self, seconds: float | None) -> Timeout:
-        """The same, but nothing longer than this; None caps nothing."""
+        """The same, with every part limited to `seconds`; None limits nothing."""
         if seconds is None or seconds > _FOR_EVER:
             return self
         parts = (self.connect, self.read, self.write, self.pool, self.total)
         return Timeout(*(seconds if part is None else min(part, seconds) for part in parts))
 
     def until(self, deadline: float | None) -> Timeout:
-        """The same, but no part longer than what is left until a moment on `time.monotonic`'s clock."""
+        """The same, with every part limited to the time left until `deadline`, on `time.monotonic`'s clock."""
         return self if deadline is None else self.capped(max(_LEAST, deadline - time.monotonic()))
 
 
-class Until(float):
-    """A timeout in seconds that also ends at a moment on `time.monotonic`'s clock.
+class DeadlineTimeout(float):
+    """A timeout in seconds that also ends at a deadline, on `time.monotonic`'s clock.
 
-    httpx and httpcore hand timeouts down as they are, and ask for them once for a whole reply; the streams of `sockets.py` look at
-    the clock.
+    httpx and httpcore pass timeouts down unchanged, but read them only once for a whole reply. The streams of
+    `transport/httpx_backend/sockets.py` look at the deadline with every read and write.
     """
 
     __slots__ = ("deadline",)
@@ -107,9 +112,37 @@ class Until(float):
 
     @classmethod
     def of(cls, seconds: float | None, deadline: float | None) -> float | None:
-        """The timeout with its deadline, if there is one."""
+        """The timeout, with the deadline if there is one."""
         if deadline is None:
             return seconds
         made = cls(max(0.0, deadline - time.monotonic()) if seconds is None else seconds)
         made.deadline = deadline
         return made
+
+
+async def in_time(work: Awaitable[T], deadline: float) -> T:
+    """Await `work` until the deadline, on `time.monotonic`'s clock.
+
+    Raises:
+        APITimeoutError: The deadline has passed.
+    """
+    guard = asyncio.timeout(deadline - time.monotonic())
+    task = asyncio.current_task()
+    cancelled = task.cancelling() if task else 0
+    try:
+        async with guard:
+            return await work
+    except TimeoutError as error:
+        if isinstance(error, LLMEngineError) or not guard.expired():
+            raise
+        fail(APITimeoutError(timeout_reason(sent=True)), error)
+    except asyncio.CancelledError as error:
+        # Before Python 3.11.3, `timeout` raises this instead in a task that cleans up after it was cancelled.
+        if not guard.expired() or task is None or task.cancelling() > cancelled:
+            raise
+        fail(APITimeoutError(timeout_reason(sent=True)), error)
+
+
+def timeout_reason(*, sent: bool) -> str:
+    """The message of a timeout; `sent` says whether the request was sent."""
+    return "No reply in time." if sent else "No connection in time."

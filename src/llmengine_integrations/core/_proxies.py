@@ -15,7 +15,7 @@ from socket import inet_aton
 from typing import Self
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
-from ..errors import ConfigurationError
+from .errors import ConfigurationError
 
 _PORTS = {"http": 80, "https": 443}
 _SUFFIX = "_proxy"

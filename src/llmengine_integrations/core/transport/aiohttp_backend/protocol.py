@@ -1,7 +1,7 @@
 """aiohttp's pool, and its protocol of one connection, without four faults and two costs of its own.
 
-Imported when the first session opens, as aiohttp is. What is overridden here has no public switch; if another version of aiohttp names it
-otherwise, the tests of interim replies and of resets fail, and those that count calls of functions.
+Imported when the first session opens, as aiohttp is. What is overridden here has no public API. If another version of aiohttp names it
+differently, opening a session fails with a `ConfigurationError`; docs/private-internals.md lists the names.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from aiohttp.helpers import set_exception
 from aiohttp.http_exceptions import HttpProcessingError
 from typing_extensions import override
 
-from .tls_closure import closed_in_order
+from ..private_names import require_overridden
+from ..tls_closure import closed_in_order
 
 if TYPE_CHECKING:
-    from .aiohttp_session import State
+    from .session import State
 
 _FINAL = 200
 """Statuses below it announce a reply, and are none."""
@@ -138,3 +139,17 @@ class Protocol(ResponseHandler):
             self._ring(until)
         else:
             self._on_read_timeout()
+
+
+require_overridden(Connector, "closed", "_release")
+require_overridden(
+    Protocol,
+    "_reschedule_timeout",
+    "_drop_timeout",
+    "feed_data",
+    "is_connected",
+    "resume_reading",
+    "connection_made",
+    "connection_lost",
+    "set_exception",
+)

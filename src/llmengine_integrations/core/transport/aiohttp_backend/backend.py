@@ -12,21 +12,22 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from weakref import WeakKeyDictionary, ref
 
-from .._foreign_errors import fail, raise_alone, reason, safe
-from ..errors import APIConnectionError, APITimeoutError, InvalidResponseError, LLMEngineError
-from ..uploads.multipart import Multipart
-from ..uploads.source import CHUNK
-from .aiohttp_session import LoopSession
-from .backend import CUT_OFF, INVALID_URL, NO_REPLY, timeout_reason
-from .content_codings import unpacker
-from .proxies import Proxy
-from .reply_bodies import abegin
+from ..._foreign_errors import fail, raise_alone, reason, safe
+from ..._proxies import Proxy
+from ..._timeouts import timeout_reason
+from ...errors import APIConnectionError, APITimeoutError, InvalidResponseError, LLMEngineError
+from ...uploads.multipart import Multipart
+from ...uploads.source import CHUNK
+from ..backend import CUT_OFF, INVALID_URL, NO_REPLY
+from ..content_codings import unpacker
+from ..reply_bodies import abegin
+from .session import LoopSession
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from .backend import AsyncIncoming, Outgoing
-    from .timeouts import Timeout
+    from ..._timeouts import Timeout
+    from ..backend import AsyncIncoming, Outgoing
 
 
 def _reraise(error: Exception) -> NoReturn:
