@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 from llmengine_integrations.engine.runtime.torch_runtime.detokenizer import (
     CompletionText,
     Detokenizer,
-    StopScanner,
     WholeText,
 )
 
@@ -80,60 +78,6 @@ def test_a_stop_sequence_is_found_at_once_all_the_same():
     completion = CompletionText(decode_bytes, stops=["b"], at_once=True)
     assert [completion.push(token) for token in b"ab"] == ["a", ""]
     assert completion.stopped
-
-
-def expected_stop(text: str, stops: Sequence[str], *, include: bool) -> tuple[str, bool]:
-    """Slow and obvious: read character by character until some stop sequence is complete, take the longest of those."""
-    for end in range(1, len(text) + 1):
-        complete = [stop for stop in stops if text[:end].endswith(stop)]
-        if complete:
-            return text[: end if include else end - max(map(len, complete))], True
-    return text, False
-
-
-short = st.text(alphabet="ab\n", max_size=12)
-stops = st.lists(st.text(alphabet="ab\n", min_size=1, max_size=4), max_size=3)
-
-
-@st.composite
-def cut_texts(draw):
-    text = draw(short)
-    cuts = sorted(draw(st.lists(st.integers(0, len(text)), max_size=6)))
-    edges = [0, *cuts, len(text)]
-    return text, [text[a:b] for a, b in pairwise(edges)]
-
-
-@given(cut_texts(), stops, st.booleans())
-def test_the_result_does_not_depend_on_how_the_text_is_cut(cut, stops, include):
-    text, parts = cut
-    scanner = StopScanner(stops, include=include)
-    result = "".join([*map(scanner.push, parts), scanner.finish()])
-    assert (result, scanner.stopped) == expected_stop(text, stops, include=include)
-
-
-@given(cut_texts(), stops)
-def test_nothing_is_released_that_may_still_be_cut(cut, stops):
-    """Whatever follows: what was released so far begins the final text."""
-    _, parts = cut
-    scanner = StopScanner(stops)
-    seen = released = ""
-    for part in parts:
-        seen += part
-        released += scanner.push(part)
-        for stop in stops:
-            for tail in ("", "a", stop, *(stop[i:] for i in range(len(stop)))):
-                assert expected_stop(seen + tail, stops, include=False)[0].startswith(released)
-
-
-@given(cut_texts(), stops)
-def test_text_is_held_no_longer_than_needed(cut, stops):
-    _, parts = cut
-    scanner = StopScanner(stops)
-    seen = released = ""
-    for part in parts:
-        seen, released = seen + part, released + scanner.push(part)
-        held = "" if scanner.stopped else seen[len(released) :]
-        assert not held or any(stop.startswith(held) for stop in stops)
 
 
 @pytest.mark.parametrize(("include", "text"), [(False, "one "), (True, "one two")])

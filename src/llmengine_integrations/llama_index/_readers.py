@@ -9,8 +9,8 @@ from llama_index.core.base.llms.types import LogProb, ToolCallBlock
 from pydantic import BaseModel
 
 from .. import errors
+from .._shared.stops import StopFilter
 from ..prompting.guided_tools import GuidedTools
-from ..prompting.stops import StopFilter
 from ..prompting.tool_calls import StreamedCalls, WrittenCall, identified, new_call_id, read_arguments, whole_calls
 from ..wire.chat import ChatCompletion, ChatCompletionChunk, ChatLogprobs
 from ..wire.completions import Completion, CompletionChunk, TokenOutput

@@ -12,8 +12,8 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from ..._shared.stops import StopFilter
 from ...prompting.guided_tools import GuidedTools
-from ...prompting.stops import StopFilter
 from ...wire.completions import Completion, CompletionChunk, TokenOutput
 from .._llm.results import counted
 from .guided_tools import Answer, read_answer

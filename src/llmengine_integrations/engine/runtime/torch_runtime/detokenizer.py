@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from llmengine_integrations._shared.stops import StopFilter
+
 Decode = Callable[[Sequence[int]], str]
 
 _INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
@@ -16,7 +18,7 @@ class Detokenizer:
     window: the tokens of the piece before and the new ones. Text is held while it ends in an incomplete character.
 
     Args:
-        decode: turns token ids into text; writes U+FFFD for bytes that are no whole character.
+        decode: turns token ids into text; writes U+FFFD for bytes that are not a whole character.
         context: the tokens before the first, the end of the prompt; a few are enough.
     """
 
@@ -49,8 +51,8 @@ class WholeText:
     """Decodes tokens when all are there: the text that a `Detokenizer` gives piece by piece, for a fraction of its time.
 
     Args:
-        decode: as there.
-        context: as there.
+        decode: turns token ids into text.
+        context: the tokens before the first, the end of the prompt; a few are enough.
     """
 
     def __init__(self, decode: Decode, context: Iterable[int] = ()) -> None:
@@ -66,60 +68,6 @@ class WholeText:
     def finish(self) -> str:
         """Return the text."""
         return self._decode(self._context + self._tokens)[len(self._decode(self._context)) :]
-
-
-class StopScanner:
-    """Ends a text at the first stop sequence, however the text is cut into pieces.
-
-    The stop sequence that is complete first wins; of several complete at the same character, the longest. Text that may be the
-    beginning of a stop sequence is held back until that is decided.
-
-    Args:
-        stops: the stop sequences, none of them empty.
-        include: whether the text keeps the stop sequence that ended it.
-    """
-
-    def __init__(self, stops: Sequence[str], *, include: bool = False) -> None:
-        self._stops = tuple(stops)
-        self._include = include
-        self._longest = max(map(len, stops), default=0)
-        self._held = ""
-        self.stopped = False
-
-    def push(self, text: str) -> str:
-        """Take more text and return what is certain to belong to the result."""
-        if self.stopped or not self._stops:
-            return "" if self.stopped else text
-        self._held += text
-        cut = self._cut()
-        if cut is not None:
-            self.stopped = True
-            released, self._held = self._held[:cut], ""
-            return released
-        start = self._possible_start()
-        released, self._held = self._held[:start], self._held[start:]
-        return released
-
-    def finish(self) -> str:
-        """Return what was held back: no stop sequence came of it."""
-        released, self._held = self._held, ""
-        return released
-
-    def _cut(self) -> int | None:
-        """Where the held text ends, if it contains a stop sequence."""
-        found = [(start + len(stop), start) for stop in self._stops if (start := self._held.find(stop)) >= 0]
-        if not found:
-            return None
-        end, start = min(found)
-        return end if self._include else start
-
-    def _possible_start(self) -> int:
-        """Where in the held text a stop sequence may have begun; its length if nowhere."""
-        for start in range(max(0, len(self._held) - self._longest + 1), len(self._held)):
-            tail = self._held[start:]
-            if any(stop.startswith(tail) for stop in self._stops):
-                return start
-        return len(self._held)
 
 
 class CompletionText:
@@ -140,12 +88,12 @@ class CompletionText:
     ) -> None:
         self._unscanned = min_tokens
         self._detokenizer = WholeText(decode, context) if at_once and not stops else Detokenizer(decode, context)
-        self._scanner = StopScanner(stops, include=include_stop)
+        self._stops = StopFilter(stops, include_stop=include_stop)
 
     @property
     def stopped(self) -> bool:
         """Whether a stop sequence ended the text."""
-        return self._scanner.stopped
+        return self._stops.stopped
 
     def push(self, token: int) -> str:
         """Take the next token and return the text that is now certain."""
@@ -153,8 +101,8 @@ class CompletionText:
         if self._unscanned > 0:
             self._unscanned -= 1
             return text
-        return self._scanner.push(text)
+        return self._stops.push(text)
 
     def finish(self) -> str:
         """Return the text still held; call it once, after the last token."""
-        return self._scanner.push(self._detokenizer.finish()) + self._scanner.finish()
+        return self._stops.push(self._detokenizer.finish()) + self._stops.finish()
