@@ -155,7 +155,7 @@ def test_another_host_needs_a_key(host):
     ("arguments", "code", "message"),
     [
         (["--model", "m=/no/such/folder"], 1, "Error: model m: /no/such/folder is not a folder\n"),
-        (["--model", "nonsense"], 2, "'nonsense' is not NAME=PATH"),
+        (["--model", "nonsense"], 2, "'nonsense' is not NAME=SOURCE"),
         (["--model", "a=/x", "--model", "a=/y"], 2, "two models are named 'a'"),
         (["--alias", "x=nobody"], 1, "points to 'nobody'"),
         (["--alias", "=x"], 2, "is not NAME or NAME=MODEL"),

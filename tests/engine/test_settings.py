@@ -63,6 +63,8 @@ FIELDS = EngineConfig.model_fields
 def changed(config: EngineConfig) -> dict[str, Any]:
     """The settings that are not at their defaults."""
     found = {name: getattr(config, name) for name in FIELDS if getattr(config, name) != getattr(EngineConfig(), name)}
+    if "models" in found:
+        found["models"] = {name: source.path for name, source in config.models.items()}
     return found | ({"api_key": config.api_key.get_secret_value()} if config.api_key else {})
 
 

@@ -8,7 +8,8 @@ import json
 import os
 import re
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
@@ -21,9 +22,12 @@ from pydantic import (
     ModelWrapValidatorHandler,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from typing_extensions import TypedDict
+
+from .model_source import HuggingFaceFolder, ModelSource, ModelSourceError, parse_source
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -111,11 +115,13 @@ class EngineConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    models: Annotated[dict[str, Path], Flag("--model", metavar="NAME=PATH", unset=f"`{DEFAULT_MODEL_NAME}`")] = Field(
-        default_factory=lambda: {DEFAULT_MODEL_NAME: DEFAULT_MODEL_PATH},
+    models: Annotated[
+        dict[str, ModelSource], Flag("--model", metavar="NAME=SOURCE", unset=f"`{DEFAULT_MODEL_NAME}`")
+    ] = Field(
+        default_factory=lambda: {DEFAULT_MODEL_NAME: HuggingFaceFolder(path=DEFAULT_MODEL_PATH)},
         description=(
-            "The models to serve: a name and a Hugging Face causal-LM folder for each. The first is the default "
-            "model. Without any, the small test model in this package is served."
+            "The models to serve: a name and a source for each. A source is a folder with a Hugging Face causal "
+            "language model. The first is the default model. Without any, the small test model in this package is served."
         ),
     )
     aliases: Annotated[dict[str, str], Flag("--alias", metavar="NAME[=MODEL]", unset="none")] = Field(
@@ -212,6 +218,14 @@ class EngineConfig(BaseModel):
         except ValidationError as error:
             raise EngineConfigError("; ".join(map(_reason, error.errors()))) from error
 
+    @field_validator("models", mode="before")
+    @classmethod
+    def _parse_sources(cls, given: object) -> object:
+        if not isinstance(given, Mapping):
+            return given
+        models = cast("Mapping[str, object]", given)
+        return {name: _parsed(name, source) for name, source in models.items()}
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.models:
@@ -231,6 +245,22 @@ class EngineConfig(BaseModel):
     def default_model(self) -> str:
         """The name of the model that a bare alias stands for."""
         return next(iter(self.models))
+
+
+def _parsed(name: str, source: object) -> object:
+    if isinstance(source, dict):
+        return cast("object", source)  # it has come as JSON
+    with _naming(name):
+        return parse_source(source)
+
+
+@contextmanager
+def _naming(model: str) -> Generator[None]:
+    """Say which model cannot be served."""
+    try:
+        yield
+    except ModelSourceError as error:
+        raise EngineConfigError(f"model {model}: {error}") from error
 
 
 def _reason(error: ErrorDetails) -> str:
@@ -289,7 +319,7 @@ def check_start(config: EngineConfig) -> None:
     """Refuse what could not work, before the port is bound and torch imported.
 
     Raises:
-        EngineConfigError: the extra is not installed, a folder holds no model, or a host that others reach has no API key.
+        EngineConfigError: the extra is not installed, a model cannot be served, or a host that others reach has no API key.
     """
     missing = [name for name in _RUNTIME if importlib.util.find_spec(name) is None]
     if missing:
@@ -301,24 +331,9 @@ def check_start(config: EngineConfig) -> None:
         )
     if config.allow_code_evaluator and os.name != "posix":
         raise EngineConfigError("the code evaluator needs limits on processes, which this system does not have")
-    for name, path in config.models.items():
-        check_model_folder(name, path)
-
-
-def check_model_folder(name: str, path: Path) -> None:
-    """Refuse a folder that is no Hugging Face model with safetensors weights, or whose settings lead out of it.
-
-    Raises:
-        EngineConfigError: says what is missing, or what the folder must not have.
-    """
-    if not path.is_dir():
-        raise EngineConfigError(f"model {name}: {path} is not a folder")
-    from .runtime.torch_runtime.loading.model_folder import ModelFolderError, check_folder  # noqa: PLC0415 - the extra may not be installed
-
-    try:
-        check_folder(path)
-    except ModelFolderError as error:
-        raise EngineConfigError(f"model {name}: {error}") from error
+    for name, source in config.models.items():
+        with _naming(name):
+            source.check()
 
 
 def read_model_settings(path: Path, file: str = "config.json") -> dict[str, Any]:

@@ -41,7 +41,8 @@ class EmbeddedEngine:
     It ends with the block, with `stop`, with this interpreter, and when this process is killed.
 
     Args:
-        models: names and Hugging Face folders to serve; the first is the default model. None serves the small model in this package.
+        models: names and sources of the models to serve, each a Hugging Face folder; the first is the default model. None serves the small
+            model in this package.
         aliases: further names of the default model, or a mapping of further names to names in `models`.
         api_key: the key that the engine accepts. None makes a random one, see `api_key`.
         start_timeout: seconds to wait until the models are loaded.

@@ -77,12 +77,12 @@ def _example(url: str, config: EngineConfig) -> str:
 def _models(given: tuple[str, ...]) -> dict[str, str]:
     models: dict[str, str] = {}
     for text in given:
-        name, separator, path = text.partition("=")
-        if not (name and separator and path):
-            raise click.BadParameter(f"{text!r} is not NAME=PATH", param_hint="--model")
+        name, separator, source = text.partition("=")
+        if not (name and separator and source):
+            raise click.BadParameter(f"{text!r} is not NAME=SOURCE", param_hint="--model")
         if name in models:
             raise click.BadParameter(f"two models are named {name!r}", param_hint="--model")
-        models[name] = path
+        models[name] = source
     return models
 
 
