@@ -177,6 +177,11 @@ def test_the_drawing_of_the_architecture_is_what_is_imported():
     assert (ROOT / "docs" / "images" / "architecture.svg").read_text(encoding="utf-8") == drawn
 
 
+def test_the_table_of_the_engines_settings_is_what_they_are():
+    page = text("docs/embedded-engine.md")
+    assert runpy.run_path(str(ROOT / "docs" / "settings_table.py"))["written"](page) == page
+
+
 def test_the_changelog_keeps_its_form():
     parts = re.split(r"^## ", text("CHANGELOG.md"), flags=re.MULTILINE)[1:]
     assert parts[0].startswith("[Unreleased]")

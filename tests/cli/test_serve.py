@@ -155,12 +155,12 @@ def test_another_host_needs_a_key(host):
     ("arguments", "code", "message"),
     [
         (["--model", "m=/no/such/folder"], 1, "Error: model m: /no/such/folder is not a folder\n"),
-        (["--model", "nonsense"], 2, "'nonsense' is not NAME=PATH"),
+        (["--model", "nonsense"], 2, "'nonsense' is not NAME=SOURCE"),
         (["--model", "a=/x", "--model", "a=/y"], 2, "two models are named 'a'"),
         (["--alias", "x=nobody"], 1, "points to 'nobody'"),
         (["--alias", "=x"], 2, "is not NAME or NAME=MODEL"),
         (["--alias", "x=a", "--alias", "x=b"], 2, "'x' is given two models"),
-        (["--device", "gpu"], 1, "Error: 'gpu' is no device: give auto, cpu, cuda, cuda:1, mps or xpu\n"),
+        (["--device", "gpu"], 1, "Error: 'gpu' is not a valid device. Use auto, cpu, cuda, cuda:1, mps or xpu\n"),
         (["--dtype", "float8"], 2, "'float8'"),
         (["--kv-memory", "lots"], 2, "'lots' is not a size. Examples: 1000000, 512MB, 2GiB"),
         (["--max-upload-size", "0.4"], 2, "one byte at least"),
@@ -198,6 +198,7 @@ def test_a_model_that_cannot_be_loaded(tmp_path):
 )
 def test_sizes(text, size):
     assert sizes.size(text) == size
+    assert sizes.size(sizes.size_text(size)) == size
 
 
 @pytest.mark.parametrize("text", ["", "MB", "-1", "1ib", "1e9", "5 pounds"])

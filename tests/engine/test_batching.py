@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig, check_model_folder
+from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig, check_start
 from llmengine_integrations.engine.runtime.generation import Generation, GenerationRequest, Prompt, SamplingParams
 from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import KVMemory
 from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane
@@ -172,7 +172,7 @@ def test_sharded_weights(model, expected, tmp_path):
         shutil.copy(DEFAULT_MODEL_PATH / file, tmp_path)
     assert len(list(tmp_path.glob("model-*-of-*.safetensors"))) > 2
     assert (tmp_path / "model.safetensors.index.json").exists()
-    check_model_folder("sharded", tmp_path)
+    check_start(EngineConfig(models={"sharded": tmp_path}))
     sharded = LoadedModel.load(tmp_path, torch.device("cpu"))
     for prompt, wanted in expected[:5]:
         assert tokens_alone(sharded, prompt, len(wanted)) == wanted

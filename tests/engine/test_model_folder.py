@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfigError, check_model_folder
+from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig, EngineConfigError, check_start
 from llmengine_integrations.engine.runtime.torch_runtime.loading.model_folder import (
     ModelFolderError,
     check_folder,
@@ -30,6 +30,10 @@ def folder(tmp_path):
     (folder / "model.safetensors").rename(folder / "part.safetensors")
     index(folder, "part.safetensors")
     return folder
+
+
+def check_model_folder(name: str, folder: Path) -> None:
+    check_start(EngineConfig(models={name: folder}))
 
 
 def index(folder: Path, *names: object) -> None:

@@ -1,4 +1,4 @@
-"""Starting and stopping an engine from Python. Standard library only; the engine lives in a process of its own."""
+"""Starting and stopping an engine from Python. It runs in a process of its own; this module loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ import tempfile
 import time
 import weakref
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from typing_extensions import Unpack
+
 from .config import (
     API_KEY_VARIABLE,
     DATA_FOLDER_STATUS,
-    DEFAULT_MODEL_NAME,
-    DEFAULT_MODEL_PATH,
     DataFolderError,
     EngineConfig,
+    EngineSettings,
     EngineStartError,
     check_start,
+    named_models,
 )
 
 _STOP_PATIENCE = 6.0  # seconds before an engine that does not stop is killed
@@ -38,24 +41,17 @@ class EmbeddedEngine:
     It ends with the block, with `stop`, with this interpreter, and when this process is killed.
 
     Args:
-        models: names and Hugging Face folders to serve; the first is the default. None serves the small model in this package.
+        models: names and sources of the models to serve, each a Hugging Face folder; the first is the default model. None serves the small
+            model in this package.
         aliases: further names of the default model, or a mapping of further names to names in `models`.
-        api_key: the key that the engine lets in; None makes a random one, see `api_key`.
-        device: `auto` (CUDA where there is one, else the CPU), `cpu`, `cuda`, `cuda:1`, `mps` or `xpu`.
-        dtype: the numbers to compute with, `float32`, `bfloat16` or `float16`; `auto` is float32 on a CPU, else what the folder has.
-        kv_memory: bytes for the keys and values of all completions in flight; others wait. None: a share of what is free.
-        data: the folder for what the engine keeps. None: a temporary one, gone when the engine stops.
-        max_upload_size: bytes of the largest file that can be uploaded.
-        allow_paths: folders outside the data folder in which batches and fine-tunes may read and write files.
-        allow_code_evaluator: whether batches may run the code that the model writes, in a process with limits.
-        allow_private_urls: whether fine-tunes may fetch their files from this machine and from private networks.
-        download_url_lifetime: seconds for which the URL of a fine-tuned model's file is good.
-        max_batch_size: completions that share a forward pass.
-        ping_interval: seconds between the keep-alive comments of a stream.
+        api_key: the key that the engine accepts. None makes a random one, see `api_key`.
         start_timeout: seconds to wait until the models are loaded.
+        **settings: every other setting of an engine, see `EngineSettings`. Each means and defaults to what docs/embedded-engine.md says,
+            except that the port is any free one.
 
     Raises:
-        EngineConfigError: nothing could be served like that, or the extra `engine` is not installed.
+        EngineConfigError: a setting is not valid, a model cannot be served, or the extra `engine` is not installed.
+        TypeError: there is no such setting.
     """
 
     def __init__(
@@ -64,38 +60,14 @@ class EmbeddedEngine:
         *,
         aliases: Sequence[str] | Mapping[str, str] = (),
         api_key: str | None = None,
-        device: str = "auto",
-        dtype: str = "auto",
-        kv_memory: int | None = None,
-        data: str | os.PathLike[str] | None = None,
-        max_upload_size: int = 2**30,
-        allow_paths: Sequence[str | os.PathLike[str]] = (),
-        allow_code_evaluator: bool = False,
-        allow_private_urls: bool = False,
-        download_url_lifetime: float = 3600.0,
-        max_batch_size: int = 16,
-        ping_interval: float = 15.0,
         start_timeout: float = 120.0,
+        **settings: Unpack[EngineSettings],
     ) -> None:
+        _refuse_unknown(settings)
         self.api_key = api_key or secrets.token_urlsafe(24)
         self._start_timeout = start_timeout
-        self._data = data
-        served = {name: Path(path) for name, path in (models or {DEFAULT_MODEL_NAME: DEFAULT_MODEL_PATH}).items()}
-        named = dict(aliases) if isinstance(aliases, Mapping) else dict.fromkeys(aliases, next(iter(served)))
-        self._config = EngineConfig(
-            models=served,
-            aliases=named,
-            port=0,
-            allow_paths=tuple(Path(path).absolute() for path in allow_paths),
-            allow_code_evaluator=allow_code_evaluator,
-            allow_private_urls=allow_private_urls,
-            download_url_lifetime=download_url_lifetime,
-            device=device,
-            dtype=dtype,
-            kv_memory=kv_memory,
-            max_upload_size=max_upload_size,
-            max_batch_size=max_batch_size,
-            ping_interval=ping_interval,
+        self._config = EngineConfig.model_validate(
+            {"port": 0} | settings | named_models(models, aliases) | {"api_key": self.api_key}
         )
         check_start(self._config)
         self._process: subprocess.Popen[bytes] | None = None
@@ -176,7 +148,7 @@ class EmbeddedEngine:
         await asyncio.to_thread(self.stop)
 
     def _spawn(self, folder: Path) -> subprocess.Popen[bytes]:
-        config = self._config.model_copy(update={"data": self._data or folder / "data"})
+        config = self._config.model_copy(update={"data": self._config.data or folder / "data"})
         # -P: a file of the user's in the working directory must not stand in for a library of the engine's.
         command = [sys.executable, "-P", "-m", "llmengine_integrations.engine"]
         with (folder / "engine.log").open("wb") as log:
@@ -194,7 +166,7 @@ class EmbeddedEngine:
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 raise self._early_end()
-            url = address.read_text() if address.exists() else ""
+            url = _address(address.read_text()) if address.exists() else ""
             if url and _is_ready(url):
                 return url
             time.sleep(0.05)
@@ -208,6 +180,19 @@ class EmbeddedEngine:
     def _log_tail(self) -> str:
         tail = self.log.strip()[-_LOG_TAIL:]
         return f"It wrote:\n{tail}" if tail else "It wrote nothing."
+
+
+def _refuse_unknown(settings: Mapping[str, object]) -> None:
+    for name in settings:
+        if name not in EngineSettings.__annotations__:
+            close = get_close_matches(name, EngineSettings.__annotations__, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"EmbeddedEngine has no setting {name!r}{hint}")
+
+
+def _address(url: str) -> str:
+    """Where this machine reaches an engine that listens on every address."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def _is_ready(url: str) -> bool:

@@ -43,7 +43,7 @@ class Registry:
         self._config = config
         started = utc_now().replace(microsecond=0)
         named = {name: name for name in config.models} | config.aliases
-        self._endpoints = {name: Endpoint(model, config.models[model], started) for name, model in named.items()}
+        self._endpoints = {name: Endpoint(model, config.models[model].path, started) for name, model in named.items()}
 
     @property
     def names(self) -> list[str]:
@@ -63,7 +63,8 @@ class Registry:
 
     def folder_of(self, model: str) -> Path | None:
         """The folder of a base model."""
-        return self._config.models.get(model)
+        source = self._config.models.get(model)
+        return None if source is None else source.path
 
     def add(self, tuned: TunedModel, *, failure: str | None = None) -> None:
         """Serve a fine-tuned model, or list it with the reason why it is not served."""
@@ -126,7 +127,7 @@ class Registry:
 
     def _context(self, endpoint: Endpoint) -> dict[str, Any]:
         """How many tokens of prompt and completion together the model takes, where its settings say so."""
-        settings = read_model_settings(self._config.models.get(endpoint.model, endpoint.folder))
+        settings = read_model_settings(self.folder_of(endpoint.model) or endpoint.folder)
         positions = settings.get("max_position_embeddings")
         return {"max_model_len": positions} if isinstance(positions, int) else {}
 
@@ -142,7 +143,7 @@ class Registry:
 
     def _resources(self, endpoint: Endpoint, device: str | None) -> ResourceState:
         """What the worker has: this machine's CPUs, and memory and storage for the weights, rounded up to MiB."""
-        folders = {endpoint.folder, self._config.models.get(endpoint.model, endpoint.folder)}
+        folders = {endpoint.folder, self.folder_of(endpoint.model) or endpoint.folder}
         size = f"{math.ceil(sum(map(weights_size, folders)) / 2**20)}Mi"
         return ResourceState(
             cpus=str(os.cpu_count() or 1),

@@ -25,3 +25,11 @@ def size(text: str | int) -> int:
     if bytes_ < 1:
         raise click.BadParameter("it must be one byte at least")
     return bytes_
+
+
+def size_text(bytes_: int) -> str:
+    """A size as `size` reads it, in the largest unit of 1024s that divides it."""
+    power = 0
+    while power < len(_POWERS) - 1 and bytes_ % 1024 ** (power + 1) == 0:
+        power += 1
+    return f"{bytes_ // 1024**power}{_POWERS[power]}iB" if power else str(bytes_)

@@ -33,7 +33,7 @@ def load_lanes(config: EngineConfig) -> dict[str, Lane]:
     from .loaded_model import prepare  # noqa: PLC0415 - transformers takes more, for which a missing device need not wait
 
     prepare(config)
-    models = {name: _load(name, path, config, device) for name, path in config.models.items()}
+    models = {name: _load(name, source.path, config, device) for name, source in config.models.items()}
     memory = KVMemory(config.kv_memory or memory_to_spend(device))
     return {name: _lane(name, model, config, memory) for name, model in models.items()}
 

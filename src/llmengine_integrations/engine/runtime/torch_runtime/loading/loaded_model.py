@@ -235,7 +235,7 @@ def prepare(config: EngineConfig) -> None:
     _transformers.utils.logging.set_verbosity_error()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    elif max(map(weights_size, config.models.values())) < _SMALL_MODEL:
+    elif max(weights_size(source.path) for source in config.models.values()) < _SMALL_MODEL:
         torch.set_num_threads(1)
 
 
