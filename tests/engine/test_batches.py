@@ -317,7 +317,7 @@ def test_an_output_path_that_is_a_folder(shop):
         ({"model_config": {"model": "nope"}}, "No checkpoint path found for model nope"),
         ({"model_config": {"model": "nope", "checkpoint_path": "s3://x"}}, "serves no model nope"),
         ({"model_config": {"model": MODEL, "checkpoint_path": "/x"}}, "Given checkpoint path: /x."),
-        ({"labels": {"a": "\ud800"}}, "labels holds half of a surrogate pair"),
+        ({"labels": {"a": "\ud800"}}, "labels contains an unpaired surrogate"),
     ],
 )
 @pytest.mark.parametrize("path", [V1, V2])

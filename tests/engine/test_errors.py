@@ -183,7 +183,7 @@ def test_half_a_surrogate_pair_is_no_prompt(client):
     reply = client.post(SYNC, params=NAME, content=content)
     assert (reply.status_code, reply.json()["detail"]) == (
         400,
-        "prompt holds half of a surrogate pair, which is no text.",
+        "prompt contains an unpaired surrogate, which is not valid text.",
     )
 
 

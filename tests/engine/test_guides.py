@@ -268,7 +268,10 @@ def test_constraints_are_compiled_once_and_a_few_are_kept(model, monkeypatch):
         ({"guided_regex": "a(?=b)"}, 'guided_regex: at 1(8): invalid regex "a(?=b)"'),
         ({"guided_regex": "[^\\s\\S]"}, "guided_regex: It allows no text."),
         ({"guided_choice": []}, "guided_choice: There must be at least one choice."),
-        ({"guided_choice": ["a", "\udc00"]}, "guided_choice: Half of a surrogate pair is no text."),
+        (
+            {"guided_choice": ["a", "\udc00"]},
+            "guided_choice: It contains an unpaired surrogate, which is not valid text.",
+        ),
         ({"guided_grammar": "root ::= (((" * 3000}, "guided_grammar: "),
         ({"guided_grammar": "root ::= b"}, "guided_grammar: Rule 'b' not found"),
         ({"guided_grammar": 'start: "a" b'}, 'guided_grammar: at 1(8): unknown name: "b"'),

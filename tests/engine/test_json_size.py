@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from llmengine_integrations.engine.http.json_size import has_more_values
+from llmengine_integrations.engine.dialect.json_text import has_more_values
 
 SHARP = st.lists(st.sampled_from(['"', "\\", ",", "[", "{", "]", "é", "\n"]), max_size=8).map("".join)
 VALUES = st.recursive(

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from pydantic import SecretStr
-from starlette.exceptions import HTTPException
 
 from llmengine_integrations.engine.config import EngineConfig
+from llmengine_integrations.engine.dialect.errors import RefusedError
+from llmengine_integrations.engine.dialect.json_text import has_more_values
 from llmengine_integrations.engine.http import connection_limits as request_heads
 from llmengine_integrations.engine.http import request_bodies as requests
-from llmengine_integrations.engine.http.json_size import has_more_values
 from llmengine_integrations.engine.http.routes.files import FileRoutes
 from llmengine_integrations.engine.tuning.training_files import TrainingFiles
 
@@ -309,7 +309,7 @@ def test_slow_training_files_leave_threads_to_others(server, http, monkeypatch):
     def copy(*_: object, **__: object) -> int:
         begun.append(1)
         release.wait(30)
-        raise HTTPException(400, "slow")
+        raise RefusedError(400, "slow")
 
     monkeypatch.setattr(TrainingFiles, "copy", copy)
     body = {"model": MODEL, "training_file": "http://slow.example/", "hyperparameters": {}}

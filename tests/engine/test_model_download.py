@@ -7,6 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from llmengine_integrations.engine.config import EngineConfig
+from llmengine_integrations.engine.http.app import EXCEPTION_HANDLERS
 from llmengine_integrations.engine.http.routes.downloads import DownloadLinks, DownloadRoutes
 from llmengine_integrations.engine.registry import Registry
 from llmengine_integrations.engine.store import TunedModel
@@ -47,7 +48,9 @@ def registry(tmp_path):
 
 @pytest.fixture
 async def http(registry, links):
-    transport = httpx.ASGITransport(Starlette(routes=DownloadRoutes(registry, links).routes))
+    transport = httpx.ASGITransport(
+        Starlette(routes=DownloadRoutes(registry, links).routes, exception_handlers=EXCEPTION_HANDLERS)
+    )
     async with httpx.AsyncClient(transport=transport) as http:
         yield http
 

@@ -13,8 +13,8 @@ from typing import Any
 from llmengine_integrations._version import __version__
 from llmengine_integrations.wire.models import DeploymentState, EndpointSpec, Model, ResourceState
 
+from .clock import utc_now
 from .config import EngineConfig, read_model_settings, weights_size
-from .http.error_replies import utc_now
 from .store import TunedModel
 
 

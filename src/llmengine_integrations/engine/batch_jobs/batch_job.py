@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmengine_integrations.engine.http.error_replies import encode_json
-from llmengine_integrations.engine.http.json_size import has_more_values
+from llmengine_integrations.engine.dialect.json_text import encode_json, has_more_values
 from llmengine_integrations.engine.local_paths import LocalPaths, PathNotAllowedError
 from llmengine_integrations.engine.registry import Registry
 from llmengine_integrations.engine.store.batch_jobs import Batch, BatchStore, RowOutput

@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
-from starlette.exceptions import HTTPException
 
-from llmengine_integrations.engine.http.routes.chat import chat_work
-from llmengine_integrations.engine.http.routes.completions import check_fields, completion_output, generation_request
-from llmengine_integrations.engine.http.routes.text_completions import text_work
+from llmengine_integrations.engine.dialect.chat_requests import chat_work
+from llmengine_integrations.engine.dialect.completion_requests import (
+    check_fields,
+    completion_output,
+    generation_request,
+)
+from llmengine_integrations.engine.dialect.errors import RefusedError
+from llmengine_integrations.engine.dialect.text_requests import text_work
 from llmengine_integrations.engine.runtime.generation import GenerationRequest, Piece
 from llmengine_integrations.wire.batch_completions import BatchChatRequest, BatchTextRequest, PromptBatchContent
 from llmengine_integrations.wire.chat import ChatRequest
@@ -96,7 +100,7 @@ async def _prompt_work(content: PromptBatchContent, place: int, seed: int | None
     fields = cast("CompletionRequest", {"prompt": content["prompts"][place], **settings})
     try:
         check_fields(fields)
-    except HTTPException as error:
+    except RefusedError as error:
         raise RowError(error.status_code, error.detail) from error
     request = generation_request(fields, None, incremental=False)
     request = replace(request, sampling=replace(request.sampling, seed=_seed(seed, place)))
@@ -108,7 +112,7 @@ async def _prompt_work(content: PromptBatchContent, place: int, seed: int | None
 async def _request_work(row: object, model: str, seed: int | None) -> RowWork:
     """The work of a chat request or a text completion request: whole, and by the job's model, whatever it says of that."""
     if not isinstance(row, dict):
-        raise RowError(400, "This is no request: it is no JSON object.")
+        raise RowError(400, "Not a request: expected a JSON object.")
     asked = cast("dict[str, Any]", row)
     fixed = {"model": model, "stream": False, "stream_options": None}
     drawn = {} if seed is None else {"seed": seed}
@@ -119,7 +123,7 @@ async def _request_work(row: object, model: str, seed: int | None) -> RowWork:
         else:
             text = drawn | _validated(_TEXT, asked) | fixed
             requests, writer = await text_work(cast("TextCompletionRequest", text))
-    except HTTPException as error:
+    except RefusedError as error:
         raise RowError(error.status_code, error.detail) from error
     return RowWork(requests, writer.whole)
 

@@ -7,12 +7,11 @@ from collections.abc import Coroutine, Iterable
 from typing import TypeVar
 
 from llmengine_integrations.engine.runtime.generation import Generation, GenerationError, GenerationRequest, Piece
+from llmengine_integrations.engine.runtime.statuses import STOPPING
 from llmengine_integrations.engine.runtime.torch_runtime.scheduler import QueueFullError, Scheduler
 
 from .batch_rows import RowError
 
-_BAD_REQUEST = 400
-_STOPPING = 503
 _QUEUE_PAUSE = 0.1  # seconds until a full queue is tried again: interactive requests come first
 
 _T = TypeVar("_T")
@@ -44,7 +43,7 @@ class Generator:
                 await self._submit(model, generation)
                 return await generation.take()
             except GenerationError as error:
-                if error.status_code == _STOPPING:
+                if error.status_code == STOPPING:
                     raise
                 raise RowError(error.status_code, error.message or "The model failed at this row.") from error
             finally:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from starlette.exceptions import HTTPException
-
 from ..runtime.generation import Generation, GenerationError, GenerationRequest, Piece
 from ..runtime.torch_runtime.scheduler import QueueFullError, Scheduler
+from .errors import RefusedError
 
 _MOST_CHOICES = 2048  # of one request: a list of prompts may be long, and each choice takes memory before it is refused
 
@@ -19,10 +18,10 @@ def check_number(choices: int) -> None:
     """Refuse more choices than a request may have. Ask before they are made: the fields of a short request can ask for billions.
 
     Raises:
-        HTTPException: 400 that says how many may be.
+        RefusedError: 400 that says how many may be.
     """
     if choices > _MOST_CHOICES:
-        raise HTTPException(
+        raise RefusedError(
             400, f"n, best_of and prompt: a request can have {_MOST_CHOICES} choices, and this one asks for more."
         )
 
@@ -48,7 +47,7 @@ class Choices:
 
         Raises:
             QueueFullError: they do not all fit into the queue; none is left there.
-            HTTPException: the engine is shutting down.
+            RefusedError: the engine is shutting down.
         """
         try:
             for generation in self._generations:
@@ -58,7 +57,7 @@ class Choices:
             raise
         except GenerationError as error:
             self.cancel()
-            raise HTTPException(error.status_code, error.message) from error
+            raise RefusedError(error.status_code, error.message) from error
 
     @property
     def finished(self) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llguidance import LLMatcher
-from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 
 from llmengine_integrations.wire.chat_messages import ToolParam
 
@@ -21,6 +20,7 @@ from ..runtime.constraints import (
     json_object_constraint,
     json_rule,
 )
+from .errors import RefusedError
 from .tool_calls import CLOSE, OPEN
 
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
@@ -41,12 +41,12 @@ async def read_constraint(
         parallel: whether there may be several.
 
     Raises:
-        HTTPException: 400; a constraint is invalid, or there are several.
+        RefusedError: 400; a constraint is invalid, or there are several.
     """
     try:
-        return await run_in_threadpool(_constraint, fields, tools, forced=forced, parallel=parallel)
+        return await asyncio.to_thread(_constraint, fields, tools, forced=forced, parallel=parallel)
     except ConstraintError as error:
-        raise HTTPException(400, str(error)) from error
+        raise RefusedError(400, str(error)) from error
 
 
 def _constraint(

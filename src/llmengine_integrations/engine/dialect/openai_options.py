@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from starlette.exceptions import HTTPException
-
 from llmengine_integrations.wire.chat import ChatRequest
 from llmengine_integrations.wire.text_completions import TextCompletionRequest
 
 from ..runtime.constraints import Constraint
 from ..runtime.generation import GenerationRequest, SamplingParams
 from .chat_prompt import ChatPrompt
+from .errors import RefusedError
 
 UNSUPPORTED = {
     "audio": "The model writes text only.",
@@ -52,25 +51,25 @@ def check_options(fields: ChatRequest | TextCompletionRequest) -> None:
     """Refuse what the engine cannot do, and values out of bounds that the gateway leaves to the model server.
 
     Raises:
-        HTTPException: 400 that names the field.
+        RefusedError: 400 that names the field.
     """
     for name, reason in UNSUPPORTED.items():
         if fields.get(name) not in (None, False, "", []):
-            raise HTTPException(400, f"{name} is not supported by this engine. {reason}")
+            raise RefusedError(400, f"{name} is not supported by this engine. {reason}")
     if not 0 <= (fields.get("min_p") or 0) <= 1:
-        raise HTTPException(400, "min_p must be between 0 and 1.")
+        raise RefusedError(400, "min_p must be between 0 and 1.")
     if (penalty := fields.get("repetition_penalty")) is not None and not penalty > 0:
-        raise HTTPException(400, "repetition_penalty must be greater than 0.")
+        raise RefusedError(400, "repetition_penalty must be greater than 0.")
     if (fields.get("min_tokens") or 0) < 0:
-        raise HTTPException(400, "min_tokens must not be negative.")
+        raise RefusedError(400, "min_tokens must not be negative.")
     if not -_SEEDS <= (fields.get("seed") or 0) < _SEEDS:
-        raise HTTPException(400, "seed must be an integer of 64 bits.")
+        raise RefusedError(400, "seed must be an integer of 64 bits.")
     if "" in _stops(fields):
-        raise HTTPException(400, "stop can't contain an empty string.")
+        raise RefusedError(400, "stop can't contain an empty string.")
     if (best_of := fields.get("best_of")) is not None and best_of < (fields.get("n") or 1):
-        raise HTTPException(400, "best_of must be at least n.")
+        raise RefusedError(400, "best_of must be at least n.")
     if candidates(fields) > (fields.get("n") or 1) and fields.get("stream"):
-        raise HTTPException(400, "best_of greater than n cannot be streamed: the best are known when all are finished.")
+        raise RefusedError(400, "best_of greater than n cannot be streamed: the best are known when all are finished.")
 
 
 def candidates(fields: ChatRequest | TextCompletionRequest) -> int:
@@ -142,7 +141,7 @@ def _logit_bias(given: dict[str, int] | None) -> dict[int, float] | None:
     try:
         return {_token(key): max(-100.0, min(100.0, bias)) for key, bias in (given or {}).items()} or None
     except ValueError as error:
-        raise HTTPException(400, f"logit_bias: {error}") from error
+        raise RefusedError(400, f"logit_bias: {error}") from error
 
 
 def _token(key: str) -> int:

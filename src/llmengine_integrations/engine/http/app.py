@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,6 +22,7 @@ from ..batch_jobs.code_tool import CodeTool
 from ..batch_jobs.runner import BatchRunner
 from ..batch_jobs.slots import Generator
 from ..config import EngineConfig, is_loopback
+from ..dialect.errors import RefusedError
 from ..local_paths import LocalPaths
 from ..registry import Registry
 from ..runtime.torch_runtime.loading.lanes import load_lanes
@@ -95,14 +98,7 @@ def build_engine(config: EngineConfig, store: Store) -> Engine:
             *batches.routes,
         ],
         middleware=_middleware(config),
-        exception_handlers={
-            HTTPException: _on_http_exception,
-            InvalidRequestError: _on_invalid_request,
-            QueueFullError: _on_queue_full,
-            OSError: _on_os_error,
-            sqlite3.OperationalError: _on_database_error,
-            Exception: unhandled_reply,
-        },
+        exception_handlers=EXCEPTION_HANDLERS,
     )
     return Engine(app, scheduler, tuner, batch_runner)
 
@@ -179,6 +175,12 @@ def _health_routes(scheduler: Scheduler, tuner: FineTuner) -> list[BaseRoute]:
     return [Route("/healthcheck", alive), Route("/healthz", alive), Route("/readyz", ready)]
 
 
+async def _on_refused(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RefusedError):
+        raise TypeError(error)
+    return detail_reply(error.status_code, error.detail, headers=error.headers)
+
+
 async def _on_http_exception(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise TypeError(error)
@@ -189,6 +191,10 @@ async def _on_invalid_request(_: Request, error: Exception) -> Response:
     if not isinstance(error, InvalidRequestError):
         raise TypeError(error)
     return detail_reply(422, error.errors)
+
+
+async def _on_anything_else(request: Request, error: Exception) -> Response:
+    return unhandled_reply(request, error)
 
 
 async def _on_queue_full(_: Request, __: Exception) -> Response:
@@ -209,3 +215,15 @@ async def _on_database_error(_: Request, error: Exception) -> Response:
 
 def _no_room() -> Response:
     return detail_reply(507, "There is no room left on the engine's disk.")
+
+
+EXCEPTION_HANDLERS: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
+    RefusedError: _on_refused,
+    HTTPException: _on_http_exception,
+    InvalidRequestError: _on_invalid_request,
+    QueueFullError: _on_queue_full,
+    OSError: _on_os_error,
+    sqlite3.OperationalError: _on_database_error,
+    Exception: _on_anything_else,
+}
+"""The reply to each exception that leaves a route. HTTPException is starlette's own, for unknown paths and methods."""

@@ -8,7 +8,8 @@ import hmac
 
 from pydantic import SecretStr
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
+
+from ..dialect.errors import RefusedError
 
 
 class Authenticator:
@@ -25,7 +26,7 @@ class Authenticator:
         """Let a request pass.
 
         Raises:
-            HTTPException: 401 with the challenge of the scheme that was tried.
+            RefusedError: 401 with the challenge of the scheme that was tried.
         """
         scheme, _, value = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "basic":
@@ -50,5 +51,5 @@ def _basic_user(value: str) -> bytes:
     return user
 
 
-def _unauthorized(detail: str, scheme: str) -> HTTPException:
-    return HTTPException(401, detail, headers={"WWW-Authenticate": scheme})
+def _unauthorized(detail: str, scheme: str) -> RefusedError:
+    return RefusedError(401, detail, headers={"WWW-Authenticate": scheme})

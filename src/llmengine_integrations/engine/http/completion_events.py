@@ -10,11 +10,11 @@ from starlette.types import Receive, Scope, Send
 
 from llmengine_integrations.wire.completions import CompletionStreamEvent, StreamErrorBody, StreamErrorContent
 
+from ..clock import utc_now
 from ..runtime.generation import Generation, GenerationError, Piece
-from .error_replies import timestamp, upstream_error, utc_now
+from ..runtime.statuses import BAD_REQUEST, SERVER_ERROR
+from .error_replies import timestamp, upstream_error
 from .event_streams import BreakableStream
-
-_BAD_REQUEST = 400
 
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -82,8 +82,8 @@ class EventEncoder:
 
     def error(self, error: GenerationError) -> str:
         """The last event of a stream that failed: 400 for what the request is to blame for, 500 for everything else."""
-        blamed = error.status_code == _BAD_REQUEST
+        blamed = error.status_code == BAD_REQUEST
         content = StreamErrorContent(error=error.message or upstream_error(self._request_id), timestamp=timestamp())
-        body = StreamErrorBody(status_code=_BAD_REQUEST if blamed else 500, content=content)
+        body = StreamErrorBody(status_code=BAD_REQUEST if blamed else SERVER_ERROR, content=content)
         event = CompletionStreamEvent(request_id=self._request_id, error=body)
         return f"data: {event.model_dump_json()}\r\n\r\n"

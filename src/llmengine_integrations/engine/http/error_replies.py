@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, to_json
 from starlette.requests import Request
 from starlette.responses import Response
+
+from ..dialect.json_text import encode_json
 
 UNHANDLED = "Internal error occurred. Our team has been notified."
 
@@ -69,17 +69,3 @@ def new_request_id() -> str:
 def timestamp() -> str:
     """Now, in the gateway's form and time zone."""
     return datetime.now(_PACIFIC).strftime("%Y-%m-%d %H:%M:%S %Z")
-
-
-def utc_now() -> datetime:
-    """Now in UTC, without a zone, as the gateway writes times."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-def encode_json(content: object) -> bytes:
-    """Compact JSON in UTF-8."""
-    try:
-        return to_json(content, inf_nan_mode="null")
-    except PydanticSerializationError:
-        # An echoed input may hold half of a surrogate pair, which UTF-8 cannot carry and escaped JSON can.
-        return json.dumps(content, separators=(",", ":")).encode()

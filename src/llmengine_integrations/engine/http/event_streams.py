@@ -9,9 +9,9 @@ from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from ..runtime.generation import GenerationError
+from ..runtime.statuses import STOPPING
 
 _HEADERS = {"cache-control": "no-cache", "connection": "keep-alive", "x-accel-buffering": "no"}
-_STOPPING = 503
 
 
 class BreakableStream(StreamingResponse):
@@ -27,7 +27,7 @@ class BreakableStream(StreamingResponse):
 
     def breaks_off(self, error: GenerationError) -> bool:
         """Whether the error is the engine's end; if so, the stream ends without a last word."""
-        self._broken = error.status_code == _STOPPING
+        self._broken = error.status_code == STOPPING
         return self._broken
 
     async def stream_response(self, send: Send) -> None:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
-from ..runtime.constraints import GUIDED_FIELDS, Constraint, ConstraintError, guided_constraint
+from ..dialect.errors import RefusedError
+from ..dialect.json_text import has_more_values
 from .auth import Authenticator
 from .error_replies import ErrorItem, InvalidRequestError, error_item
-from .json_size import has_more_values
 
 _T = TypeVar("_T")
 
@@ -38,7 +36,7 @@ async def read_body(request: Request, authenticator: Authenticator) -> Any:
 
     Raises:
         InvalidRequestError: the body is not JSON; told before the key is, as the gateway does.
-        HTTPException: 400 for bytes that are no text at all, 401 for the key, 408 for a body that comes too slowly, 413 for more
+        RefusedError: 400 for bytes that are no text at all, 401 for the key, 408 for a body that comes too slowly, 413 for more
             bytes or values than are taken.
     """
     refusal = _refusal(request, authenticator)
@@ -46,12 +44,12 @@ async def read_body(request: Request, authenticator: Authenticator) -> Any:
         async with asyncio.timeout(None if refusal is None else _PATIENCE):
             raw = await _read(request, _LARGEST_BODY if refusal is None else _LARGEST_UNKNOWN_BODY)
     except (_TooLargeError, TimeoutError) as error:
-        reply = refusal or HTTPException(413, str(error))
+        reply = refusal or RefusedError(413, str(error))
         if announced_length(request) <= _LARGEST_BODY:  # else it ends some time, and the client reads the reply then
             reply.headers = {**(reply.headers or {}), "Connection": "close"}
         raise reply from error
     except ClientDisconnect as error:
-        raise HTTPException(400, "The body was cut off") from error  # nobody is there to read it
+        raise RefusedError(400, "The body was cut off") from error  # nobody is there to read it
     body = (
         _parse(raw) if raw and _is_json(request.headers.get("content-type")) else raw.decode(errors="replace") or None
     )
@@ -64,7 +62,7 @@ async def arriving(request: Request) -> AsyncIterator[bytes]:
     """The body as it comes; ended for a client that takes up a place without sending much.
 
     Raises:
-        HTTPException: 408; it comes too slowly.
+        RefusedError: 408; it comes too slowly.
         ClientDisconnect: the client is gone.
     """
     clock, size = asyncio.get_running_loop().time, 0
@@ -75,7 +73,7 @@ async def arriving(request: Request) -> AsyncIterator[bytes]:
             async with asyncio.timeout_at(deadline + size / _SLOWEST):
                 piece = await anext(pieces, None)
         except TimeoutError as error:
-            raise HTTPException(408, "The body comes too slowly.", headers={"Connection": "close"}) from error
+            raise RefusedError(408, "The body comes too slowly.", headers={"Connection": "close"}) from error
         if piece is None:
             return
         size += len(piece)
@@ -110,20 +108,6 @@ def validated(body: Any, adapter: TypeAdapter[_T], errors: Iterable[ErrorItem] =
     raise InvalidRequestError(found)
 
 
-async def read_constraint(fields: Mapping[str, Any]) -> Constraint | None:
-    """The constraint of a request's guided_* fields; None without any.
-
-    Raises:
-        HTTPException: 400; the constraint is invalid, or there are several.
-    """
-    if all(fields.get(name) is None for name in GUIDED_FIELDS):
-        return None
-    try:
-        return await run_in_threadpool(guided_constraint, fields)
-    except ConstraintError as error:
-        raise HTTPException(400, str(error)) from error
-
-
 def missing_query(name: str) -> ErrorItem:
     """The error item for a query parameter that is required and absent."""
     return error_item("missing", ("query", name), "Field required", None)
@@ -136,10 +120,10 @@ class _TooLargeError(Exception):
         super().__init__(f"The body is larger than {limit} bytes, the most that this engine takes.")
 
 
-def _refusal(request: Request, authenticator: Authenticator) -> HTTPException | None:
+def _refusal(request: Request, authenticator: Authenticator) -> RefusedError | None:
     try:
         authenticator.check(request.headers)
-    except HTTPException as error:
+    except RefusedError as error:
         return error
     return None
 
@@ -178,16 +162,16 @@ def _is_json(content_type: str | None) -> bool:
 
 def _parse(raw: bytes) -> Any:
     if (encoding := json.detect_encoding(raw)) not in ("utf-8", "utf-8-sig"):  # values could not be counted
-        raise HTTPException(400, f"The body is no JSON in UTF-8, it looks like {encoding}.")
+        raise RefusedError(400, f"The body is no JSON in UTF-8, it looks like {encoding}.")
     if has_more_values(raw, _MOST_VALUES):
-        raise HTTPException(413, f"The body holds more than {_MOST_VALUES} values, the most that this engine takes.")
+        raise RefusedError(413, f"The body holds more than {_MOST_VALUES} values, the most that this engine takes.")
     try:
         return json.loads(raw)
     except json.JSONDecodeError as error:
         item = error_item("json_invalid", ("body", error.pos), "JSON decode error", {}, error=error.msg)
         raise InvalidRequestError([item]) from error
     except (ValueError, RecursionError) as error:
-        raise HTTPException(400, "There was an error parsing the body") from error
+        raise RefusedError(400, "There was an error parsing the body") from error
 
 
 async def until_disconnected(receive: Receive, work: Awaitable[_T]) -> _T | None:

@@ -236,7 +236,7 @@ def _text(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ConstraintError("Half of a surrogate pair is no text.") from error
+        raise ConstraintError("It contains an unpaired surrogate, which is not valid text.") from error
     return text
 
 

@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from starlette.concurrency import run_in_threadpool
-
 from llmengine_integrations.engine.registry import Registry
 from llmengine_integrations.engine.store import FineTuneStore, Job, ModelStore, TunedModel
 
@@ -124,30 +122,30 @@ class FineTuner:
 
     async def cancel(self, fine_tune_id: str) -> bool:
         """Cancel a job: its training ends, and the job is forgotten. False if there is none of that id that is not over."""
-        if not await run_in_threadpool(self._fine_tunes.cancel, fine_tune_id):
+        if not await asyncio.to_thread(self._fine_tunes.cancel, fine_tune_id):
             return False
         task = self._running.get(fine_tune_id)
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-        await run_in_threadpool(self._fine_tunes.tidy, fine_tune_id)
+        await asyncio.to_thread(self._fine_tunes.tidy, fine_tune_id)
         return True
 
     async def delete(self, name: str) -> bool:
         """Delete a model, whose completions end; False if there is none of that name."""
-        if not await run_in_threadpool(self._models.forget, name):
+        if not await asyncio.to_thread(self._models.forget, name):
             return False
         endpoint = self._registry.remove(name)
         if endpoint is not None:
             if endpoint.failure is None:
                 await self._adapters.unload_adapter(name)
-            await run_in_threadpool(self._models.remove, endpoint.folder)
+            await asyncio.to_thread(self._models.remove, endpoint.folder)
         return True
 
     async def _start(self) -> None:
         # All at once: their turns come before those of completions that are asked of them from now on.
-        await asyncio.gather(*map(self._load, await run_in_threadpool(self._models.all)))
-        for job in await run_in_threadpool(self._fine_tunes.active):
+        await asyncio.gather(*map(self._load, await asyncio.to_thread(self._models.all)))
+        for job in await asyncio.to_thread(self._fine_tunes.active):
             self._waiting.put_nowait(job)
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._concurrency)]
         self.ready = True
@@ -182,16 +180,16 @@ class FineTuner:
             failure = f"The engine could not go on with the job: {error}"
         if failure is not None:
             await self._fail(job, failure)
-        await run_in_threadpool(self._fine_tunes.tidy, job.id)
+        await asyncio.to_thread(self._fine_tunes.tidy, job.id)
 
     async def _fail(self, job: Job, reason: str) -> None:
         """Note a failure, as soon as that can be done: what fills the disk may be this very job."""
         while True:
             try:
-                await run_in_threadpool(self._fine_tunes.fail, job.id, reason)
+                await asyncio.to_thread(self._fine_tunes.fail, job.id, reason)
             except Exception:  # noqa: BLE001 - as above, and tried again
                 _log.exception("The end of the fine-tune %s cannot be noted yet.", job.id)
-                await run_in_threadpool(self._fine_tunes.tidy, job.id)
+                await asyncio.to_thread(self._fine_tunes.tidy, job.id)
                 await asyncio.sleep(_RETRY)
             else:
                 return
@@ -203,14 +201,14 @@ class FineTuner:
             return f"The model {job.base} is not served any more."
         if job.attempts >= _MAX_ATTEMPTS:
             return f"The engine went down {job.attempts} times during this training."
-        if not await run_in_threadpool(self._fine_tunes.begin, job.id):
+        if not await asyncio.to_thread(self._fine_tunes.begin, job.id):
             return None
         failure = None
         folder = self._fine_tunes.folder(job.id)
-        if not await run_in_threadpool(folder.is_dir):
+        if not await asyncio.to_thread(folder.is_dir):
             return f"The rows of this fine-tune are gone from the data folder: there is no {folder}."
         trained = folder / ADAPTER
-        if not await run_in_threadpool(trained.exists):  # else an engine ended just before it published the model
+        if not await asyncio.to_thread(trained.exists):  # else an engine ended just before it published the model
             failure = await self._forecast(job, folder) or await self._run_training(job, base)
         if failure is None:
             await asyncio.shield(self._publish(job))
@@ -218,7 +216,7 @@ class FineTuner:
 
     async def _forecast(self, job: Job, folder: Path) -> str | None:
         """Why the result could not be served; None if it could. The model may be another one than when the job was created."""
-        settings = await run_in_threadpool(JobSettings.read, folder)
+        settings = await asyncio.to_thread(JobSettings.read, folder)
         try:
             await self.check(job.base, settings.hyperparameters)
         except ValueError as error:
@@ -228,7 +226,7 @@ class FineTuner:
     async def _run_training(self, job: Job, base: Path) -> str | None:
         if job.attempts:
             note = partial(self._fine_tunes.note, level="warning")
-            await run_in_threadpool(note, job.id, "The engine was restarted during the training, which begins anew.")
+            await asyncio.to_thread(note, job.id, "The engine was restarted during the training, which begins anew.")
         device = (self._adapters.device(job.base) or "cpu") if self._device == "auto" else self._device
         folder = self._fine_tunes.folder(job.id)
         async with training(folder, base, device=device, threads=self._threads) as process:
@@ -238,7 +236,7 @@ class FineTuner:
         async for message in process.messages():
             match message:
                 case Event():
-                    await run_in_threadpool(self._fine_tunes.note, job.id, message.message, message.level)
+                    await asyncio.to_thread(self._fine_tunes.note, job.id, message.message, message.level)
                 case Saved():
                     return None
                 case Failed():
@@ -249,16 +247,16 @@ class FineTuner:
         """Make the adapter a model. Not to be interrupted; it makes way for a cancellation by itself."""
         adapter = self._fine_tunes.folder(job.id) / ADAPTER
         take = partial(self._models.take, job.id, adapter, name=job.fine_tuned_model, base=job.base)
-        model = await run_in_threadpool(take)
+        model = await asyncio.to_thread(take)
         loaded = done = False
         try:
             await self._adapters.load_adapter(model.name, base=model.base, folder=model.folder)
             loaded = True
             self._registry.add(model)  # before the job says that there is the model
-            done = await run_in_threadpool(self._fine_tunes.succeed, job, model)
+            done = await asyncio.to_thread(self._fine_tunes.succeed, job, model)
         finally:
             if loaded and not done:
                 self._registry.remove(model.name)
                 await self._adapters.unload_adapter(model.name)
             if not done:
-                await run_in_threadpool(self._models.remove, model.folder)
+                await asyncio.to_thread(self._models.remove, model.folder)

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 from urllib.parse import urlsplit
 
-from starlette.exceptions import HTTPException
-
+from ..dialect.errors import RefusedError
 from ..local_paths import LocalPaths, PathNotAllowedError
 from ..store import FileStore
 from .context_check import short_enough
@@ -44,25 +43,25 @@ class TrainingFiles:
             model: the folder of the model, whose context every row must fit into.
 
         Raises:
-            HTTPException: 404 for an upload that is not there, 400 for anything else that is wrong, with the row.
+            RefusedError: 404 for an upload that is not there, 400 for anything else that is wrong, with the row.
         """
         with self._opened(named, target.with_suffix(".fetched"), purpose) as file:
             try:
                 return write_rows(target, short_enough(read_rows(file), model))
             except MissingColumnsError as error:
                 wanted = [list(pair) for pair in COLUMNS]
-                raise HTTPException(
+                raise RefusedError(
                     400, f"Required column headers (one subset of {wanted}) not found in {purpose} dataset"
                 ) from error
             except DatasetError as error:
-                raise HTTPException(400, f"The {purpose} file cannot be used: {error}.") from error
+                raise RefusedError(400, f"The {purpose} file cannot be used: {error}.") from error
 
     @contextmanager
     def _opened(self, named: str, fetched: Path, purpose: Purpose) -> Generator[BinaryIO]:
         if named.startswith("file-"):
             file = self._files.open(named)
             if file is None:
-                raise HTTPException(404, f"{purpose.capitalize()} file does not exist")
+                raise RefusedError(404, f"{purpose.capitalize()} file does not exist")
         elif _scheme(named) in {"http", "https"}:
             file = self._fetched(named, fetched, purpose)
         else:
@@ -78,7 +77,7 @@ class TrainingFiles:
             with target.open("xb") as file:
                 fetch(url, file, max_size=self._files.max_size, allow_private=self._allow_private_urls)
         except FetchError as error:
-            raise HTTPException(400, f"The {purpose} file cannot be fetched. {error}") from error
+            raise RefusedError(400, f"The {purpose} file cannot be fetched. {error}") from error
         return target.open("rb")
 
     def _local(self, named: str, purpose: Purpose) -> BinaryIO:
@@ -87,10 +86,10 @@ class TrainingFiles:
             if path.is_file():
                 return path.open("rb")
         except PathNotAllowedError as error:
-            raise HTTPException(400, f"Cannot find the {purpose} file. {error}") from error
+            raise RefusedError(400, f"Cannot find the {purpose} file. {error}") from error
         except OSError as error:
-            raise HTTPException(400, f"Cannot find the {purpose} file: {error.strerror}.") from error
-        raise HTTPException(400, f"Cannot find the {purpose} file. Verify the path and file name are correct.")
+            raise RefusedError(400, f"Cannot find the {purpose} file: {error.strerror}.") from error
+        raise RefusedError(400, f"Cannot find the {purpose} file. Verify the path and file name are correct.")
 
 
 def _scheme(text: str) -> str:

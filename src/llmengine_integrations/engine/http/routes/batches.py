@@ -12,7 +12,6 @@ from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -20,7 +19,8 @@ from starlette.routing import BaseRoute, Route
 from llmengine_integrations.wire.batch_completions import BatchRequest, BatchRequestV1, BatchUpdateRequest
 
 from ...batch_jobs.runner import BatchRunner
-from ...dialect.unicode import check_unicode
+from ...dialect.errors import RefusedError
+from ...dialect.fields import check_unicode
 from ...local_paths import LocalPaths, PathNotAllowedError
 from ...registry import Registry
 from ...store.batch_jobs import Batch, BatchStore
@@ -94,7 +94,7 @@ class BatchRoutes:
     async def _create_v1(self, request: Request) -> Response:
         fields = validated(await read_body(request, self._authenticator), _V1)
         if (fields.get("data_parallelism") or 1) > 1:
-            raise HTTPException(400, "Data parallelism is disabled for batch completions.")
+            raise RefusedError(400, "Data parallelism is disabled for batch completions.")
         labels = fields["model_config"].get("labels")
         batch = await self._created("v1", cast("dict[str, Any]", fields), labels)
         return json_reply({"job_id": batch.id})
@@ -102,7 +102,7 @@ class BatchRoutes:
     async def _create_v2(self, request: Request) -> Response:
         fields = validated(await read_body(request, self._authenticator), _V2)
         if fields.get("tool_config") is not None and isinstance(fields.get("content"), list):
-            raise HTTPException(400, "tool_config is for batches of prompts, not for lists of requests.")
+            raise RefusedError(400, "tool_config is for batches of prompts, not for lists of requests.")
         batch = await self._created("v2", cast("dict[str, Any]", fields), fields.get("labels"))
         return json_reply(job_body(batch))
 
@@ -128,7 +128,7 @@ class BatchRoutes:
         job_id: str = request.path_params["job_id"]
         batch = await run_in_threadpool(self._store.get, job_id)
         if batch is None:
-            raise HTTPException(404, f"Batch completion {job_id} not found.")
+            raise RefusedError(404, f"Batch completion {job_id} not found.")
         return batch
 
     async def _created(
@@ -137,7 +137,7 @@ class BatchRoutes:
         """A new job, kept.
 
         Raises:
-            HTTPException: 400 with what is wrong with the request.
+            RefusedError: 400 with what is wrong with the request.
         """
         check_unicode(fields)
         self._check_tool(fields.get("tool_config"))
@@ -160,9 +160,9 @@ class BatchRoutes:
         if config is None:
             return
         if config["name"] != _TOOL:
-            raise HTTPException(400, "Only code_evaluator tool is supported for batch completions.")
+            raise RefusedError(400, "Only code_evaluator tool is supported for batch completions.")
         if not self._code_evaluator:
-            raise HTTPException(
+            raise RefusedError(
                 400,
                 "The code evaluator runs what the model writes, so it is off: "
                 "start the engine with --allow-code-evaluator to have it.",
@@ -172,12 +172,12 @@ class BatchRoutes:
         name, checkpoint = config["model"], config.get("checkpoint_path")
         if checkpoint and not checkpoint.startswith(_REMOTE):
             supported = "Only S3, Azure Blob Storage, and GCS paths are supported."
-            raise HTTPException(400, f"{supported} Given checkpoint path: {checkpoint}.")
+            raise RefusedError(400, f"{supported} Given checkpoint path: {checkpoint}.")
         if self._registry.model_of(name) is not None:
             return
         if not checkpoint:
-            raise HTTPException(400, f"No checkpoint path found for model {name}")
-        raise HTTPException(400, f"This engine serves no model {name}, and loads none from {checkpoint}.")
+            raise RefusedError(400, f"No checkpoint path found for model {name}")
+        raise RefusedError(400, f"This engine serves no model {name}, and loads none from {checkpoint}.")
 
     def _paths_in(self, fields: Mapping[str, Any]) -> dict[str, str | None]:
         """A job's files, by their whole paths: whoever is told of a job can find them."""
@@ -188,7 +188,7 @@ class BatchRoutes:
                 "input_data_path": None if source is None else str(self._paths.resolve(source)),
             }
         except PathNotAllowedError as error:
-            raise HTTPException(400, str(error)) from error
+            raise RefusedError(400, str(error)) from error
 
 
 def job_body(batch: Batch) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from ...dialect.errors import RefusedError
 from ...registry import Registry
 
 _PATH = "/v1/llm/model-downloads"
@@ -75,11 +75,11 @@ class DownloadRoutes:
         model, filename = request.path_params["model"], request.path_params["filename"]
         query = request.query_params
         if not self._links.allows(model, filename, query.get("Expires", ""), query.get("Signature", "")):
-            raise HTTPException(403, _REFUSED)
+            raise RefusedError(403, _REFUSED)
         endpoint = self._registry.get(model)
         files = {} if endpoint is None else await run_in_threadpool(model_files, endpoint.folder)
         if filename not in files:
-            raise HTTPException(404, "The model is gone.")
+            raise RefusedError(404, "The model is gone.")
         return FileResponse(files[filename], filename=filename, media_type="application/octet-stream")
 
 

@@ -13,7 +13,6 @@ from typing import BinaryIO
 
 from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
@@ -21,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from llmengine_integrations.wire.files import File, FileDeletion, FileList, UploadedFile
 
+from ...dialect.errors import RefusedError
 from ...store import FileStore, FileTooLargeError, NotTextError
 from ..auth import Authenticator
 from ..error_replies import InvalidRequestError, error_item, json_reply, unhandled_reply
@@ -67,7 +67,7 @@ class FileRoutes:
         except FileTooLargeError as error:
             raise self._too_large() from error
         except FormError as error:
-            raise HTTPException(400, str(error)) from error
+            raise RefusedError(400, str(error)) from error
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         return json_reply(UploadedFile(id=file.id))
@@ -100,7 +100,7 @@ class FileRoutes:
         self._authenticator.check(request.headers)
         file = await run_in_threadpool(self._files.get, request.path_params["file_id"])
         if file is None:
-            raise HTTPException(404, _NOT_FOUND)
+            raise RefusedError(404, _NOT_FOUND)
         return json_reply(file)
 
     async def _delete(self, request: Request) -> Response:
@@ -113,12 +113,12 @@ class FileRoutes:
         file_id: str = request.path_params["file_id"]
         file = await run_in_threadpool(self._files.open, file_id)
         if file is None:
-            raise HTTPException(404, _NOT_FOUND)
+            raise RefusedError(404, _NOT_FOUND)
         return ContentStream(file_id, file)
 
-    def _too_large(self) -> HTTPException:
+    def _too_large(self) -> RefusedError:
         limit = self._files.max_size
-        return HTTPException(413, f"The file is larger than {limit} bytes, the most that this engine takes.")
+        return RefusedError(413, f"The file is larger than {limit} bytes, the most that this engine takes.")
 
 
 class ContentStream(StreamingResponse):

@@ -15,7 +15,6 @@ from typing import Any, Required, cast
 
 from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -31,7 +30,9 @@ from llmengine_integrations.wire.fine_tunes import (
     HyperparameterValue,
 )
 
-from ...dialect.unicode import check_unicode
+from ...clock import utc_now
+from ...dialect.errors import RefusedError
+from ...dialect.fields import check_unicode
 from ...registry import Endpoint, Registry
 from ...runtime.generation import GenerationError
 from ...store import FineTuneStore, Job
@@ -41,7 +42,7 @@ from ...tuning.hyperparameters import HyperparameterError, Hyperparameters, read
 from ...tuning.training_files import TrainingFiles
 from ...tuning.training_folder import TRAINING, VALIDATION, JobSettings
 from ..auth import Authenticator
-from ..error_replies import json_reply, utc_now
+from ..error_replies import json_reply
 from ..request_bodies import read_body, validated
 
 _NOT_FOUND = "The specified fine-tune job could not be found."
@@ -126,7 +127,7 @@ class FineTuneRoutes:
         try:
             self._tuner.check_room()
         except QueueOfJobsFullError as error:
-            raise HTTPException(400, "As many fine-tunes wait as this engine takes: wait, or cancel some.") from error
+            raise RefusedError(400, "As many fine-tunes wait as this engine takes: wait, or cancel some.") from error
         await self._check_served(fields["model"], base.model, options)
         with self._fine_tunes.prepare() as folder:
             async with self._reading:
@@ -147,7 +148,7 @@ class FineTuneRoutes:
         self._authenticator.check(request.headers)
         found = await run_in_threadpool(self._fine_tunes.get, request.path_params["fine_tune_id"])
         if found is None:
-            raise HTTPException(404, _NOT_FOUND)
+            raise RefusedError(404, _NOT_FOUND)
         return json_reply(found)
 
     async def _cancel(self, request: Request) -> Response:
@@ -158,7 +159,7 @@ class FineTuneRoutes:
         self._authenticator.check(request.headers)
         events = await run_in_threadpool(self._fine_tunes.events, request.path_params["fine_tune_id"])
         if events is None:
-            raise HTTPException(404, _NO_EVENTS)
+            raise RefusedError(404, _NO_EVENTS)
         return json_reply(FineTuneEventList(events=events))
 
     def _base(self, name: str) -> Endpoint:
@@ -166,15 +167,15 @@ class FineTuneRoutes:
         if found is not None and found.tuned is None:
             return found
         reason = "" if found is None else f": it is fine-tuned itself. Fine-tune {found.model} with the rows of both."
-        raise HTTPException(400, f"Fine-tuning not implemented for model type {name}{reason}")
+        raise RefusedError(400, f"Fine-tuning not implemented for model type {name}{reason}")
 
     async def _check_served(self, name: str, base: str, options: Hyperparameters) -> None:
         try:
             await self._tuner.check(base, options)
         except GenerationError as error:
-            raise HTTPException(error.status_code, error.message) from error
+            raise RefusedError(error.status_code, error.message) from error
         except ValueError as error:
-            raise HTTPException(400, f"The fine-tuned {name} could not be served: {error}") from error
+            raise RefusedError(400, f"The fine-tuned {name} could not be served: {error}") from error
 
     def _copy_rows(self, fields: _Fields, model: Path, folder: Path) -> None:
         self._files.copy(fields["training_file"], folder / TRAINING, purpose="training", model=model)
@@ -213,14 +214,14 @@ def _checked(fields: _Fields) -> Hyperparameters:
     """The hyperparameters of a request that is in order.
 
     Raises:
-        HTTPException: 400; it is not.
+        RefusedError: 400; it is not.
     """
     suffix, wandb = fields.get("suffix"), fields.get("wandb_config")
     if suffix is not None and not re.fullmatch(SUFFIX, suffix):
-        raise HTTPException(400, _BAD_SUFFIX)
+        raise RefusedError(400, _BAD_SUFFIX)
     if wandb is not None and "api_key" not in wandb:
-        raise HTTPException(400, "wandb_config must have an api_key")
+        raise RefusedError(400, "wandb_config must have an api_key")
     try:
         return read_hyperparameters(fields["hyperparameters"])
     except HyperparameterError as error:
-        raise HTTPException(400, str(error)) from error
+        raise RefusedError(400, str(error)) from error

@@ -6,7 +6,6 @@ from typing import Required, get_args
 
 from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -14,6 +13,7 @@ from typing_extensions import TypedDict
 
 from llmengine_integrations.wire.models import Model, ModelDeletion, ModelDownload, ModelList, ModelOrder
 
+from ...dialect.errors import RefusedError
 from ...registry import Registry
 from ...runtime.torch_runtime.scheduler import Scheduler
 from ...tuning.fine_tuner import FineTuner
@@ -81,20 +81,20 @@ class ModelRoutes:
         self._authenticator.check(request.headers)
         name: str = request.path_params["name"]
         if self._registry.get(name) is None:
-            raise HTTPException(404, f"Model Endpoint {name}  was not found.")
+            raise RefusedError(404, f"Model Endpoint {name}  was not found.")
         return Response(self._describe(name).model_dump_json(), media_type="application/json")
 
     async def _download(self, request: Request) -> Response:
         fields = validated(await read_body(request, self._authenticator), _DOWNLOAD)
         name, form = fields["model_name"], fields.get("download_format")
         if form not in (None, "hugging_face"):
-            raise HTTPException(400, f"The download format {form!r} is none that this engine has: hugging_face is.")
+            raise RefusedError(400, f"The download format {form!r} is none that this engine has: hugging_face is.")
         endpoint = self._registry.get(name)
         files = (
             {} if endpoint is None or endpoint.tuned is None else await run_in_threadpool(model_files, endpoint.folder)
         )
         if not files:
-            raise HTTPException(404, "The requested fine-tuned model could not be found.")
+            raise RefusedError(404, "The requested fine-tuned model could not be found.")
         base_url = str(request.base_url)
         return json_reply(ModelDownload(urls={file: self._links.url(base_url, name, file) for file in files}))
 
@@ -103,13 +103,13 @@ class ModelRoutes:
         name: str = request.path_params["name"]
         endpoint = self._registry.get(name)
         if endpoint is not None and endpoint.tuned is None:
-            raise HTTPException(
+            raise RefusedError(
                 403,
                 "You don't have permission to delete the requested model endpoint: "
                 "it is one that this engine was started with. Only fine-tuned models can be deleted.",
             )
         if not await self._tuner.delete(name):
-            raise HTTPException(404, "The requested model endpoint could not be found.")
+            raise RefusedError(404, "The requested model endpoint could not be found.")
         return json_reply(ModelDeletion(deleted=True))
 
     def _describe(self, name: str) -> Model:

@@ -8,21 +8,19 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from ...clock import utc_now
 from ...dialect.choices import Arrival, Choices
+from ...dialect.errors import RefusedError
 from ...runtime.generation import GenerationError, GenerationRequest, Piece
-from ..error_replies import UNHANDLED, json_reply, new_request_id, timestamp, upstream_error, utc_now
+from ...runtime.statuses import BAD_REQUEST, CLIENT_CLOSED_REQUEST, SERVER_ERROR
+from ..error_replies import UNHANDLED, json_reply, new_request_id, timestamp, upstream_error
 from ..event_streams import BreakableStream
 from ..request_bodies import read_body, until_disconnected, validated
 from .inference import InferenceRoutes
-
-_BAD_REQUEST = 400
-_SERVER_ERROR = 500
-_CLIENT_CLOSED_REQUEST = 499
 
 _T = TypeVar("_T")
 
@@ -58,14 +56,14 @@ class OpenAIRoutes(InferenceRoutes):
         """The model behind a name.
 
         Raises:
-            HTTPException: 404 in the words that the gateway has for it.
+            RefusedError: 404 in the words that the gateway has for it.
         """
         model = self.registry.model_of(name)
         if model is None:
             not_found = (
                 f"Model endpoint {name} not found." if streamed else "The specified endpoint could not be found."
             )
-            raise HTTPException(404, not_found)
+            raise RefusedError(404, not_found)
         return model
 
     async def reply(
@@ -92,12 +90,12 @@ class OpenAIRoutes(InferenceRoutes):
                     return json_reply(writer.whole(pieces))
         except GenerationError as error:
             choices.cancel()
-            raise HTTPException(error.status_code, error.message or _failure(streamed=streamed)) from error
+            raise RefusedError(error.status_code, error.message or _failure(streamed=streamed)) from error
         except BaseException:
             choices.cancel()
             raise
         choices.cancel()
-        return Response(status_code=_CLIENT_CLOSED_REQUEST)
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 class ChunkStream(BreakableStream):
@@ -157,9 +155,9 @@ def _encoded(chunks: Sequence[object]) -> bytes:
 
 def _error_event(error: GenerationError) -> dict[str, Any]:
     """The last event of a stream that failed: 400 for what the request is to blame for, 500 for everything else."""
-    blamed = error.status_code == _BAD_REQUEST
+    blamed = error.status_code == BAD_REQUEST
     content = {"error": error.message or upstream_error(new_request_id()), "timestamp": timestamp()}
-    return {"error": {"status_code": _BAD_REQUEST if blamed else _SERVER_ERROR, "content": content}}
+    return {"error": {"status_code": BAD_REQUEST if blamed else SERVER_ERROR, "content": content}}
 
 
 def _failure(*, streamed: bool) -> str:

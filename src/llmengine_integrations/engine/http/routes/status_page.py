@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+
+from ...dialect.errors import RefusedError
 
 _FOLDER = Path(__file__).parent / "page"
 _INDEX = "index.html"
@@ -51,7 +52,7 @@ class StatusPage:
     async def _file(self, request: Request) -> Response:
         name: str = request.path_params["name"]
         if name not in self._files or name == _INDEX:
-            raise HTTPException(404)
+            raise RefusedError(404, "Not Found")
         return self._reply(request, name)
 
     def _reply(self, request: Request, name: str) -> Response:
