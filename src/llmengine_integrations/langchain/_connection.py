@@ -47,7 +47,7 @@ class Connected(Serializable):
     if not TYPE_CHECKING:  # type checkers derive the signature from the fields
 
         def __init__(self, **fields: Any) -> None:
-            _check_names(fields, _names(type(self)))
+            _check_names(fields, constructor_names(type(self)))
             super().__init__(**fields)
             self._connected()  # not in a validator: pydantic would wrap the client's ConfigurationError
 
@@ -93,7 +93,7 @@ class Connected(Serializable):
 
 
 @cache
-def _names(model: type[Connected]) -> Mapping[str, str]:
+def constructor_names(model: type[Connected]) -> Mapping[str, str]:
     """Every name that the constructor takes, with its field's own."""
     names = {name: name for name in model.model_fields}
     for name, field in model.model_fields.items():

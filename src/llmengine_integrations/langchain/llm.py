@@ -213,7 +213,8 @@ class LLMEngine(Connected, PerCallLLM):
     @override
     def _identifying_params(self) -> dict[str, Any]:
         """What a cached answer depends on, and what traces show."""
-        return {"base_url": self._connected().base_url, **self._params(None, self._call_options)}
+        params = _options.merged(_options.fields(self), self._call_options)
+        return {"base_url": self._connected().base_url, **params}
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:

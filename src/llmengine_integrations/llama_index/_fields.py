@@ -67,7 +67,7 @@ class Fields(Connected):
                 f"max_new_tokens ({self.max_new_tokens}) leaves no room for a prompt in the context window "
                 f"({self.context_window})"
             )
-        check_additional(self.additional_kwargs)
+        check_additional(self.additional_kwargs, type(self))
         if self.chat_template is not None:
             self._template = ChatTemplate(self.chat_template, bos_token=self.bos_token)
         return self

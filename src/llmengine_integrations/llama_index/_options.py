@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Literal, cast
+
+from pydantic import BaseModel
 
 from ..wire.chat import ChatStreamOptions
 from ..wire.completions import CompletionOptions
@@ -23,23 +26,21 @@ ALIASES = {
 
 OF_COMPLETIONS = frozenset(CompletionOptions.__annotations__) - ALIASES.keys()
 OF_CHATS = frozenset(ChatStreamOptions.__annotations__) - ALIASES.keys()
-FIELDS = (
-    "model",
-    "temperature",
-    "max_new_tokens",
-    "stop",
-    "logprobs",
-    "top_logprobs",
-    *sorted(OF_COMPLETIONS),
-)
-"""The fields of the model that shape an answer."""
-
 _KEPT_AS_NONE = frozenset({"model", "max_new_tokens", "stop", "timeout"})
 _COMMON = frozenset({"model", "temperature", "max_new_tokens", "stop", "logprobs", "timeout"})
 _GUIDED = frozenset(name for name in OF_COMPLETIONS if name.startswith("guided_"))
 _TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
 _ON_V1 = _COMMON | OF_COMPLETIONS | _TOOLS | {"response_format", "top_logprobs"}
 _ON_V2 = _COMMON | OF_CHATS
+_NOT_SENT = frozenset({"timeout", "chat_template"})
+"""Fields that are not options of a call, although they share a name with one: over v2 the server uses its own template."""
+
+
+@cache
+def sent_fields(model: type[BaseModel]) -> tuple[str, ...]:
+    """The fields of a model class that shape an answer: all that are options of a call, those of a subclass too."""
+    sent = (_ON_V1 | _ON_V2) - _NOT_SENT
+    return tuple(name for name in model.model_fields if name in sent)
 
 
 def check_known(name: str, known: Iterable[str]) -> None:
@@ -78,14 +79,14 @@ def merged(route: Route, fields: Mapping[str, Any], given: Mapping[str, Any]) ->
     return {name: value for name, value in {**kept, **own}.items() if value is not None}
 
 
-def check_additional(names: Iterable[str]) -> None:
+def check_additional(names: Iterable[str], model: type[BaseModel]) -> None:
     """Refuse additional keyword arguments that would be lost: misspelt ones, and those that are fields.
 
     Raises:
         TypeError: One is unknown over v2, or is a field of the model.
     """
     for key in names:
-        if (name := ALIASES.get(key, key)) in FIELDS:
+        if (name := ALIASES.get(key, key)) in sent_fields(model):
             raise TypeError(f"{key!r} is a field of the model: give it as {name}=..., not in additional_kwargs")
         check_known(key, _ON_V2)
 

@@ -117,15 +117,29 @@ class LLMEngine(Fields, Structured):
             temperature: float | None = ...,
             max_new_tokens: int = ...,
             max_tokens: int = ...,
+            max_completion_tokens: int = ...,
             stop: list[str] | None = ...,
             stop_sequences: list[str] | None = ...,
             logprobs: bool | None = ...,
             return_token_log_probs: bool | None = ...,
+            top_logprobs: int | None = ...,
+            top_k: int | None = ...,
+            top_p: float | None = ...,
+            presence_penalty: float | None = ...,
+            frequency_penalty: float | None = ...,
+            include_stop_str_in_output: bool | None = ...,
+            skip_special_tokens: bool | None = ...,
+            guided_json: dict[str, Any] | None = ...,
+            guided_regex: str | None = ...,
+            guided_choice: list[str] | None = ...,
+            guided_grammar: str | None = ...,
+            additional_kwargs: dict[str, Any] = ...,
             context_window: int = ...,
             is_chat_model: bool = ...,
             is_function_calling_model: bool | None = ...,
             api: Literal["v1", "v2"] = ...,
             chat_template: str | None = ...,
+            bos_token: str = ...,
             system_prompt: str | None = ...,
             client: Client | None = ...,
             async_client: AsyncClient | None = ...,
@@ -341,7 +355,7 @@ class LLMEngine(Fields, Structured):
         return completion_call(prompt, options, completion_response)
 
     def _fields(self) -> dict[str, Any]:
-        return {name: value for name in _options.FIELDS if (value := getattr(self, name)) is not None}
+        return {name: value for name in _options.sent_fields(type(self)) if (value := getattr(self, name)) is not None}
 
     def _render(self) -> ChatTemplate | Callable[[Sequence[Message]], str]:
         """What makes the prompt of a chat over v1."""

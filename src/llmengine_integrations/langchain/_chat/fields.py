@@ -89,7 +89,7 @@ class ChatFields(Connected, BoundedChatModel):
 
     @model_validator(mode="after")
     def _check_route(self) -> Self:
-        check_extra(self.model_kwargs)
+        check_extra(self.model_kwargs, type(self))
         ways = (self.chat_template, self.formatter, chat_tokenizer(self.tokenizer))
         if self.api == "v1" and all(way is None for way in ways):
             raise ValueError('api="v1" needs a chat_template, a formatter or a tokenizer, to make prompts of messages')

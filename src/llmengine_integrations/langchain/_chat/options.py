@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
+from functools import cache
 from typing import Any
+
+from pydantic import BaseModel
 
 from ...wire.chat import ChatOptions
 from ...wire.completions import CompletionOptions
@@ -19,39 +21,12 @@ ALIASES = {
     "return_token_log_probs": "logprobs",
 }
 """Other names of fields: LangChain's, or those on the wire."""
-FIELDS = (
-    "model",
-    "temperature",
-    "max_new_tokens",
-    "stop",
-    "n",
-    "seed",
-    "logprobs",
-    "top_logprobs",
-    "top_k",
-    "top_p",
-    "min_p",
-    "presence_penalty",
-    "frequency_penalty",
-    "repetition_penalty",
-    "include_stop_str_in_output",
-    "skip_special_tokens",
-    "reasoning_effort",
-    "guided_json",
-    "guided_regex",
-    "guided_choice",
-    "guided_grammar",
-    "chat_template",
-    "chat_template_kwargs",
-)
-"""The fields that shape an answer; all of them identify a cached one."""
-
-_READ = attrgetter(*FIELDS)
 _KEPT_BY_NONE = frozenset({"model", "stop", "timeout", "stream", "stream_usage", "chat_template"})
 _OF_THE_WIRE = frozenset(ALIASES.get(name, name) for name in ChatOptions.__annotations__)
 _OF_THE_CALL = frozenset({"model", "timeout", "stream", "stream_usage"})
 _NAMES = Names(_OF_THE_WIRE | _OF_THE_CALL, ALIASES, _OF_THE_WIRE - _KEPT_BY_NONE)
-_EXTRA = Names(_OF_THE_WIRE - set(FIELDS), {})
+_OF_TRACES = frozenset({"metadata"})
+"""A field of LangChain's that labels traces, although a chat request has an option of this name."""
 _NO_PART_OF_THE_QUESTION = frozenset({"timeout", "stream", "stream_usage"})
 _ONE_OF = frozenset({"guided_json", "guided_regex", "guided_choice", "guided_grammar", "response_format"})
 _OF_COMPLETIONS = frozenset(ALIASES.get(name, name) for name in CompletionOptions.__annotations__)
@@ -63,18 +38,28 @@ V1_OPTIONS = frozenset({"temperature", "max_new_tokens", "n"}).union(
 """The options that have a meaning over v1 completions."""
 
 
-def check_extra(options: Mapping[str, Any]) -> None:
+@cache
+def sent_fields(model: type[BaseModel]) -> tuple[str, ...]:
+    """The fields of a model class that shape an answer: all that are options of a chat request, those of a subclass too.
+
+    They are sent with each call, and they are part of the key of a cached answer.
+    """
+    sent = (_OF_THE_WIRE | {"model"}) - _OF_TRACES
+    return tuple(name for name in model.model_fields if name in sent)
+
+
+def check_extra(options: Mapping[str, Any], model: type[BaseModel]) -> None:
     """Check `model_kwargs`.
 
     Raises:
-        TypeError: One of them is no field of a chat request, or has a field of its own.
+        TypeError: One of them is not an option of a chat request, or the model has a field for it.
     """
-    canonical(None, options, _EXTRA)
+    canonical(None, options, Names(_OF_THE_WIRE.difference(sent_fields(model)), {}))
 
 
-def chat_fields(model: object) -> dict[str, Any]:
+def chat_fields(model: BaseModel) -> dict[str, Any]:
     """What the model itself asks for."""
-    return dict(zip(FIELDS, _READ(model), strict=True))
+    return {name: getattr(model, name) for name in sent_fields(type(model))}
 
 
 def chat_params(
