@@ -97,7 +97,7 @@ def test_a_loaders_pickle_holds_no_key(monkeypatch):
     pickled = pickle.dumps(loader)
     assert b"5ecret" not in pickled
     monkeypatch.setenv("SCALE_API_KEY", "sk-another")
-    again = pickle.loads(pickled)._connection  # noqa: S301 - our own
+    again = pickle.loads(pickled)._clients  # noqa: S301 - our own
     assert (again.base_url, again.client.api_key) == ("https://gateway.test/p", "sk-another")
     assert again.client._transport.settings.timeouts.read == 3
 

@@ -18,7 +18,7 @@ _CUT = re.compile(
     r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z"
 )  # half a pair of escapes, a part of one, or both
 _CUT_SIZE = 11  # characters of the longest of these
-_MAX_REST = 64 * 1024  # characters around the string
+_MAX_REST = 1024 * 1024  # characters around the string
 
 
 class JsonText:
@@ -65,15 +65,21 @@ class JsonText:
 
     def _feed(self, text: str) -> bytes:
         if not self._inside:
-            self._head += text
+            # A local name lets it grow in place: `self._head += text` would copy all of it for each chunk.
+            head, self._head = self._head, ""
+            head += text
+            self._head = head
+            del head
             if (start := self._start()) is None:
                 self._bounded(self._head)
                 return b""
             self._head, text = self._head[:start], self._head[start:]
             self._inside = True
         if self._after:
-            self._tail += text
-            self._bounded(self._tail)
+            tail, self._tail = self._tail, ""
+            tail += text
+            self._tail = tail
+            self._bounded(tail)
             return b""
         return self._string(text)
 
