@@ -377,6 +377,42 @@ async def test_structured_output_that_was_cut_off(chat, chat_gateway, method, sc
         assert dict(model.invoke("x")) == {"name": "Ada"}
 
 
+def written(gateway, text, finish_reason):
+    """The gateway's answer, whole and in chunks of a character."""
+    parts = [chunk({"content": part}) for part in text]
+    whole = reply(choice(message(text), finish_reason=finish_reason))
+    answering(gateway, whole, *parts, chunk({}, finish_reason=finish_reason))
+
+
+@pytest.mark.parametrize("finish_reason", ["stop", "abort", "length"])
+@pytest.mark.parametrize("text", ['{"name": "Ad', '{"name": "Ada"', '```json\n{"name": "Ad\n```', ""])
+async def test_structured_output_that_ends_too_early(chat, chat_gateway, finish_reason, text):
+    """Whatever the server says about it; LangChain's parsers make a whole answer of it. A stream's last object must be whole, too."""
+    written(chat_gateway, text, finish_reason)
+    problem = "cut off" if finish_reason == "length" else "not valid JSON"
+    for schema in (Name, Name.model_json_schema()):
+        model = chat.with_structured_output(schema)
+        with pytest.raises(OutputParserException, match=problem):
+            model.invoke("x")
+        with pytest.raises(OutputParserException, match=problem):
+            list(model.stream("x"))
+        with pytest.raises(OutputParserException, match=problem):
+            [each async for each in model.astream("x")]
+
+
+@pytest.mark.parametrize("schema", [Name, Name.model_json_schema()])
+def test_a_stream_of_a_forced_call_that_was_cut_off(chat, chat_gateway, schema):
+    answering(chat_gateway, None, chunk(call_delta(0, '{"name": "Ad', "Name")), chunk({}, finish_reason="length"))
+    with pytest.raises(OutputParserException):
+        list(chat.with_structured_output(schema, method="function_calling").stream("x"))
+
+
+def test_structured_output_with_more_after_it(chat, chat_gateway):
+    written(chat_gateway, '{"name": "A\nda"}\nThat is her name.', "stop")
+    model = chat.with_structured_output(Name)
+    assert model.invoke("x") == list(model.stream("x"))[-1] == Name(name="A\nda")
+
+
 @pytest.mark.parametrize("schema", [Person, Person.model_json_schema()])
 @pytest.mark.parametrize(
     ("answer", "problem"),

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from graphlib import CycleError, TopologicalSorter
 from operator import itemgetter
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage
-from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import add_ai_message_chunks
+from langchain_core.output_parsers import (
+    BaseCumulativeTransformOutputParser,
+    BaseOutputParser,
+    JsonOutputParser,
+    PydanticOutputParser,
+)
 from langchain_core.output_parsers.base import BaseGenerationOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.outputs import ChatGeneration, Generation
@@ -29,6 +35,9 @@ Schema: TypeAlias = dict[str, Any] | type
 Output: TypeAlias = dict[str, Any] | BaseModel
 Parser: TypeAlias = BaseOutputParser[Any] | BaseGenerationOutputParser[Any]
 
+T = TypeVar("T")
+
+_DECODER = json.JSONDecoder(strict=False)
 _DEFINITION = re.compile(r'"#/\$defs/([^"]+)"')
 
 
@@ -97,7 +106,43 @@ def _call_parser(schema: Schema, tool: Mapping[str, Any]) -> Parser:
     return _ArgumentsParser(key_name=tool["function"]["name"], first_tool_only=True)
 
 
-class _WholeInstanceParser(PydanticOutputParser[Any]):
+class _Whole(BaseCumulativeTransformOutputParser[Any]):
+    """Reads a whole answer or raises. The objects of a stream grow; at its end, the last one must be whole, too."""
+
+    @override
+    def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:
+        chunks: list[str | BaseMessage] = []
+        yield from super()._transform(_kept(input, chunks))
+        self._check_end(chunks)
+
+    @override
+    async def _atransform(self, input: AsyncIterator[str | BaseMessage]) -> AsyncIterator[Any]:
+        chunks: list[str | BaseMessage] = []
+        async for found in super()._atransform(_akept(input, chunks)):
+            yield found
+        self._check_end(chunks)
+
+    def _check_end(self, chunks: Sequence[str | BaseMessage]) -> None:
+        whole, *parts = [chunk for chunk in chunks if isinstance(chunk, AIMessage)] or [None]
+        if isinstance(whole, AIMessageChunk):
+            whole = add_ai_message_chunks(whole, *(part for part in parts if isinstance(part, AIMessageChunk)))
+        if whole is not None:
+            self.parse_result([ChatGeneration(message=whole)])
+
+
+def _kept(chunks: Iterator[T], into: list[T]) -> Iterator[T]:
+    for chunk in chunks:
+        into.append(chunk)
+        yield chunk
+
+
+async def _akept(chunks: AsyncIterator[T], into: list[T]) -> AsyncIterator[T]:
+    async for chunk in chunks:
+        into.append(chunk)
+        yield chunk
+
+
+class _WholeInstanceParser(_Whole, PydanticOutputParser[Any]):
     @override
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         if not partial:
@@ -106,7 +151,7 @@ class _WholeInstanceParser(PydanticOutputParser[Any]):
             return super().parse_result(result, partial=partial)
 
 
-class _WholeJsonParser(JsonOutputParser):
+class _WholeJsonParser(_Whole, JsonOutputParser):
     @override
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         if not partial:
@@ -125,26 +170,31 @@ def _not_too_deep(result: list[Generation]) -> Generator[None]:
 
 
 def _check_whole(result: list[Generation]) -> None:
-    """Refuse JSON that was cut off; LangChain's parsers complete it, and half an answer would pass for a whole one."""
+    """Refuse JSON that ends too early. LangChain's parsers complete it, and half an answer would pass for a whole one."""
+    text = result[0].text
     message = result[0].message if isinstance(result[0], ChatGeneration) else None
-    if message is None or message.response_metadata.get("finish_reason") != "length":
-        return
     try:
-        parse_json_markdown(result[0].text, parser=json.loads)
+        parse_json_markdown(text, parser=_first_value)
     except (ValueError, RecursionError) as error:
-        raise OutputParserException(
-            "The answer was cut off at its greatest length: raise max_new_tokens.", llm_output=result[0].text
-        ) from error
+        problem = f"is not valid JSON ({error}): {text}"
+        if message is not None and message.response_metadata.get("finish_reason") == "length":
+            problem = "was cut off at its greatest length: raise max_new_tokens."
+        raise OutputParserException(f"The answer {problem}", llm_output=text) from error
 
 
-class _InstanceParser(PydanticToolsParser):
+def _first_value(text: str) -> Any:
+    """The JSON value at the start of a text; models say more after it."""
+    return _DECODER.raw_decode(text.strip())[0]
+
+
+class _InstanceParser(_Whole, PydanticToolsParser):
     @override
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         found = super().parse_result(result, partial=partial)
         return found if partial else _called(found, result)
 
 
-class _ArgumentsParser(JsonOutputKeyToolsParser):
+class _ArgumentsParser(_Whole, JsonOutputKeyToolsParser):
     @override
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         found = super().parse_result(result, partial=partial)
