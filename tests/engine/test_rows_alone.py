@@ -224,3 +224,21 @@ def test_contexts_under_other_names(family, settings, length, tmp_path):
     """The tokenizer's limit, 2048 here, is that of another model."""
     folder = tiny_family(family, tmp_path, **settings)
     assert LoadedModel.load(folder, torch.device("cpu")).context_length == length
+
+
+def test_rows_that_end_when_there_is_no_memory_left_cost_the_others_nothing(model, monkeypatch):
+    """Taking a row out copies the others, layer by layer; what is done already stays, and the rest needs no copy."""
+    requests = {"a": {"prompt": "Hello, my name is"}, "b": {"prompt": "The sky"}, "c": {"prompt": "a"}}
+    right = run(lane_of(model), **requests)
+    selected, calls = kv_cache._selected, []
+
+    def select(*arguments: object) -> object:
+        calls.append(1)
+        if len(calls) > 4:
+            raise RuntimeError("out of memory")
+        return selected(*arguments)
+
+    monkeypatch.setattr(kv_cache, "_selected", select)
+    first = {"prompt": "Hello, my name is Maria, and I live in Valencia", "max_new_tokens": 3}
+    assert run(lane_of(model), first=first, **requests).items() >= right.items()
+    assert len(calls) > 4

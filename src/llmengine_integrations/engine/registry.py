@@ -15,6 +15,7 @@ from llmengine_integrations.wire.models import DeploymentState, EndpointSpec, Mo
 
 from .config import EngineConfig, read_model_settings, weights_size
 from .http.error_replies import utc_now
+from .runtime.torch_runtime.loading.context_length import context_length_of
 from .store import TunedModel
 
 
@@ -127,8 +128,8 @@ class Registry:
     def _context(self, endpoint: Endpoint) -> dict[str, Any]:
         """How many tokens of prompt and completion together the model takes, where its settings say so."""
         settings = read_model_settings(self._config.models.get(endpoint.model, endpoint.folder))
-        positions = settings.get("max_position_embeddings")
-        return {"max_model_len": positions} if isinstance(positions, int) else {}
+        length = context_length_of(settings)
+        return {} if length is None else {"max_model_len": length}
 
     def _deployment(self, *, available: int) -> DeploymentState:
         return DeploymentState(
