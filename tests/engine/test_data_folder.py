@@ -300,6 +300,58 @@ def test_what_cannot_be_taken_in_is_said_and_left(data):
     assert {name: content for name, content in contents(data).items() if name != DATABASE} == before
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        '{"filename": "\\ud800", "created_at": 1.5}',
+        '{"filename": "\\ud800x", "created_at": NaN}',
+        '{"filename": 5, "created_at": 1e300}',
+        '{"created_at": -1e9}',
+        "[" * 100_000,
+    ],
+    ids=["half a character", "NaN", "far future", "past", "deep"],
+)
+def test_a_record_that_makes_no_sense_keeps_nothing_from_being_taken_in(data, record):
+    """What it says is left out, and the others are taken in as ever."""
+    spoiled = uploads(data)[0]
+    (data / "files" / f"{spoiled}.json").write_text(record)
+    for path in (data / "models").glob("*.json"):
+        path.write_text('{"name": "base.one", "base": "base", "created_at": 1e300}')
+    lose(data / DATABASE)
+    assert adopt(data).refused == ()
+    with opened(data) as store:
+        assert store.files.get(spoiled).filename == spoiled
+        assert len(store.files.all()) == 2
+        assert [0 < model.created_at < 1e11 for model in store.models.all()] == [True]
+
+
+def test_a_database_that_is_a_link_to_nothing_is_refused_by_its_name(data, tmp_path):
+    """Its disk may not be mounted: a new one must not be begun, nor made there."""
+    lose(data / DATABASE)
+    (data / DATABASE).symlink_to(tmp_path / "disk" / DATABASE)
+    (tmp_path / "disk").mkdir()
+    for use in (lambda: opened(data).__enter__(), lambda: adopt(data)):
+        with pytest.raises(DataFolderError, match=r"engine\.sqlite3 is a link to .*disk.*, which is missing\. Put that"):
+            use()
+    assert list((tmp_path / "disk").iterdir()) == []
+
+
+def test_a_file_in_the_way_is_named(data):
+    shutil.rmtree(data / "batches")
+    (data / "batches").write_text("x")
+    with pytest.raises(DataFolderError, match=r"cannot be used: .*batches: File exists"), opened(data):
+        pass
+
+
+def test_a_backup_with_the_database_of_another_folder_is_not_made(data, tmp_path):
+    with opened(tmp_path / "other"):
+        pass
+    shutil.copy(tmp_path / "other" / DATABASE, data / DATABASE)
+    with pytest.raises(DataFolderError, match="the database of another data folder"):
+        back_up(data, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
 def test_a_folder_of_somebody_else_is_left_as_it_is(tmp_path):
     folder = tmp_path / "Documents"
     for place in (

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 import pytest
 
@@ -195,3 +196,22 @@ async def test_nor_those_who_left_while_the_models_were_loading():
     assert [await text_of(generation) for generation in generations[1:]] == ["abc", "abc"]
     scheduler.stop()
     assert await asyncio.to_thread(scheduler.join, 10)
+
+
+async def test_a_turn_that_breaks_fails_its_completions_and_the_thread_goes_on(monkeypatch, caplog):
+    lane = fake_lane(FakeBatch())
+    turns = iter([_break, lane.turn, lane.turn, lane.turn])
+    monkeypatch.setattr(lane, "turn", lambda: next(turns)())
+    async with scheduled({"m": lane}) as scheduler:
+        generations = [Generation(GenerationRequest(prompt="x", max_new_tokens=3)) for _ in range(2)]
+        scheduler.submit("m", generations[0])
+        with pytest.raises(GenerationError) as caught:
+            await text_of(generations[0])
+        assert caught.value.status_code == 500
+        scheduler.submit("m", generations[1])
+        assert await text_of(generations[1]) == "abc"
+    assert "a turn failed" in caplog.text
+
+
+def _break() -> NoReturn:
+    raise ZeroDivisionError

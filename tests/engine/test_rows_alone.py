@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -218,9 +219,37 @@ def test_a_model_that_remembers_more_than_keys_and_values(model):
         ("bloom", {}, 200),
         ("gptneox", {"max_position_embeddings": 4096}, 4096),
         ("gptneox", {"max_position_embeddings": 4096, "max_sequence_length": 300}, 300),
+        ("gptneox", {"max_position_embeddings": 300, "max_seq_len": True}, 300),
     ],
 )
 def test_contexts_under_other_names(family, settings, length, tmp_path):
     """The tokenizer's limit, 2048 here, is that of another model."""
     folder = tiny_family(family, tmp_path, **settings)
     assert LoadedModel.load(folder, torch.device("cpu")).context_length == length
+
+
+def test_rows_that_end_when_there_is_no_memory_left_cost_the_others_nothing(model, monkeypatch):
+    """Taking a row out copies the others, layer by layer; what is done already stays, and the rest needs no copy."""
+    requests = {"a": {"prompt": "Hello, my name is"}, "b": {"prompt": "The sky"}, "c": {"prompt": "a"}}
+    right = run(lane_of(model), **requests)
+    selected, calls = kv_cache._selected, []
+
+    def select(*arguments: object) -> object:
+        calls.append(1)
+        if len(calls) > 4:
+            raise RuntimeError("out of memory")
+        return selected(*arguments)
+
+    monkeypatch.setattr(kv_cache, "_selected", select)
+    first = {"prompt": "Hello, my name is Maria, and I live in Valencia", "max_new_tokens": 3}
+    assert run(lane_of(model), first=first, **requests).items() >= right.items()
+    assert len(calls) > 4
+
+
+@pytest.mark.parametrize("ends", ["x", [10**30, 2**20, -1], True])
+def test_end_tokens_that_the_model_cannot_write_fail_no_row(ends, tmp_path):
+    folder = tiny_family("gpt2", tmp_path)
+    settings = folder / "generation_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"eos_token_id": ends}))
+    (lane,) = load_lanes(EngineConfig(models={"m": folder}, threads=1)).values()
+    assert isinstance(run(lane, a={"prompt": "Hello", "min_tokens": 6})["a"], str)

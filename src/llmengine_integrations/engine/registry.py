@@ -15,6 +15,7 @@ from llmengine_integrations.wire.models import DeploymentState, EndpointSpec, Mo
 
 from .clock import utc_now
 from .config import EngineConfig, read_model_settings, weights_size
+from .runtime.torch_runtime.loading.context_length import context_length_of
 from .store import TunedModel
 
 
@@ -127,9 +128,8 @@ class Registry:
 
     def _context(self, endpoint: Endpoint) -> dict[str, Any]:
         """How many tokens of prompt and completion together the model takes, where its settings say so."""
-        settings = read_model_settings(self.folder_of(endpoint.model) or endpoint.folder)
-        positions = settings.get("max_position_embeddings")
-        return {"max_model_len": positions} if isinstance(positions, int) else {}
+        length = context_length_of(read_model_settings(self.folder_of(endpoint.model) or endpoint.folder))
+        return {} if length is None else {"max_model_len": length}
 
     def _deployment(self, *, available: int) -> DeploymentState:
         return DeploymentState(

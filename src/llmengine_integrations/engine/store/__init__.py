@@ -145,5 +145,10 @@ def _one_line_errors(folder: Path) -> Generator[None]:
             f"the data folder {folder} is in use by another engine: stop that one, or choose another folder with --data"
         ) from error
     except (OSError, sqlite3.Error) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise DataFolderError(f"the data folder {folder} cannot be used: {reason}") from error
+        raise DataFolderError(f"the data folder {folder} cannot be used: {_reason(error)}") from error
+
+
+def _reason(error: OSError | sqlite3.Error) -> str:
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"

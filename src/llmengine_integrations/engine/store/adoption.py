@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ def adopt_all(unlisted: Iterable[Path], files: FileStore, fine_tunes: FineTuneSt
                 fine_tunes.adopt_model(path)
             else:
                 fine_tunes.adopt(path)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, sqlite3.IntegrityError) as error:
             refused.append((path, str(error)))
         else:
             taken.append(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from llmengine_integrations.engine.config import DataFolderError
 from llmengine_integrations.engine.local_paths import SHARED_FOLDER
 
-from .checks import DATABASE, MARKER
+from .checks import DATABASE, MARKER, check_database
 from .fsync import sync_file, sync_folder
 from .holdings import FILES, FINE_TUNES, MODELS
 
@@ -30,7 +30,7 @@ def back_up(folder: Path, to: Path) -> None:
         to: the copy: a new folder.
 
     Raises:
-        DataFolderError: there is no database, it is damaged, there is something at `to`, or it cannot be written; one line. Nothing is left
+        DataFolderError: there is no database, it is damaged or that of another folder, there is something at `to`, or it cannot be written; one line. Nothing is left
             at `to` then, unless the process is killed.
     """
     if not (folder / DATABASE).is_file():
@@ -44,6 +44,7 @@ def back_up(folder: Path, to: Path) -> None:
     except OSError as error:
         raise DataFolderError(f"the backup {to} cannot be made: {error.strerror}") from error
     try:
+        check_database(folder)
         _copy(folder, to)
     except BaseException as error:
         shutil.rmtree(to, ignore_errors=True)

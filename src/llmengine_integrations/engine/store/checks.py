@@ -32,6 +32,12 @@ def check_database(folder: Path, *, adopting: bool = False) -> None:
         OSError: something cannot be read.
     """
     path = folder / DATABASE
+    if path.is_symlink() and not path.exists():
+        raise _unusable(
+            folder,
+            f"{DATABASE} is a link to {path.readlink()}, which is missing. Put that file back (its disk may not be mounted), "
+            "or delete the link",
+        )
     if not _has_content(path):
         if not adopting:
             _refuse_to_begin_anew(folder, "empty" if path.exists() else "missing")

@@ -23,7 +23,7 @@ from llmengine_integrations.wire.files import File
 from .database import Database
 from .fsync import sync_folder
 from .holdings import log_gone, whole
-from .records import created_at, read_json, record_of, write_record
+from .records import created_at, is_text, read_json, record_of, write_record
 from .removals import Removals
 
 _log = logging.getLogger(__name__)
@@ -132,11 +132,13 @@ class FileStore:
         record = read_json(record_of(path))
         size = _checked_size(path, record.get("size"))
         name = record.get("filename")
+        if not isinstance(name, str) or not is_text(name):
+            name = path.name
         with self._database.transaction() as connection:
             self._removals.forget(connection, self._place(path.name))
             self._insert(
                 connection,
-                File(id=path.name, filename=name if isinstance(name, str) else path.name, size=size),
+                File(id=path.name, filename=name, size=size),
                 created_at(path),
             )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 SUFFIX = ".json"
+_END_OF_TIME = 253402300800.0  # the year 10000 in seconds since 1970, which a datetime cannot hold
 
 
 def record_of(path: Path) -> Path:
@@ -29,13 +30,22 @@ def write_record(path: Path, fields: dict[str, Any]) -> None:
 def created_at(path: Path) -> float:
     """When an upload, model or fine-tune was made, in seconds since 1970: by its record, else by the file system."""
     found = read_json(record_of(path)).get("created_at")
-    return found if isinstance(found, float) else path.stat().st_mtime
+    return found if isinstance(found, float) and 0 <= found < _END_OF_TIME else path.stat().st_mtime
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a file of JSON; empty if there is none that can be read."""
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be stored and sent: JSON can spell halves of characters, which are not text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -76,6 +76,13 @@ class _GrowingLayer(_DynamicLayer):
         length = self.keys.shape[-2] - start
         self._hold(_selected(self.keys, rows, start), _selected(self.values, rows, start), length)
 
+    def keep_in_place(self, rows: Sequence[int], start: int) -> None:
+        """The same without new memory: the buffers stay as large as they are. The rows must ascend."""
+        for place, row in enumerate(rows):
+            for buffer in self._buffers if place != row else ():
+                buffer[place].copy_(buffer[row])
+        self.cut(len(rows), start, self.keys.shape[-2] - start)
+
     def _hold(self, keys: Tensor, values: Tensor, length: int) -> None:
         self._buffers = keys, values
         self.keys, self.values = keys[:, :, :length], values[:, :, :length]
@@ -190,7 +197,10 @@ class KVCache:
             )
 
     def keep(self, rows: Sequence[int], start: int) -> None:
-        """Keep the given rows, without the first `start` positions."""
+        """Keep the given rows, which ascend, without the first `start` positions. Works without free memory, too."""
         index = torch.tensor(rows, device=self.raw.layers[0].keys.device)
         for layer in self.raw.layers:
-            layer.keep(index, start)
+            try:
+                layer.keep(index, start)
+            except RuntimeError:  # the device has no memory for a second copy of the layer
+                layer.keep_in_place(rows, start)

@@ -174,7 +174,7 @@ class Scheduler:
         if self.ready:
             self._call(self._on_ready)
         while self._next_turn():
-            self._deliver([delivery for lane in self._lanes.values() if lane.busy for delivery in lane.turn()])
+            self._deliver([delivery for lane in self._lanes.values() if lane.busy for delivery in _turn(lane)])
         error = GenerationError(503, _STOPPING)
         self._deliver([delivery for lane in self._lanes.values() for delivery in lane.fail(error)])
 
@@ -267,6 +267,15 @@ class Scheduler:
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:
             _log.debug("the event loop is closed; nobody waits for this any more")
+
+
+def _turn(lane: ModelLane) -> list[Delivery]:
+    """A lane's turn. If it breaks, the lane's completions fail, and the thread goes on: nobody else could answer."""
+    try:
+        return lane.turn()
+    except Exception:
+        _log.exception("a turn failed")
+        return lane.fail(GenerationError(500))
 
 
 def _try_layers(check: TuningCheck, layers: list[str]) -> list[Delivery]:

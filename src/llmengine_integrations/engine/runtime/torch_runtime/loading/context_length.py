@@ -25,7 +25,7 @@ def context_length(get: Callable[[str], object]) -> int | None:
     Args:
         get: the configuration's value of a name, None if there is none.
     """
-    found = [value for value in map(get, _NAMES) if isinstance(value, int) and 0 < value < _NO_LIMIT]
+    found = [value for value in map(get, _NAMES) if type(value) is int and 0 < value < _NO_LIMIT]
     return min(found, default=None)
 
 

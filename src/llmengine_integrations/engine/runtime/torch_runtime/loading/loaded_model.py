@@ -249,10 +249,15 @@ def _sees_everything(config: Any) -> bool:
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
-    """Every token that ends a text: what the folder's generation settings say (one or several), and the tokenizer's."""
-    found: int | list[int] | None = model.generation_config.eos_token_id
-    listed = found if isinstance(found, list) else [found]
-    return frozenset(token for token in [*listed, tokenizer.eos_token_id] if token is not None)
+    """Every token that ends a text: what the folder's generation settings say (one or several), and the tokenizer's.
+
+    What the model cannot write is left out: it would end nothing, and could not be ruled out either.
+    """
+    found: object = model.generation_config.eos_token_id
+    listed = cast("list[object]", found) if isinstance(found, list) else [found]
+    size: int = model.config.get_text_config().vocab_size
+    tokens = (token for token in [*listed, tokenizer.eos_token_id] if type(token) is int)
+    return frozenset(token for token in tokens if 0 <= token < size)
 
 
 def _context_length(model: Any, tokenizer: Any) -> int:

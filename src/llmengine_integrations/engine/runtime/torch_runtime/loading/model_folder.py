@@ -21,6 +21,7 @@ INDEX = "model.safetensors.index.json"
 _LARGEST_SETTINGS = 64 * 1024 * 1024  # bytes; the index of a model with 10**12 weights has a third of that
 _SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json")
 _READ = frozenset({".jinja", ".json", ".model", ".safetensors", ".txt"})  # files that transformers reads, by suffix
+_TEMPLATES = "additional_chat_templates"  # a folder in the model's
 _LONGEST_NAME = 100  # characters of a name in a message
 
 _ATTENTIONS = ("eager", "sdpa")
@@ -80,9 +81,9 @@ def check_folder(folder: Path) -> None:
         )
     for name in _SETTINGS:
         _check_settings(folder, name)
-    for path in folder.iterdir():
-        if path.suffix in _READ and path.is_symlink() and not _stays_inside(folder, path):
-            raise ModelFolderError(f"{folder}: {path.name} is a link to a file outside the folder")
+    for path in (*folder.iterdir(), *(folder / _TEMPLATES).glob("*.jinja")):
+        if path.suffix in _READ and not _stays_inside(folder, path):
+            raise ModelFolderError(f"{folder}: {path.relative_to(folder)} is a link to a file outside the folder")
     weight_files(folder)
 
 
