@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from llmengine_integrations.cli.options.engine_options import flag_name, flag_of
-from llmengine_integrations.cli.options.sizes import size_text
+from llmengine_integrations.cli.options.option_types import size_text
 from llmengine_integrations.engine.config import EngineConfig
 
 PAGE = Path(__file__).parent / "embedded-engine.md"
