@@ -85,7 +85,7 @@ def test_a_conversation(terminal, tmp_path):
         say("/history", "system: You are helpful.\n> ")  # what failed is not in it
         say("/set max_tokens 50", "\n> ")
         say("Hello", "help you?")
-        say("/model nobody", "There is no model nobody.")
+        say("/model nobody", "There is no model nobody; /model lists the models.")
         say("/model llama-2-7b", "Talking to llama-2-7b.")
         say("/mod", "Talking to llama-2-7b. There are ")
         say("/clear", "Removed all messages except the system message.")

@@ -181,7 +181,7 @@ class Repl:
                 self._chat.model = name
                 click.echo(output.visible(f"Talking to {name}."))
                 return
-            raise ValueError(f"There is no model {name}.")
+            raise ValueError(f"There is no model {name}; /model lists the models.")
         names = [model.name for model in self._chat.client.models.list()]
         click.echo(output.visible(f"Talking to {self._chat.model}. There are {listed(names)}."))
 
@@ -195,7 +195,7 @@ class Repl:
     def _set(self, text: str) -> None:
         name, _, value = text.partition(" ")
         if text and name not in _SETTINGS:
-            raise ValueError(f"/set takes one of {', '.join(_SETTINGS)} and a value.")
+            raise ValueError(f"Give a setting and a value. The settings are {', '.join(_SETTINGS)}.")
         if text:
             self._chat.options[name] = _number(name, value)
         else:
