@@ -1,4 +1,4 @@
-"""Writes the table of the engine's settings into docs/embedded-engine.md, from the fields of `EngineConfig`.
+"""Write the table of the engine's settings into docs/embedded-engine.md, from the fields of `EngineConfig`.
 
 python docs/settings_table.py
 """
@@ -18,7 +18,7 @@ BEGIN, END = "<!-- docs/settings_table.py writes this table -->\n", "<!-- end of
 
 
 def table() -> str:
-    """The table, a line for each setting."""
+    """The table, with one line per setting."""
     lines = ["| `llmengine serve` | `EmbeddedEngine` | default | |", "|---|---|---|---|"]
     for name, field in EngineConfig.model_fields.items():
         options = [flag_name(name, field), *filter(None, [flag_of(field).variable])]
