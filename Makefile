@@ -35,7 +35,7 @@ types: $(VENV)/.dev ## Check types
 	@echo "== pyright"
 	@$(BIN)/pyright
 
-layers: $(VENV)/.dev ## Check who imports whom
+layers: $(VENV)/.dev ## Check the layers of imports
 	@echo "== import-linter"
 	@$(BIN)/lint-imports
 
@@ -43,40 +43,40 @@ pytest: $(VENV)/.dev upstream ## Run the tests
 	@echo "== pytest"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not soak"
 
-test-pythons: $(VENV)/.dev ## Run the tests that need no engine on the system's own Python, and on a newer one where it is installed
+test-pythons: $(VENV)/.dev ## Run the tests that need no engine on the system's own Python, and on a newer one if it is installed
 	@UV_FIND_LINKS="$${PIP_FIND_LINKS:-}" $(BIN)/python tools/second_python.py --workers $(WORKERS)
 
 test-live: $(VENV)/.dev ## Run the public API against any endpoint: LLM_ENGINE_BASE_PATH, LLM_ENGINE_LIVE_MODEL, SCALE_API_KEY
 	@$(BIN)/python -m pytest -q -rs tests/live --deselect tests/live/test_on_the_engine.py
 
-docs: $(VENV)/.dev ## Build the documents in site/, strictly
+docs: $(VENV)/.dev ## Build the documents in site/; warnings are errors
 	@$(PIP) --quiet --group docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict && echo "== site/index.html"
 
-notebooks: $(VENV)/.dev ## Make and run the notebooks of the cookbook's scripts that have changed; CHECK=1 runs all and compares
+notebooks: $(VENV)/.dev ## Make the notebooks of changed cookbook scripts again; CHECK=1 runs all and compares their output
 	@$(PIP) --quiet --group notebooks
 	@$(BIN)/python docs/make_notebooks.py $(if $(CHECK),--check)
 
-release-check: $(VENV)/.dev ## Build wheel and sdist, and try the wheel with each extra: PYTHONS=python3.11,python3.12
+release-check: $(VENV)/.dev ## Build wheel and sdist, and test the wheel with each extra: PYTHONS=python3.11,python3.12
 	@$(BIN)/python tests/release/check_wheel.py $(if $(PYTHONS),--pythons $(PYTHONS)) $(if $(EXTRAS),--extras $(EXTRAS))
 
-upstream: $(VENV)-upstream/.ready ## Install upstream's own client, which drives the engine in the tests
+upstream: $(VENV)-upstream/.ready ## Install upstream's own client, which the tests run against the engine
 
-faults: $(VENV)/.dev ## Print what every kind of call makes of every fault of a server
+faults: $(VENV)/.dev ## Run every kind of call against every fault of a server, and print the outcomes
 	@$(BIN)/python tests/reliability/make_matrix.py
 
 soak-engine: $(VENV)/.dev ## Kill the engine 50 times each while it uploads, fine-tunes and runs batches: nothing acknowledged may be lost
 	@$(BIN)/python -m pytest -q -m soak tests/engine
 	@LLM_ENGINE_TEST_KILLS=50 $(BIN)/python -m pytest -q --timeout 900 tests/engine/test_batches_at_work.py -k kill
 
-soak: $(VENV)/.dev ## 20,000 mixed calls, 200 at once, a tenth of them failing: the ledger must balance
+soak: $(VENV)/.dev ## Send 20,000 mixed calls, 200 at once, a tenth of which fail, and check the outcome of each
 	@$(BIN)/python -W error::ResourceWarning tests/reliability/make_soak.py
 
-bench: $(VENV)/.dev upstream $(VENV)-peers/.ready $(VENV)-core/.ready ## Measure calls and tokens beside other clients, and write the tables of docs/performance.md
+bench: $(VENV)/.dev upstream $(VENV)-peers/.ready $(VENV)-core/.ready ## Compare calls and tokens with other clients, and write the tables of docs/performance.md
 	@$(BIN)/python benchmarks/bench.py --rounds $(BENCH_ROUNDS)
 	@$(BIN)/python benchmarks/linearity.py
 
-bench-engine: $(VENV)/.dev ## Measure the embedded engine beside plain generate, and write its table of docs/performance.md
+bench-engine: $(VENV)/.dev ## Compare the embedded engine with plain generate, and write its table of docs/performance.md
 	@$(BIN)/python benchmarks/engine.py --rounds $(BENCH_ROUNDS)
 
 test-lowest: $(VENV)/.dev ## Run the tests with the lowest versions that pyproject.toml declares
@@ -101,7 +101,7 @@ $(VENV)-upstream/.ready:
 	@touch $@
 
 $(VENV)-peers/.ready:
-	@echo "== Installing the clients that ours is measured beside in $(VENV)-peers"
+	@echo "== Installing the clients to compare with in $(VENV)-peers"
 	$(call make_venv,$(VENV)-peers)
 	@$(VENV)-peers/bin/python -m pip install --quiet -c constraints.txt 'openai[aiohttp]>=2,<3' 'langchain-openai>=1.1' 'llama-index-llms-openai-like>=0.8'
 	@touch $@

@@ -1,11 +1,11 @@
-"""Makes cookbook/notebooks from the cookbook's scripts, and runs them: `make notebooks`.
+"""Make cookbook/notebooks from the cookbook's scripts, and run them: `make notebooks`.
 
-    python docs/make_notebooks.py [NAME ...]     # those whose script, data or model has changed; or those that are named
+    python docs/make_notebooks.py [NAME ...]     # those whose script, data or model has changed; or the named ones
     python docs/make_notebooks.py --all          # all of them
-    python docs/make_notebooks.py --check        # run all, and see whether they still say what is kept; write nothing
+    python docs/make_notebooks.py --check        # run all and compare the output with the stored one; write nothing
 
-A notebook has the script's docstring as its text, and a cell for its imports, its constants, and each of its functions and classes; the
-last cell calls `main`. The tests compare the cells with the scripts, and `made_from` with what the outputs were made from.
+A notebook has the script's docstring as its text. The imports, the constants, and each function and class have a cell. The last cell
+calls `main`. The tests compare the cells with the scripts, and `made_from` with a digest of what the outputs depend on.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SCRIPTS = sorted(path.stem for path in COOKBOOK.glob("*.py"))
 HERE = "Path(__file__).parent"  # in a notebook there is no __file__, but it runs in its own folder
 OWN_MODULES = 'import sys\n\nsys.path.insert(0, "..")  # the cookbook\'s own modules'
 VARYING = re.compile(r"\b(job|file|ft)-[0-9a-f]+|\d[\d.]*|\x1b\[[0-9;]*m| +|[━─┏┓┡┩└┘┬┴]+")
-"""What is another with each run: ids, numbers, and what is drawn around them."""
+"""What differs in each run: ids, numbers, and the lines drawn around them."""
 LIMIT = 300  # seconds for a cell
 
 
@@ -45,7 +45,7 @@ def cells(name: str) -> list[tuple[str, str]]:
 
 
 def made_from(name: str) -> str:
-    """A digest of what the outputs come from: the script with its modules and data, and the model that answers."""
+    """A digest of what the outputs depend on: the script with its modules and data, and the model."""
     source = (COOKBOOK / f"{name}.py").read_text(encoding="utf-8")
     used = [COOKBOOK / f"{one}.py" for one in [name, *_own_modules(source)] if one in SCRIPTS]
     digest = hashlib.sha256()
@@ -55,13 +55,13 @@ def made_from(name: str) -> str:
 
 
 def read(name: str) -> dict[str, Any]:
-    """The notebook that is kept; one without cells if none is."""
+    """Return the stored notebook, or one without cells."""
     path = NOTEBOOKS / f"{name}.ipynb"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"metadata": {}, "cells": []}
 
 
 def printed(notebook: dict[str, Any]) -> str:
-    """What its cells have shown, as text."""
+    """The output of its cells, as text."""
     return "".join(_text(output) for cell in notebook["cells"] for output in cell.get("outputs", ()))
 
 
@@ -69,11 +69,11 @@ def run(name: str) -> dict[str, Any]:
     """Make a script's notebook and run it in the folder where it is kept.
 
     Raises:
-        CellExecutionError: A cell failed, as the last one does where an answer is wrong.
+        CellExecutionError: A cell failed. The last cell fails if an answer is wrong.
     """
-    from nbclient import NotebookClient  # noqa: PLC0415 - the tests need what is above only
-    from nbformat import v4  # noqa: PLC0415 - as above
-    from traitlets.config import Config  # noqa: PLC0415 - as above
+    from nbclient import NotebookClient  # noqa: PLC0415 - the tests do not need it
+    from nbformat import v4  # noqa: PLC0415 - the tests do not need it
+    from traitlets.config import Config  # noqa: PLC0415 - the tests do not need it
 
     made: Any = v4.new_notebook(
         metadata={"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
@@ -81,7 +81,7 @@ def run(name: str) -> dict[str, Any]:
     for number, (kind, source) in enumerate(cells(name)):
         new = v4.new_markdown_cell if kind == "markdown" else v4.new_code_cell
         made.cells.append(new(source, id=f"{name}-{number}"))
-    with TemporaryDirectory() as folder:  # for the kernel's sockets, which others cannot reach as they can ports
+    with TemporaryDirectory() as folder:  # for the kernel's sockets; other users can reach ports, but not these
         config = Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})
         here = {"metadata": {"path": str(NOTEBOOKS)}}
         NotebookClient(made, config=config, timeout=LIMIT, record_timing=False, resources=here).execute()
@@ -94,7 +94,7 @@ def run(name: str) -> dict[str, Any]:
 
 
 def _code(source: str) -> Iterator[str]:
-    """The script's code in pieces, without what only a script needs."""
+    """Yield the code of each cell, without what only a script needs."""
     tree, lines = ast.parse(source), source.splitlines()
     body = [node for node in tree.body[1:] if not (isinstance(node, ast.ImportFrom) and node.module == "__future__")]
     *body, last = body
@@ -110,14 +110,14 @@ def _code(source: str) -> Iterator[str]:
 
 
 def _kind(node: ast.stmt) -> object:
-    """Statements of the same kind that follow each other share a cell; a function or class has one to itself."""
+    """Consecutive statements of one kind share a cell; each function or class has its own."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return "imports"
     return node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else "constants"
 
 
 def _is_unused_import(line: str, code: str) -> bool:
-    """Whether it is `import sys` or the like, for the script's last lines only."""
+    """Whether the line is an import that only the script's last lines need, such as `import sys`."""
     found = re.fullmatch(r"import (\w+)", line)
     return found is not None and f"{found[1]}." not in code
 
@@ -128,7 +128,7 @@ def _own_modules(source: str) -> list[str]:
 
 
 def _joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Pieces of a stream that follow each other, as one: where it was cut is chance."""
+    """Join consecutive pieces of a stream, which is cut at random places."""
     joined: list[dict[str, Any]] = []
     for output in outputs:
         if joined and "name" in output and output["name"] == joined[-1].get("name"):
@@ -144,9 +144,9 @@ def _text(output: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Make what is asked for; 1 if a notebook fails, or a check finds another output."""
-    import nbformat  # noqa: PLC0415 - as in `run`
-    from nbclient.exceptions import CellExecutionError  # noqa: PLC0415 - as in `run`
+    """Make the requested notebooks. Return 1 if a notebook fails, or a check finds another output."""
+    import nbformat  # noqa: PLC0415 - the tests do not need it
+    from nbclient.exceptions import CellExecutionError  # noqa: PLC0415 - the tests do not need it
 
     given = [name for name in sys.argv[1:] if not name.startswith("-")]
     checking, everything = "--check" in sys.argv, "--all" in sys.argv
@@ -164,7 +164,7 @@ def main() -> int:
             nbformat.write(made, NOTEBOOKS / f"{name}.ipynb")
             print(f"== cookbook/notebooks/{name}.ipynb", flush=True)
         elif VARYING.sub("", printed(made)) != VARYING.sub("", printed(read(name))):
-            print(f"== {name}: the kept notebook shows something else than\n{printed(made)}", flush=True)
+            print(f"== {name}: the stored notebook has other output than\n{printed(made)}", flush=True)
             wrong += 1
     return 1 if wrong else 0
 

@@ -1,4 +1,4 @@
-"""Writes the table of the engine's settings into docs/embedded-engine.md, from the fields of `EngineConfig`.
+"""Write the table of the engine's settings into docs/embedded-engine.md, from the fields of `EngineConfig`.
 
 python docs/settings_table.py
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from llmengine_integrations.cli.options.engine_options import flag_name, flag_of
-from llmengine_integrations.cli.options.sizes import size_text
+from llmengine_integrations.cli.options.option_types import size_text
 from llmengine_integrations.engine.config import EngineConfig
 
 PAGE = Path(__file__).parent / "embedded-engine.md"
@@ -18,7 +18,7 @@ BEGIN, END = "<!-- docs/settings_table.py writes this table -->\n", "<!-- end of
 
 
 def table() -> str:
-    """The table, a line for each setting."""
+    """The table, with one line per setting."""
     lines = ["| `llmengine serve` | `EmbeddedEngine` | default | |", "|---|---|---|---|"]
     for name, field in EngineConfig.model_fields.items():
         options = [flag_name(name, field), *filter(None, [flag_of(field).variable])]

@@ -1,4 +1,4 @@
-"""Pages of the site that are kept elsewhere in the repository, and the links to them. A hook of MkDocs."""
+"""A hook of MkDocs: add pages from elsewhere in the repository, and fix the links to them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ ELSEWHERE = {
     MODEL_CARD: "model-card.md",
     **{f"cookbook/{path.name}": f"cookbook/{path.stem}.md" for path in ROOT.glob("cookbook/*.py")},
 }
-"""Where a file of the repository is on the site."""
+"""Files of the repository, with their place on the site."""
 SOURCES = {target: source for source, target in ELSEWHERE.items()}
 NOTEBOOKS = {f"cookbook/notebooks/{path.stem}.ipynb": f"cookbook/{path.stem}.md" for path in ROOT.glob("cookbook/*.py")}
-"""The page of a script shows what its notebook has shown."""
+"""The page of a script shows its notebook's output."""
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
@@ -45,7 +45,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - MkDocs' signature
-    """Make links between files of the repository links between pages; what is no page keeps its words only."""
+    """Turn links between files into links between pages. A link to a file without a page becomes plain text."""
     here = page.file.src_uri
     source = SOURCES.get(here, f"docs/{here}")
 
@@ -66,7 +66,7 @@ _NOWHERE = "{nowhere}"
 
 
 def _script(source: str, text: str) -> str:
-    """A page for a script of the cookbook, with what it has printed."""
+    """A page for a script of the cookbook, with its output."""
     question, _, rest = (ast.get_docstring(ast.parse(text)) or "").partition("\n\n")
     shown = ESCAPE.sub("", MAKER["printed"](MAKER["read"](Path(source).stem))).strip()
     output = f"\n## What it prints\n\n```text\n{shown}\n```\n" if shown else ""

@@ -31,7 +31,7 @@ class Choice(NamedTuple):
     """What to do."""
 
     index: str | None
-    """An index to look in beside the ones that pip knows."""
+    """An index to use in addition to pip's own."""
     message: str
 
 

@@ -1,6 +1,6 @@
 """LLM Engine for LangChain and LlamaIndex.
 
-This package itself holds the client; the adapters and the embedded engine are imported by name, so that nobody loads a framework in vain:
+This package itself contains the client. Import the adapters and the embedded engine by name; so a framework is loaded only if you use it:
 `llmengine_integrations.langchain`, `llmengine_integrations.llama_index`, `llmengine_integrations.engine`.
 """
 

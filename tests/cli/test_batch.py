@@ -54,9 +54,9 @@ def test_a_job_is_cancelled(run, out, tmp_path):
     ("arguments", "code", "message"),
     [
         (["create", "-o", "x"], 2, "Give either PROMPTS or --input."),
-        (["create", "--input", "x", "-n", "3", "-o", "x"], 2, "leave --max-new-tokens and the like out"),
+        (["create", "--input", "x", "-n", "3", "-o", "x"], 2, "Leave out --max-new-tokens and the like"),
         (["create", "nowhere.txt", "-o", "x"], 1, "nowhere.txt: No such file or directory"),
-        (["create", "-", "-o", "x"], 2, "standard input has no prompts: it is empty."),
+        (["create", "-", "-o", "x"], 2, "standard input is empty; it must contain prompts."),
         (["results", "/dev/null"], 1, "/dev/null is no valid JSON: EOF while parsing a value at line 1 column 0.\n"),
         (["get", "nobody"], 1, "Batch completion nobody not found"),
         (["wait", "nobody"], 1, "not found"),
@@ -88,10 +88,10 @@ def test_files_of_prompts(tmp_path, name, text, found):
     ("text", "settings", "message"),
     [
         ("{", {}, "is not valid JSON"),
-        ("[]", {}, "has no prompts"),
-        ("3", {}, "has no prompts"),
-        ('["one", {"messages": []}, 3]', {}, "prompts or requests only"),
-        ('[{"messages": []}]', {"top_k": 3}, "Requests have settings of their own"),
+        ("[]", {}, "is empty; it must contain prompts"),
+        ("3", {}, "must contain a list of prompts"),
+        ('["one", {"messages": []}, 3]', {}, r"only prompts \(strings\) or requests \(objects\)"),
+        ('[{"messages": []}]', {"top_k": 3}, "Requests contain their own settings"),
     ],
 )
 def test_files_that_are_none(tmp_path, text, settings, message):

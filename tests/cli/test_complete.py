@@ -71,7 +71,7 @@ def test_tokens_are_shaded_on_a_terminal(terminal):
         code, plain = shown.end()
         assert code == 0
         assert " Valencia." in plain
-        assert "Probability from" in plain
+        assert "Lowest probability of each shade" in plain
         assert "\x1b[38;5;16m\x1b[48;5;120mal\x1b[0m" in shown.screen
 
 
@@ -87,7 +87,7 @@ def test_without_colours_a_terminal_shows_numbers(terminal):
         (["--guided-json", "{"], "it is not valid JSON"),
         (["--guided-json", "[]"], "it must be a JSON object"),
         (["--guided-json", "@nowhere.json"], "nowhere.json: No such file or directory"),
-        (["--guided-regex", "a", "--guided-choice", "b"], "--guided-regex and --guided-choice exclude each other"),
+        (["--guided-regex", "a", "--guided-choice", "b"], "--guided-regex and --guided-choice cannot be combined"),
     ],
 )
 def test_wrong_usage(run, options, message):

@@ -102,10 +102,10 @@ def test_a_server_that_fails_offers_nothing(offered, jobs):
 
 def test_a_server_that_says_nothing_is_given_up_soon(offered, monkeypatch):
     from llmengine_integrations import Timeout  # noqa: PLC0415 - only here
-    from llmengine_integrations.cli.options import shell_candidates as completing  # noqa: PLC0415 - only here
+    from llmengine_integrations.cli.options import shell_candidates  # noqa: PLC0415 - only here
 
-    assert completing._PATIENCE.total == 2.0
-    monkeypatch.setattr(completing, "_PATIENCE", Timeout(total=0.2))
+    assert shell_candidates._PATIENCE.total == 2.0
+    monkeypatch.setattr(shell_candidates, "_PATIENCE", Timeout(total=0.2))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         assert offered("llmengine models get ", LLM_ENGINE_BASE_PATH=f"http://127.0.0.1:{port}") == []

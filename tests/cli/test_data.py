@@ -69,7 +69,7 @@ def test_the_steps_of_the_document(tmp_path):
     with bare_engine(data) as (_, url):
         assert sorted(names(url)) == ["new", "newer", "old"]
     assert (done := steps(4, tmp_path)).returncode == 0, done.stderr
-    assert "Taken in: 3 uploads." in done.stderr
+    assert "Added: 3 uploads." in done.stderr
     with bare_engine(data) as (_, url):
         assert names(url) == ["old", "new", "newer"]
     assert len(STEPS) == 5
@@ -114,7 +114,7 @@ def test_without_the_database_serve_says_what_to_do_and_adopt_does_it(alone, tmp
     adopted = alone("data", "adopt", data)
     assert (adopted.exit_code, adopted.stdout) == (1, f"files/{first}\n")
     reason = "it has 2 bytes, and its record says 3"
-    assert adopted.stderr == f"Taken in: 1 upload.\nNot taken in: files/{second}: {reason}. It is left as it is.\n"
+    assert adopted.stderr == f"Added: 1 upload.\nNot added: files/{second}: {reason}. It was left unchanged.\n"
     again = alone("data", "adopt", data, "--json")
     left = {"path": str(data / "files" / second), "reason": reason}
     assert (again.exit_code, json.loads(again.stdout)) == (1, {"taken": [], "refused": [left]})

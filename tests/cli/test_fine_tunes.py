@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from llmengine_integrations.cli.fine_tuning.progress import Course, duration
+from llmengine_integrations.cli.fine_tuning.progress import TrainingProgress, duration
 from llmengine_integrations.cli.terminal.loss_plot import plot
 from llmengine_integrations.types import FineTuneEvent
 
@@ -168,27 +168,27 @@ def event(timestamp: float | None, message: str) -> FineTuneEvent:
 
 
 def test_what_is_left_follows_from_the_pace():
-    course = Course()
-    assert not course.add(event(100.0, "Training on 9 rows and validating on 1: 4 epochs of 3 steps."))
-    assert (course.epochs, course.seconds_left) == (4, None)
-    assert course.add(event(110.0, "{'loss': 2.5, 'epoch': 1.0}"))
-    assert course.seconds_left == pytest.approx(30)
-    course.add(event(None, "{'eval_loss': 2.0, 'epoch': 1.0}"))
-    course.add(event(130.0, "{'loss': 1.5, 'epoch': 3.0}"))
-    assert course.seconds_left == pytest.approx(10)
-    assert str(course) == "epoch 3/4  loss 1.5000  eval_loss 2.0000  10 s left"
-    course.add(event(200.0, "Training on 9 rows and validating on 1: 4 epochs of 3 steps."))  # it begins anew
-    assert course.seconds_left is None
-    course.add(event(205.0, "{'loss': 2.5, 'epoch': 1.0}"))
-    assert course.seconds_left == pytest.approx(15)
+    training = TrainingProgress()
+    assert not training.add(event(100.0, "Training on 9 rows and validating on 1: 4 epochs of 3 steps."))
+    assert (training.epochs, training.seconds_left) == (4, None)
+    assert training.add(event(110.0, "{'loss': 2.5, 'epoch': 1.0}"))
+    assert training.seconds_left == pytest.approx(30)
+    training.add(event(None, "{'eval_loss': 2.0, 'epoch': 1.0}"))
+    training.add(event(130.0, "{'loss': 1.5, 'epoch': 3.0}"))
+    assert training.seconds_left == pytest.approx(10)
+    assert str(training) == "epoch 3/4  loss 1.5000  eval_loss 2.0000  10 s left"
+    training.add(event(200.0, "Training on 9 rows and validating on 1: 4 epochs of 3 steps."))  # it begins anew
+    assert training.seconds_left is None
+    training.add(event(205.0, "{'loss': 2.5, 'epoch': 1.0}"))
+    assert training.seconds_left == pytest.approx(15)
 
 
 def test_without_a_number_of_epochs_nothing_is_foretold():
-    course = Course()
-    course.add(event(1.0, "{'loss': 2.5, 'epoch': 1.0}"))
-    course.add(event(2.0, "{'loss': 2.0, 'epoch': 2.0}"))
-    assert str(course) == "epoch 2  loss 2.0000"
-    known = Course(epochs=4)
+    training = TrainingProgress()
+    training.add(event(1.0, "{'loss': 2.5, 'epoch': 1.0}"))
+    training.add(event(2.0, "{'loss': 2.0, 'epoch': 2.0}"))
+    assert str(training) == "epoch 2  loss 2.0000"
+    known = TrainingProgress(epochs=4)
     for past in (event(1.0, "{'loss': 2.5, 'epoch': 1.0}"), event(2.0, "{'loss': 2.0, 'epoch': 2.0}")):
         known.add(past)
     assert known.seconds_left == pytest.approx(2)

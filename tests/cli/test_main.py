@@ -132,7 +132,7 @@ print(json.dumps([name for name in heavy if name in sys.modules]), file=sys.stde
         (["models", "list", "--base-url", "nonsense"], r"The base URL must be an http\(s\) URL"),
         (
             ["models", "list", "--base-url", "https://example.com"],
-            r"set the environment variable SCALE_API_KEY or give --api-key\.",
+            r"set the environment variable SCALE_API_KEY or pass --api-key\.",
         ),
         (
             ["models", "list", "--base-url", "http://example.com", "--api-key", "k"],
@@ -157,7 +157,7 @@ def test_a_wrong_key(alone, server):
     result = alone("models", "list", "--base-url", url, "--api-key", "wrong")
     assert (result.exit_code, result.stderr) == (
         1,
-        "Error: 401: Could not authenticate user. Set SCALE_API_KEY or give --api-key.\n",
+        "Error: 401: Could not authenticate user. Set SCALE_API_KEY or pass --api-key.\n",
     )
     found = json.loads(alone("--json", "doctor", "--base-url", url, "--api-key", "wrong").stdout)
     assert [finding["check"] for finding in found["findings"] if finding["status"] == "failed"] == ["authentication"]
@@ -297,7 +297,7 @@ def test_the_doctor_finds_http_behind_https(alone, server):
     reply["bytes"] = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
     result = alone("doctor", "--base-url", url.replace("http:", "https:"))
     assert result.exit_code == 1
-    assert "is it http:// instead of https://?" in result.stdout
+    assert "begin with http:// instead of https://?" in result.stdout
 
 
 def test_the_doctor_finds_a_server_that_wants_no_key(alone, server):
@@ -325,13 +325,13 @@ def test_the_doctor_finds_a_server(alone, engine):
     result = alone("doctor", LLM_ENGINE_BASE_PATH=engine.base_url, SCALE_API_KEY=engine.api_key)
     assert result.exit_code == 0, result.stdout
     assert f"{engine.base_url} (from LLM_ENGINE_BASE_PATH)" in result.stdout
-    assert re.search(r"^ok  connection +the server answers and takes the key$", result.stdout, re.MULTILINE)
+    assert re.search(r"^ok  connection +the server answers and accepts the key$", result.stdout, re.MULTILINE)
     assert re.search(r"^ok  models +\d of \d ready: llmengine-tiny, llama-2-7b", result.stdout, re.MULTILINE)
     assert engine.api_key not in result.stdout
 
 
 def test_the_doctor_says_what_is_not_installed(alone, monkeypatch):
-    from llmengine_integrations.cli import doctor_checks as checks  # noqa: PLC0415 - only here
+    from llmengine_integrations.cli.commands import doctor as checks  # noqa: PLC0415 - only here
 
     def missing(name: str) -> str:
         raise checks.PackageNotFoundError(name)
@@ -348,7 +348,7 @@ def test_tables_and_bars_without_rich(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     from llmengine_integrations.cli.terminal import progress  # noqa: PLC0415 - only here
 
-    output.table(("name", "bytes:"), [("a", 10), ("\x1b[31mred", 5)], empty="none")
+    output.print_table(("name", "bytes:"), [("a", 10), ("\x1b[31mred", 5)], empty="none")
     with progress.transfers() as moved, progress.waiting("waiting") as say:
         moved("a", 1, 2)
         say("more")
@@ -357,7 +357,7 @@ def test_tables_and_bars_without_rich(monkeypatch, capsys):
 
 
 def test_json_is_json():
-    found = output.plain({"nan": float("nan"), "list": (1, "x"), "bool": True, 3: None})
+    found = output.as_json({"nan": float("nan"), "list": (1, "x"), "bool": True, 3: None})
     assert found == {"nan": None, "list": [1, "x"], "bool": True, "3": None}
 
 

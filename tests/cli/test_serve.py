@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from llmengine_integrations.cli import main
-from llmengine_integrations.cli.options import sizes
+from llmengine_integrations.cli.options import option_types as values
 from llmengine_integrations.engine import config
 
 pytestmark = pytest.mark.engine
@@ -163,7 +163,7 @@ def test_another_host_needs_a_key(host):
         (["--device", "gpu"], 1, "Error: 'gpu' is not a valid device. Use auto, cpu, cuda, cuda:1, mps or xpu\n"),
         (["--dtype", "float8"], 2, "'float8'"),
         (["--kv-memory", "lots"], 2, "'lots' is not a size. Examples: 1000000, 512MB, 2GiB"),
-        (["--max-upload-size", "0.4"], 2, "one byte at least"),
+        (["--max-upload-size", "0.4"], 2, "at least one byte"),
         (["--port", "70000"], 2, "70000"),
     ],
 )
@@ -197,14 +197,14 @@ def test_a_model_that_cannot_be_loaded(tmp_path):
     [("7", 7), ("512MB", 512_000_000), ("1.5k", 1500), ("2GiB", 2**31), ("1 Ti", 2**40), ("3b", 3)],
 )
 def test_sizes(text, size):
-    assert sizes.size(text) == size
-    assert sizes.size(sizes.size_text(size)) == size
+    assert values.size(text) == size
+    assert values.size(values.size_text(size)) == size
 
 
 @pytest.mark.parametrize("text", ["", "MB", "-1", "1ib", "1e9", "5 pounds"])
 def test_what_is_no_size(text):
     with pytest.raises(click.BadParameter, match="is not a size"):
-        sizes.size(text)
+        values.size(text)
 
 
 def test_a_device_that_is_not_there():

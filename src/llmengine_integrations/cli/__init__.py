@@ -1,4 +1,4 @@
-"""The command line, `llmengine`: one module per command or group of commands.
+"""The command line, `llmengine`. Each command or group of commands has one module in `commands`.
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted with Ctrl-C.
 """
@@ -15,9 +15,8 @@ from typing_extensions import override
 from llmengine_integrations._version import __version__
 
 from .options.session import connection_options
-from .terminal import output
-from .terminal import std_streams as streams
-from .terminal.error_messages import of_system, told
+from .terminal import output, std_streams
+from .terminal.error_messages import errors_as_messages, os_error_text
 
 _COMMANDS = {
     "serve": "serve",
@@ -31,7 +30,7 @@ _COMMANDS = {
     "doctor": "doctor",
     "completion": "completion",
 }
-"""Commands, each with the module that it is loaded from when it is needed, and its name there."""
+"""Each command, with the module in `commands` that has it under the same name. A module is loaded when its command is used."""
 
 
 class _Main(click.Group):
@@ -48,19 +47,19 @@ class _Main(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         if not output.colours_wanted():
             ctx.color = False
-        with told(ctx):
+        with errors_as_messages(ctx):
             return super().invoke(ctx)
 
     @override
     def main(self, *args: Any, **settings: Any) -> Any:
-        streams.fill()
+        std_streams.replace_closed()
         try:
             return super().main(*args, **settings)
-        except OSError as error:  # from the help; what happens in a command has been told
-            click.echo(f"Error: {of_system(error)}", err=True)
+        except OSError as error:  # from printing the help; errors of commands are already handled
+            click.echo(f"Error: {os_error_text(error)}", err=True)
             sys.exit(1)
         finally:
-            streams.settle()
+            std_streams.discard_unwritable()
 
 
 @click.group(
@@ -72,6 +71,6 @@ class _Main(click.Group):
 def main() -> None:
     """LLM Engine from the command line.
 
-    Without --base-url and LLM_ENGINE_BASE_PATH the server is the one that `llmengine serve` starts on this machine. `llmengine doctor`
-    finds out what is wrong with a connection.
+    By default, commands use the server that `llmengine serve` starts on this machine. For another one, set LLM_ENGINE_BASE_PATH or pass
+    --base-url. `llmengine doctor` finds out what is wrong with a connection.
     """

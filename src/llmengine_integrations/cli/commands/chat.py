@@ -1,4 +1,4 @@
-"""`llmengine chat`: one question, or a conversation in the terminal."""
+"""`llmengine chat`: one message, or a conversation in the terminal."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from llmengine_integrations import Client
 
 from ..conversation.conversation import Conversation
 from ..conversation.repl import Repl
-from ..conversation.reply import Turn, TurnPrinter
-from ..options import shell_candidates as completing
+from ..conversation.reply import Reply, ReplyPrinter
+from ..options import shell_candidates
 from ..options.model_option import choose_model, model_option
 from ..options.option_types import Number, given_options, json_array, piped
 from ..options.session import Command, Session
@@ -25,18 +25,18 @@ from ..terminal.line_input import history_file
 @click.command(cls=Command, short_help="Talk to a model, once or in a conversation.")
 @click.argument("message", required=False)
 @model_option
-@click.option("--system", metavar="TEXT", help="What the model is told first.")
-@click.option("-n", "--max-tokens", type=int, help="Tokens to generate at most; what fits by default.")
-@click.option("-t", "--temperature", type=Number(0, 2), help="0 to 2; 1 by default.")
-@click.option("--top-p", type=Number(0, 1), help="Sample among the tokens of this probability.")
+@click.option("--system", metavar="TEXT", help="A system message: instructions for the model.")
+@click.option("-n", "--max-tokens", type=int, help="Maximum tokens per reply. Default: as many as fit.")
+@click.option("-t", "--temperature", type=Number(0, 2), help="0 to 2. Default: 1.")
+@click.option("--top-p", type=Number(0, 1), help="Sample from the likeliest tokens up to this total probability.")
 @click.option("--seed", type=int, help="Makes sampling repeatable.")
-@click.option("-s", "--stop", metavar="TEXT", multiple=True, help="Ends the reply; up to four times.")
 @click.option(
-    "--tools", metavar="JSON", type=json_array, help="Tools that the model may use, as OpenAI has them; or @FILE."
+    "-s", "--stop", metavar="TEXT", multiple=True, help="Stop the reply at this text; repeatable up to four times."
 )
-@click.option("--load", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Go on with a saved chat.")
-@click.option("--no-history", is_flag=True, help="Keep nothing of what is typed in this conversation for the next one.")
-@click.option("--no-stream", is_flag=True, help="Wait for the whole reply; not in a conversation.")
+@click.option("--tools", metavar="JSON", type=json_array, help="Tools for the model, in OpenAI's format; or @FILE.")
+@click.option("--load", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Continue a saved chat.")
+@click.option("--no-history", is_flag=True, help="Do not keep typed lines for later conversations.")
+@click.option("--no-stream", is_flag=True, help="Print the reply when it is complete; only with a message.")
 @click.pass_obj
 def chat(
     session: Session,
@@ -49,9 +49,9 @@ def chat(
     no_history: bool,
     **given: Any,
 ) -> None:
-    """Say MESSAGE, or what is piped in, to a model; without either, talk to it in the terminal.
+    """Send MESSAGE, or text from a pipe, to a model. Without a message, start a conversation in the terminal.
 
-    In a conversation /help lists the commands, Tab completes them, Ctrl-C stops a reply and Ctrl-D leaves.
+    In a conversation, /help lists the commands, Tab completes them, Ctrl-C stops a reply, and Ctrl-D leaves.
     """
     options = given_options(given)
     text = piped() if message is None else message
@@ -63,7 +63,7 @@ def chat(
             _load(conversation, load, system)
         if text is None:
             options["stream_options"] = {"include_usage": True}
-            models = partial(completing.model_names, session)
+            models = partial(shell_candidates.model_names, session)
             Repl(conversation, models, None if no_history else history_file()).run()
         else:
             conversation.messages.append({"role": "user", "content": text})
@@ -80,21 +80,21 @@ def _load(conversation: Conversation, path: Path, system: str | None) -> None:
 
 def _once(session: Session, client: Client, conversation: Conversation, *, stream: bool) -> None:
     if not stream:
-        reply = client.chat.create(conversation.model, conversation.whole, **conversation.options)
+        reply = client.chat.create(conversation.model, conversation.all_messages, **conversation.options)
         if session.json:
-            output.document(reply)
+            output.print_json(reply)
             return
         message = reply.choices[0].message
-        output.write(f"{message.content}\n" if message.content else "")
+        output.print_text(f"{message.content}\n" if message.content else "")
         for call in message.tool_calls or ():
             click.echo(output.visible(f"{call.function.name}({call.function.arguments})"))
         return
-    turn, printer = Turn(), TurnPrinter()
-    with client.chat.stream(conversation.model, conversation.whole, **conversation.options) as chunks:
+    reply, printer = Reply(), ReplyPrinter()
+    with client.chat.stream(conversation.model, conversation.all_messages, **conversation.options) as chunks:
         try:
             for chunk in chunks:
-                turn.add(chunk)
-                output.line(chunk) if session.json else printer.add(chunk)
+                reply.add(chunk)
+                output.print_json_line(chunk) if session.json else printer.add(chunk)
         finally:
             if not session.json:
-                printer.end(turn)
+                printer.end(reply)

@@ -21,54 +21,60 @@ _LOGPROBS = "return_token_log_probs"
 @click.command(cls=Command)
 @click.argument("prompt", required=False)
 @model_option
-@click.option("-n", "--max-new-tokens", type=int, default=256, show_default=True, help="Tokens to generate at most.")
+@click.option("-n", "--max-new-tokens", type=int, default=256, show_default=True, help="Maximum tokens to generate.")
 @click.option("-t", "--temperature", type=Number(0, 1), default=0.2, show_default=True, help="0 to 1.")
-@click.option("-s", "--stop", "stop_sequences", metavar="TEXT", multiple=True, help="Ends the text; repeatable.")
-@click.option("--include-stop", "include_stop_str_in_output", is_flag=True, default=None, help="Keep what ended it.")
-@click.option("--top-k", type=click.IntRange(-1), help="Sample among the K likeliest tokens; needs a temperature.")
-@click.option("--top-p", type=Number(0, 1, min_open=True), help="Sample among the tokens of this probability.")
-@click.option("--presence-penalty", type=Number(0, 2), help="For tokens that occurred, 0 to 2.")
-@click.option("--frequency-penalty", type=Number(0, 2), help="For each occurrence of a token, 0 to 2.")
-@click.option("--guided-json", metavar="SCHEMA", type=json_object, help="A JSON schema to satisfy, or @FILE with it.")
-@click.option("--guided-regex", metavar="REGEX", help="A regular expression to match.")
-@click.option("--guided-choice", metavar="TEXT", multiple=True, help="One of the possible answers; give each of them.")
-@click.option("--guided-grammar", metavar="GRAMMAR", type=text_or_file, help="A grammar to follow, or @FILE with it.")
-@click.option("--keep-special-tokens", is_flag=True, help="Leave the special tokens in the text.")
-@click.option("--logprobs", _LOGPROBS, is_flag=True, default=None, help="Show how probable each token was.")
-@click.option("--no-stream", is_flag=True, help="Wait for the whole text.")
+@click.option("-s", "--stop", "stop_sequences", metavar="TEXT", multiple=True, help="Stop at this text; repeatable.")
+@click.option(
+    "--include-stop", "include_stop_str_in_output", is_flag=True, default=None, help="Keep the stop text in the output."
+)
+@click.option("--top-k", type=click.IntRange(-1), help="Sample from the K likeliest tokens; needs a temperature.")
+@click.option(
+    "--top-p", type=Number(0, 1, min_open=True), help="Sample from the likeliest tokens up to this total probability."
+)
+@click.option("--presence-penalty", type=Number(0, 2), help="Penalty for tokens that already occurred, 0 to 2.")
+@click.option("--frequency-penalty", type=Number(0, 2), help="Penalty for each earlier occurrence of a token, 0 to 2.")
+@click.option("--guided-json", metavar="SCHEMA", type=json_object, help="A JSON schema for the text, or @FILE.")
+@click.option("--guided-regex", metavar="REGEX", help="A regular expression for the text.")
+@click.option("--guided-choice", metavar="TEXT", multiple=True, help="One possible answer; repeat for each.")
+@click.option(
+    "--guided-grammar", metavar="GRAMMAR", type=text_or_file, help="A grammar for the text (GBNF or Lark), or @FILE."
+)
+@click.option("--keep-special-tokens", is_flag=True, help="Keep special tokens in the text.")
+@click.option("--logprobs", _LOGPROBS, is_flag=True, default=None, help="Show the probability of each token.")
+@click.option("--no-stream", is_flag=True, help="Print the text when it is complete.")
 @click.pass_obj
 def complete(
     session: Session, prompt: str | None, model: str | None, *, no_stream: bool, keep_special_tokens: bool, **given: Any
 ) -> None:
-    """Complete a PROMPT, or what is piped in.
+    """Complete PROMPT, or text from a pipe.
 
     \b
     llmengine complete "The capital of France is" --stop .
     llmengine complete "Is water wet? Answer: " --guided-choice yes --guided-choice no
     llmengine complete --logprobs < prompt.txt
-    """  # noqa: D301 - click knows it
+    """  # noqa: D301 - a marker of click's
     text = piped() if prompt is None else prompt
     if text is None:
         raise click.UsageError("Give a prompt, or pipe one in.")
     guides = [name for name, value in given.items() if name.startswith("guided_") and value]
     if len(guides) > 1:
         named = " and ".join(f"--{name.replace('_', '-')}" for name in guides)
-        raise click.UsageError(f"{named} exclude each other.")
+        raise click.UsageError(f"{named} cannot be combined.")
     options = given_options(given)
     if keep_special_tokens:
         options["skip_special_tokens"] = False
     with session.client() as client:
         name = choose_model(client, model)
         if no_stream:
-            _whole(session, client, name, text, options)
+            _unstreamed(session, client, name, text, options)
         else:
             _streamed(session, client, name, text, options)
 
 
-def _whole(session: Session, client: Client, model: str, prompt: str, options: dict[str, Any]) -> None:
+def _unstreamed(session: Session, client: Client, model: str, prompt: str, options: dict[str, Any]) -> None:
     reply = client.completions.create(model, prompt, **options)
     if session.json:
-        output.document(reply)
+        output.print_json(reply)
         return
     printer = _Printer(logprobs=_LOGPROBS in options)
     if reply.output.tokens is None:
@@ -84,7 +90,7 @@ def _streamed(session: Session, client: Client, model: str, prompt: str, options
         with client.completions.stream(model, prompt, **options) as chunks:
             for chunk in chunks:
                 if printer is None:
-                    output.line(chunk)
+                    output.print_json_line(chunk)
                 else:
                     printer.add(chunk.output.text, chunk.output.token)
     finally:
@@ -93,14 +99,14 @@ def _streamed(session: Session, client: Client, model: str, prompt: str, options
 
 
 class _Printer:
-    """Prints text, or tokens where their probabilities were asked for."""
+    """Prints text, or tokens if their probabilities were requested."""
 
     def __init__(self, *, logprobs: bool) -> None:
         self._text = TextPrinter()
         self._tokens = TokenPrinter() if logprobs else None
 
     def add(self, text: str, token: TokenOutput | None) -> None:
-        """Print what an event brought."""
+        """Print the text or token of an event."""
         if self._tokens is None:
             self._text.text(text)
         elif token is not None:

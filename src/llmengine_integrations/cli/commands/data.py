@@ -1,4 +1,4 @@
-"""`llmengine data`: backing up the data folder of an embedded engine, and taking in what its database does not list."""
+"""`llmengine data`: back up the data folder of an embedded engine, and add to its database what it does not list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @click.group(cls=Group)
 def data() -> None:
-    """Back up, and repair, the data folder of `llmengine serve`."""
+    """Back up and repair the data folder of `llmengine serve`."""
 
 
 @data.command()
@@ -28,16 +28,16 @@ def data() -> None:
 def backup(session: Session, folder: Path, to: Path) -> None:
     """Copy the data folder FOLDER to the new folder TO.
 
-    The engine may run meanwhile. TO can be served with `llmengine serve --data TO`.
+    The engine may keep running. `llmengine serve --data TO` serves the copy.
     """
     from llmengine_integrations.engine.store import back_up  # noqa: PLC0415 - only this command needs it
 
     with _one_line():
         back_up(folder, to)
     if session.json:
-        output.document({"folder": folder, "backup": to})
+        output.print_json({"folder": folder, "backup": to})
     else:
-        click.echo(f"{folder} is copied to {to}.")
+        click.echo(f"Copied {folder} to {to}.")
 
 
 @data.command()
@@ -45,9 +45,9 @@ def backup(session: Session, folder: Path, to: Path) -> None:
 @click.pass_obj
 @click.pass_context
 def adopt(ctx: click.Context, session: Session, folder: Path) -> None:
-    """Take in the uploads, fine-tuned models and unfinished fine-tunes in FOLDER that its database does not list.
+    """Add the uploads, fine-tuned models and unfinished fine-tunes in FOLDER to its database.
 
-    A database that is missing is made. Stop the engine first. The exit status is 1 if something could not be taken in.
+    Stop the engine first. A missing database is created. The exit status is 1 if something could not be added.
     """
     from llmengine_integrations.engine.store import adopt as take_in  # noqa: PLC0415 - only this command needs it
     from llmengine_integrations.engine.store import counted  # noqa: PLC0415 - as above
@@ -56,13 +56,13 @@ def adopt(ctx: click.Context, session: Session, folder: Path) -> None:
         adopted = take_in(folder)
     if session.json:
         refused = [{"path": path, "reason": reason} for path, reason in adopted.refused]
-        output.document({"taken": adopted.taken, "refused": refused})
+        output.print_json({"taken": adopted.taken, "refused": refused})
     else:
         for path in adopted.taken:
             click.echo(path.relative_to(folder))
-        output.note(f"Taken in: {counted(adopted.taken) or 'nothing'}.")
+        output.print_note(f"Added: {counted(adopted.taken) or 'nothing'}.")
         for path, reason in adopted.refused:
-            output.note(f"Not taken in: {path.relative_to(folder)}: {reason}. It is left as it is.")
+            output.print_note(f"Not added: {path.relative_to(folder)}: {reason}. It was left unchanged.")
     if adopted.refused:
         ctx.exit(1)
 

@@ -1,4 +1,4 @@
-"""`llmengine fine-tunes`: train models, and see how they learn."""
+"""`llmengine fine-tunes`: train models and watch their training."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from llmengine_integrations.errors import APIStatusError
 from llmengine_integrations.training_metrics import TrainingMetrics
 
 from ..fine_tuning.watch import clock, watch, with_metrics
-from ..options import shell_candidates as completing
+from ..options import shell_candidates
 from ..options.model_option import choose_model, model_option
 from ..options.option_types import Number, json_object, pair
-from ..options.session import Group, Session, missing_ok_option, sure, yes_option
+from ..options.session import Group, Session, confirm, missing_ok_option, yes_option
 from ..terminal import output
 from ..terminal.loss_plot import plot as drawn
 from .files import send
@@ -26,10 +26,10 @@ _PICTURES = (".png", ".svg", ".pdf")
 _MOST_WIDE = 100
 
 _epochs_option = click.option(
-    "--epochs", type=Number(0, min_open=True), help="How many there will be, where the server does not tell."
+    "--epochs", type=Number(0, min_open=True), help="The number of epochs, if the server does not report it."
 )
 _at_most_option = click.option(
-    "--at-most", metavar="SECONDS", type=Number(0), help="Give up after this time; never by default."
+    "--at-most", metavar="SECONDS", type=Number(0), help="Give up after this time. Default: wait forever."
 )
 
 
@@ -39,16 +39,16 @@ def fine_tunes() -> None:
 
 
 @fine_tunes.command(short_help="Start a fine-tune.")
-@click.argument("training_file", shell_complete=completing.files_or_paths)
+@click.argument("training_file", shell_complete=shell_candidates.files_or_paths)
 @model_option
 @click.option(
     "--validation-file",
     metavar="FILE",
-    help="Without it a part of the training file is set aside.",
-    shell_complete=completing.files_or_paths,
+    help="Default: a part of the training file is set aside.",
+    shell_complete=shell_candidates.files_or_paths,
 )
-@click.option("--upload", is_flag=True, help="The files are on this machine: check and upload them first.")
-@click.option("--suffix", help="Goes into the new model's name: 1 to 28 letters, digits and dashes.")
+@click.option("--upload", is_flag=True, help="The files are on this machine; check and upload them first.")
+@click.option("--suffix", help="A part of the new model's name: 1 to 28 letters, digits and dashes.")
 @click.option(
     "-s",
     "--set",
@@ -58,8 +58,8 @@ def fine_tunes() -> None:
     multiple=True,
     help="A hyperparameter, such as epochs=3 or lr=0.001; repeatable.",
 )
-@click.option("--wandb-config", metavar="JSON", type=json_object, help="Weights & Biases settings, or @FILE with them.")
-@click.option("--watch", "follow", is_flag=True, help="Watch it until it is done.")
+@click.option("--wandb-config", metavar="JSON", type=json_object, help="Settings of Weights & Biases, or @FILE.")
+@click.option("--watch", "follow", is_flag=True, help="Watch the fine-tune until it is done.")
 @click.pass_obj
 def create(
     session: Session,
@@ -77,7 +77,7 @@ def create(
     \b
     llmengine fine-tunes create rows.csv --upload --suffix badges --watch
     llmengine fine-tunes create file-1a2b -m llama-2-7b -s epochs=3 -s lr=0.001
-    """  # noqa: D301 - click knows it
+    """  # noqa: D301 - a marker of click's
     given = dict(hyperparameters)
     with session.client() as client:
         name = choose_model(client, model)
@@ -89,7 +89,7 @@ def create(
                 name, training_file, validation_file=validation_file, hyperparameters=given, **options
             )
         if session.json and not follow:
-            output.document(job)
+            output.print_json(job)
         elif not session.json:
             click.echo(job.id)
         if follow:
@@ -103,41 +103,41 @@ def list_(session: Session) -> None:
     with session.client() as client:
         found = client.fine_tunes.list()
     if session.json:
-        output.document(list(found))
+        output.print_json(list(found))
         return
     rows = [(job.id, job.status, job.fine_tuned_model) for job in found]
-    output.table(("id", "status", "model"), rows, empty="There are no fine-tunes.")
+    output.print_table(("id", "status", "model"), rows, empty="There are no fine-tunes.")
 
 
 @fine_tunes.command()
-@click.argument("job_id", shell_complete=completing.fine_tunes)
+@click.argument("job_id", shell_complete=shell_candidates.fine_tunes)
 @click.pass_obj
 def get(session: Session, job_id: str) -> None:
     """Show a fine-tune."""
     with session.client() as client:
         job = client.fine_tunes.get(job_id)
     if session.json:
-        output.document(job)
+        output.print_json(job)
     else:
-        output.fields([("id", job.id), ("status", job.status), ("model", job.fine_tuned_model)])
+        output.print_fields([("id", job.id), ("status", job.status), ("model", job.fine_tuned_model)])
 
 
 @fine_tunes.command("watch")
-@click.argument("job_id", shell_complete=completing.fine_tunes)
+@click.argument("job_id", shell_complete=shell_candidates.fine_tunes)
 @_epochs_option
 @_at_most_option
 @click.pass_obj
 def watch_(session: Session, job_id: str, epochs: float | None, at_most: float | None) -> None:
-    """Watch a fine-tune until it has succeeded. It goes on when you stop watching.
+    """Watch a fine-tune until it has succeeded. If you stop watching, it continues.
 
-    With --json each event is a line, and the job is the last one.
+    With --json, each event is one line, and the last line is the job.
     """
     with session.client() as client:
         watch(session, client, job_id, epochs=epochs, at_most=at_most)
 
 
 @fine_tunes.command()
-@click.argument("job_id", shell_complete=completing.fine_tunes)
+@click.argument("job_id", shell_complete=shell_candidates.fine_tunes)
 @click.option("--metrics", is_flag=True, help="Only the numbers, as a table.")
 @click.pass_obj
 def events(session: Session, job_id: str, *, metrics: bool) -> None:
@@ -147,19 +147,19 @@ def events(session: Session, job_id: str, *, metrics: bool) -> None:
     if metrics:
         table = TrainingMetrics.from_events(found)
         if session.json:
-            output.document(list(table))
+            output.print_json(list(table))
         else:
             rows = [[row.get(name) for name in table.columns] for row in table]
-            output.table([f"{name}:" for name in table.columns], rows, empty="There are no metrics yet.")
+            output.print_table([f"{name}:" for name in table.columns], rows, empty="There are no metrics yet.")
     elif session.json:
-        output.document([with_metrics(event) for event in found])
+        output.print_json([with_metrics(event) for event in found])
     else:
         rows = [(clock(event), event.level, event.message) for event in found]
-        output.table(("time", "level", "message"), rows, empty="There are no events yet.")
+        output.print_table(("time", "level", "message"), rows, empty="There are no events yet.")
 
 
 @fine_tunes.command()
-@click.argument("job_id", shell_complete=completing.fine_tunes)
+@click.argument("job_id", shell_complete=shell_candidates.fine_tunes)
 @click.option(
     "-o",
     "--output",
@@ -167,10 +167,10 @@ def events(session: Session, job_id: str, *, metrics: bool) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write a picture (.png, .svg or .pdf; needs matplotlib) instead of drawing in the terminal.",
 )
-@click.option("--title", help="Stands above the picture; the job's id by default.")
+@click.option("--title", help="The picture's title. Default: the job's id.")
 @click.pass_obj
 def plot(session: Session, job_id: str, path: Path | None, title: str | None) -> None:
-    """Draw a fine-tune's losses over its epochs."""
+    """Plot a fine-tune's losses over its epochs."""
     if path is not None and path.suffix.lower() not in _PICTURES:
         raise click.UsageError(f"The picture's name must end with {', '.join(_PICTURES[:-1])} or {_PICTURES[-1]}.")
     with session.client() as client:
@@ -185,30 +185,30 @@ def plot(session: Session, job_id: str, path: Path | None, title: str | None) ->
     except (ValueError, ImportError) as error:
         raise click.ClickException(str(error)) from error
     if session.json:
-        output.document({"path": path, "metrics": list(metrics)})
+        output.print_json({"path": path, "metrics": list(metrics)})
     else:
         click.echo(text if path is None else path)
 
 
 @fine_tunes.command()
-@click.argument("job_id", shell_complete=completing.fine_tunes)
+@click.argument("job_id", shell_complete=shell_candidates.fine_tunes)
 @yes_option
 @missing_ok_option
 @click.pass_obj
 def cancel(session: Session, job_id: str, *, yes: bool, missing_ok: bool) -> None:
-    """Cancel a fine-tune; the server then forgets it."""
-    sure(f"Cancel the fine-tune {job_id}?", yes=yes)
+    """Cancel a fine-tune. The server then removes it."""
+    confirm(f"Cancel the fine-tune {job_id}?", yes=yes)
     with session.client() as client:
         reply = client.fine_tunes.cancel(job_id, missing_ok=missing_ok)
     if session.json:
-        output.document(reply)
+        output.print_json(reply)
     else:
         click.echo(f"Cancelled {job_id}." if reply.success else f"There is no fine-tune {job_id}.")
 
 
 @contextmanager
 def _upload_advised(*names: str | None) -> Generator[None]:
-    """Say what is likely to be missing where the server does not know a file that is here."""
+    """Suggest --upload if the server does not know a file that exists on this machine."""
     try:
         yield
     except APIStatusError as error:

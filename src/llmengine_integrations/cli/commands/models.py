@@ -1,4 +1,4 @@
-"""`llmengine models`: see the models that the gateway serves, fetch and delete your own."""
+"""`llmengine models`: list the gateway's models; download and delete your own."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from ..options import shell_candidates as completing
+from ..options import shell_candidates
 from ..options.option_types import Number
-from ..options.session import Group, Session, missing_ok_option, sure, yes_option
+from ..options.session import Group, Session, confirm, missing_ok_option, yes_option
 from ..terminal import output, progress
 
 _seconds = Number(0)
@@ -21,7 +21,7 @@ def models() -> None:
 
 
 @models.command("list")
-@click.option("--name", help="Only endpoints of this name.", shell_complete=completing.models)
+@click.option("--name", help="Only endpoints with this name.", shell_complete=shell_candidates.models)
 @click.option("--order-by", type=click.Choice(["newest", "oldest", "alphabetical"]))
 @click.pass_obj
 def list_(session: Session, name: str | None, order_by: Any) -> None:
@@ -29,25 +29,25 @@ def list_(session: Session, name: str | None, order_by: Any) -> None:
     with session.client() as client:
         found = client.models.list(name, order_by)
     if session.json:
-        output.document(list(found))
+        output.print_json(list(found))
         return
     rows = [(model.name, model.status, model.inference_framework, model.model_name) for model in found]
-    output.table(("name", "status", "framework", "model"), rows, empty="The server has no models.")
+    output.print_table(("name", "status", "framework", "model"), rows, empty="The server has no models.")
 
 
 @models.command()
-@click.argument("name", shell_complete=completing.models)
+@click.argument("name", shell_complete=shell_candidates.models)
 @click.pass_obj
 def get(session: Session, name: str) -> None:
     """Show one model."""
     with session.client() as client:
         model = client.models.get(name)
     if session.json:
-        output.document(model)
+        output.print_json(model)
         return
     spec = model.spec
     state, resources = (spec.deployment_state, spec.resource_state) if spec else (None, None)
-    output.fields(
+    output.print_fields(
         [
             ("name", model.name),
             ("id", model.id),
@@ -68,15 +68,15 @@ def get(session: Session, name: str) -> None:
 
 
 @models.command(short_help="Download a fine-tuned model.")
-@click.argument("name", shell_complete=completing.models)
+@click.argument("name", shell_complete=shell_candidates.models)
 @click.argument("to", type=click.Path(file_okay=False, path_type=Path), required=False)
-@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
-@click.option("--max-concurrency", type=click.IntRange(1), default=4, show_default=True, help="Files at a time.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@click.option("--max-concurrency", type=click.IntRange(1), default=4, show_default=True, help="Concurrent downloads.")
 @click.pass_obj
 def download(session: Session, name: str, to: Path | None, *, overwrite: bool, max_concurrency: int) -> None:
-    """Download a fine-tuned model's files into the folder TO, a new one of the model's name by default.
+    """Download a fine-tuned model's files into the folder TO. Default: a new folder with the model's name.
 
-    What is cut off or interrupted goes on where it was when the same command is given again.
+    To resume an interrupted download, run the same command again.
     """
     folder = Path(name.replace("/", "_")) if to is None else to
     with session.client() as client, progress.transfers() as moved:
@@ -84,42 +84,42 @@ def download(session: Session, name: str, to: Path | None, *, overwrite: bool, m
             name, folder, overwrite=overwrite, max_concurrency=max_concurrency, on_progress=moved
         )
     if session.json:
-        output.document(files)
+        output.print_json(files)
         return
     for path in files.values():
         click.echo(path)
 
 
 @models.command()
-@click.argument("name", shell_complete=completing.models)
+@click.argument("name", shell_complete=shell_candidates.models)
 @yes_option
 @missing_ok_option
 @click.pass_obj
 def delete(session: Session, name: str, *, yes: bool, missing_ok: bool) -> None:
     """Delete a model."""
-    sure(f"Delete the model {name}?", yes=yes)
+    confirm(f"Delete the model {name}?", yes=yes)
     with session.client() as client:
         reply = client.models.delete(name, missing_ok=missing_ok)
     if session.json:
-        output.document(reply)
+        output.print_json(reply)
     else:
         click.echo(f"Deleted {name}." if reply.deleted else f"There is no model {name}.")
 
 
 @models.command()
-@click.argument("name", shell_complete=completing.models)
-@click.option("--at-most", metavar="SECONDS", type=_seconds, help="Give up after this time; never by default.")
+@click.argument("name", shell_complete=shell_candidates.models)
+@click.option("--at-most", metavar="SECONDS", type=_seconds, help="Give up after this time. Default: wait forever.")
 @click.option(
     "--missing-for",
     metavar="SECONDS",
     type=_seconds,
     default=60.0,
     show_default=True,
-    help="How long it may not be there yet: a new endpoint takes a while to show.",
+    help="How long the model may be missing; a new endpoint takes a while to appear.",
 )
 @click.pass_obj
 def wait(session: Session, name: str, at_most: float | None, missing_for: float) -> None:
-    """Wait until a model can be called."""
+    """Wait until a model is ready."""
     with session.client() as client, progress.waiting(f"{name}: looking for it") as say:
         model = client.models.wait_until_ready(
             name,
@@ -128,6 +128,6 @@ def wait(session: Session, name: str, at_most: float | None, missing_for: float)
             on_status=lambda model: say(f"{model.name}: {model.status}"),
         )
     if session.json:
-        output.document(model)
+        output.print_json(model)
     else:
         click.echo(f"{name} is ready.")

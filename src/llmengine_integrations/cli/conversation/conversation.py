@@ -1,4 +1,4 @@
-"""The conversation of an interactive chat: its messages, and the files that they are kept in."""
+"""The conversation of an interactive chat: its messages, and saving and loading them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, cast
 
 from llmengine_integrations import Client
 
-from .reply import Turn, TurnPrinter
+from .reply import Reply, ReplyPrinter
 
 
 class Conversation:
-    """Messages, a model, and the settings that every request has.
+    """Messages, a model, and the options of every request.
 
     Attributes:
-        model: Whom the next message goes to.
-        messages: What has been said, oldest first, without the system message.
-        system: What the model is told first.
+        model: The model that gets the next message.
+        messages: The messages so far, oldest first, without the system message.
+        system: The system message, if any.
     """
 
     def __init__(self, client: Client, model: str, system: str | None, options: dict[str, Any]) -> None:
@@ -29,52 +29,52 @@ class Conversation:
         self.client = client
 
     @property
-    def whole(self) -> list[dict[str, Any]]:
-        """All messages, as a request has them."""
+    def all_messages(self) -> list[dict[str, Any]]:
+        """All messages of a request, including the system message."""
         return [*([{"role": "system", "content": self.system}] if self.system else []), *self.messages]
 
-    def next(self) -> Turn:
-        """Have the model say something, and print it as it comes. Ctrl-C ends it early; what came then stays.
+    def next(self) -> Reply:
+        """Get the model's next reply, and print it as it arrives. Ctrl-C ends it early and keeps what has arrived.
 
         Raises:
-            LLMEngineError: It cannot.
+            LLMEngineError: The request failed.
         """
-        turn, printer = Turn(), TurnPrinter()
+        reply, printer = Reply(), ReplyPrinter()
         try:
-            with self.client.chat.stream(self.model, self.whole, **self.options) as chunks:
+            with self.client.chat.stream(self.model, self.all_messages, **self.options) as chunks:
                 for chunk in chunks:
-                    turn.add(chunk)
+                    reply.add(chunk)
                     printer.add(chunk)
         except KeyboardInterrupt:
-            if not turn.text:
+            if not reply.text:
                 raise
         finally:
-            printer.end(turn)
-        self.messages.append(turn.message)
-        return turn
+            printer.end(reply)
+        self.messages.append(reply.message)
+        return reply
 
     def save(self, path: Path) -> None:
-        """Write the messages to a JSON file, which appears when it is whole.
+        """Write the messages to a JSON file. The file appears only when it is complete.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: The file cannot be written.
         """
         part = path.with_name(f".{path.name}.part")
         try:
-            part.write_text(json.dumps(self.whole, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-            os.replace(part, path)  # noqa: PTH105 - the name says that it replaces
+            part.write_text(json.dumps(self.all_messages, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+            os.replace(part, path)  # noqa: PTH105 - named for what it does
         except BaseException as error:
             part.unlink(missing_ok=True)
-            if isinstance(error, OSError):  # which names the part
+            if isinstance(error, OSError):  # it names the temporary file
                 raise OSError(error.errno, error.strerror, str(path)) from error
             raise
 
     def load(self, path: Path) -> None:
-        """Take the messages of a JSON file instead of those that there are.
+        """Replace the messages with those of a JSON file.
 
         Raises:
-            OSError: It cannot be read.
-            ValueError: It does not hold messages.
+            OSError: The file cannot be read.
+            ValueError: The file does not contain messages.
         """
         try:
             found: object = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The interactive chat: what is typed is said to the model, or is a /command."""
+"""The interactive chat: a typed line is a message to the model or a /command."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from llmengine_integrations.errors import LLMEngineError, NotFoundError
 from ..options.option_types import Number
 from ..options.session import listed
 from ..terminal import output
-from ..terminal.error_messages import of_system, one_line
+from ..terminal.error_messages import one_line, os_error_text
 from ..terminal.line_input import LineInput
 from .conversation import Conversation
-from .reply import Turn
+from .reply import Reply
 
 _MOST_CALLS = 20
 _SETTINGS: dict[str, Number | click.IntRange] = {
@@ -29,17 +29,17 @@ _SETTINGS: dict[str, Number | click.IntRange] = {
 }
 
 
-class Leave(Exception):  # noqa: N818 - it is no error
-    """The user is done."""
+class Leave(Exception):  # noqa: N818 - not an error
+    """The user wants to leave."""
 
 
 class Repl:
-    """Reads lines and acts on them until there are no more.
+    """Reads lines and acts on them until the input ends.
 
     Args:
-        conversation: What is said.
-        models: Finds the models that Tab offers, each with its status.
-        history: Where the lines are kept for later chats; None keeps none.
+        conversation: The messages.
+        models: Returns the models that Tab offers, each with its status.
+        history: The file that keeps the lines for later chats; None keeps nothing.
     """
 
     def __init__(
@@ -52,19 +52,19 @@ class Repl:
             "help": ("", "show this", self._help),
             "system": (
                 "[TEXT]",
-                "tell the model something first, or show what it is told; - for nothing",
+                "set the system message, or show it; - removes it",
                 self._system,
             ),
-            "model": ("[NAME]", "talk to another model, or list them", self._model),
-            "tools": ("", "list the tools that the model may use (--tools gives them)", self._tools),
-            "set": ("[NAME VALUE]", "set temperature, max_tokens, top_p or seed, or show what is set", self._set),
-            "retry": ("", "have the last reply said anew", self._retry),
-            "undo": ("", "take the last message and its reply back", self._undo),
-            "history": ("", "show what has been said", self._history),
-            "usage": ("", "show the tokens so far", self._show_usage),
+            "model": ("[NAME]", "switch to another model, or list the models", self._model),
+            "tools": ("", "list the tools for the model (from --tools)", self._tools),
+            "set": ("[NAME VALUE]", "set temperature, max_tokens, top_p or seed, or show them", self._set),
+            "retry": ("", "ask for the last reply again", self._retry),
+            "undo": ("", "remove the last message and its reply", self._undo),
+            "history": ("", "show all messages", self._history),
+            "usage": ("", "show the number of tokens so far", self._show_usage),
             "save": ("FILE", "write the chat to a JSON file", self._save),
-            "load": ("FILE", "go on with a chat that was saved", self._load),
-            "clear": ("", "forget what has been said", self._clear),
+            "load": ("FILE", "continue a saved chat", self._load),
+            "clear": ("", "remove all messages", self._clear),
             "exit": ("", "leave (Ctrl-D does too)", self._leave),
         }
         self._takes: dict[str, Callable[[str], Iterable[str]]] = {
@@ -75,19 +75,19 @@ class Repl:
         }
 
     def run(self) -> None:
-        """Go on until the user leaves."""
+        """Read and answer lines until the user leaves."""
         click.echo(f"{output.visible(self._chat.model)}. /help lists the commands; Ctrl-D leaves.")
         with self._input.ready(), suppress(Leave, EOFError):
             while True:
                 self._act(self._line())
 
     def _line(self) -> str:
-        """The next line. Ctrl-C drops what is typed; a second one in a row leaves."""
+        """Read the next line. Ctrl-C drops the typed line; a second Ctrl-C in a row leaves."""
         try:
             try:
                 return self._input.read("> ")
             except KeyboardInterrupt:
-                output.note("\n(Ctrl-C again or Ctrl-D leaves)")
+                output.print_note("\n(Ctrl-C again or Ctrl-D leaves)")
                 return self._input.read("> ")
         except EOFError:
             click.echo()
@@ -97,11 +97,11 @@ class Repl:
         try:
             self.take(line)
         except LLMEngineError as error:
-            output.note(one_line(error, "chat"))
+            output.print_note(one_line(error, "chat"))
         except OSError as error:
-            output.note(of_system(error))
+            output.print_note(os_error_text(error))
         except ValueError as error:
-            output.note(str(error))
+            output.print_note(str(error))
 
     def take(self, line: str) -> None:
         """Act on one line."""
@@ -113,7 +113,7 @@ class Repl:
             self._say(text.removeprefix("/") if text.startswith("//") else text)
 
     def offer(self, before: str, word: str) -> Iterable[str]:
-        """What Tab offers for a word: commands where the line begins, and behind some of them what they take."""
+        """Return what Tab offers for a word: commands at the beginning of a line, or a command's arguments."""
         first, *others = before.split() or [""]
         if not first:
             return [f"/{name} " if takes else f"/{name}" for name, (takes, _, _) in self._commands.items()]
@@ -122,50 +122,52 @@ class Repl:
     def _run(self, name: str, rest: str) -> None:
         known = self._named(name)
         if not known:
-            raise ValueError(f"There is no command /{name}: /help lists them. A message that begins with / needs two.")
+            raise ValueError(
+                f"There is no command /{name}; /help lists the commands. To send a message that begins with /, type //."
+            )
         self._commands[known][2](rest)
 
     def _named(self, name: str) -> str:
-        """The command that is meant, which may be shortened as long as only one begins so; nothing if there is none."""
+        """Return the command for a name or an unambiguous beginning of one; an empty string if there is none."""
         found = [name] if name in self._commands else [known for known in self._commands if known.startswith(name)]
         return found[0] if name and len(found) == 1 else ""
 
     def _say(self, text: str) -> None:
         before = len(self._chat.messages)
         self._chat.messages.append({"role": "user", "content": text})
-        self._turn(before)
+        self._get_reply(before)
 
-    def _turn(self, before: int) -> None:
-        """Have the model reply, with results of tools where it wants some; a failure leaves the messages as they were."""
+    def _get_reply(self, before: int) -> None:
+        """Get the model's reply, and the results of tools that it calls. After a failure, the messages are as before."""
         try:
             for _ in range(_MOST_CALLS):
-                turn = self._chat.next()
-                self._count(turn)
-                if not turn.calls:
+                reply = self._chat.next()
+                self._count(reply)
+                if not reply.calls:
                     return
-                self._answer(turn)
+                self._answer(reply)
         except BaseException as error:
             del self._chat.messages[before:]
             if isinstance(error, KeyboardInterrupt):
-                output.note("(stopped)")
+                output.print_note("(stopped)")
                 return
             raise
 
-    def _answer(self, turn: Turn) -> None:
-        for call in turn.calls:
+    def _answer(self, reply: Reply) -> None:
+        for call in reply.calls:
             try:
                 result = self._input.read(f"result of {output.visible(call['name'])}: ", remember=False)
             except EOFError as error:
-                raise ValueError("Without a result the model cannot go on; the message is taken back.") from error
+                raise ValueError("Without a result, the model cannot continue. The message was removed.") from error
             self._chat.messages.append({"role": "tool", "tool_call_id": call["id"], "content": result})
 
-    def _count(self, turn: Turn) -> None:
-        if turn.usage is not None:
-            self._usage.append((turn.usage.prompt_tokens, turn.usage.completion_tokens))
+    def _count(self, reply: Reply) -> None:
+        if reply.usage is not None:
+            self._usage.append((reply.usage.prompt_tokens, reply.usage.completion_tokens))
 
     def _help(self, _: str) -> None:
-        output.fields((f"/{name} {rest}".rstrip(), said) for name, (rest, said, _) in self._commands.items())
-        click.echo("A line that ends with \\ goes on in the next one. Ctrl-C stops a reply.")
+        output.print_fields((f"/{name} {rest}".rstrip(), said) for name, (rest, said, _) in self._commands.items())
+        click.echo("End a line with \\ to continue it in the next line. Ctrl-C stops a reply.")
 
     def _system(self, text: str) -> None:
         if text:
@@ -174,12 +176,12 @@ class Repl:
 
     def _model(self, name: str) -> None:
         if name:
-            with suppress(NotFoundError):  # which models are there is for /model to show, not every server says it
+            with suppress(NotFoundError):  # /model lists the models; not every server can
                 self._chat.client.models.get(name)
                 self._chat.model = name
                 click.echo(output.visible(f"Talking to {name}."))
                 return
-            raise ValueError(f"There is no model {name}.")
+            raise ValueError(f"There is no model {name}; /model lists the models.")
         names = [model.name for model in self._chat.client.models.list()]
         click.echo(output.visible(f"Talking to {self._chat.model}. There are {listed(names)}."))
 
@@ -188,23 +190,23 @@ class Repl:
         found: list[tuple[str, object]] = [
             (tool["function"]["name"], tool["function"].get("description") or "(no description)") for tool in tools
         ]
-        output.fields(found) if found else click.echo("(no tools)")
+        output.print_fields(found) if found else click.echo("(no tools)")
 
     def _set(self, text: str) -> None:
         name, _, value = text.partition(" ")
         if text and name not in _SETTINGS:
-            raise ValueError(f"/set takes one of {', '.join(_SETTINGS)}, and a value.")
+            raise ValueError(f"Give a setting and a value. The settings are {', '.join(_SETTINGS)}.")
         if text:
             self._chat.options[name] = _number(name, value)
         else:
-            output.fields((name, self._chat.options.get(name, "(the server's default)")) for name in _SETTINGS)
+            output.print_fields((name, self._chat.options.get(name, "(the server's default)")) for name in _SETTINGS)
 
     def _retry(self, _: str) -> None:
         removed = self._back()
         self._chat.messages.append(removed[0])
         before = len(self._chat.messages) - 1
         try:
-            self._turn(before)
+            self._get_reply(before)
         finally:
             if len(self._chat.messages) == before:
                 self._chat.messages += removed
@@ -215,7 +217,7 @@ class Repl:
         click.echo(f"{left} message{' is' if left == 1 else 's are'} left.")
 
     def _back(self) -> list[dict[str, object]]:
-        """Take away the last user message and all after it, and return them."""
+        """Remove the last user message and everything after it, and return them."""
         last = next(
             (n for n in reversed(range(len(self._chat.messages))) if self._chat.messages[n]["role"] == "user"), None
         )
@@ -226,9 +228,9 @@ class Repl:
         return removed
 
     def _history(self, _: str) -> None:
-        if not self._chat.whole:
+        if not self._chat.all_messages:
             raise ValueError("Nothing has been said yet.")
-        for message in self._chat.whole:
+        for message in self._chat.all_messages:
             said = message.get("content") or ", ".join(
                 f"{call['function']['name']}({call['function']['arguments']})" for call in message.get("tool_calls", ())
             )
@@ -242,15 +244,17 @@ class Repl:
     def _save(self, name: str) -> None:
         path = _path(name)
         self._chat.save(path)
-        click.echo(f"Saved {len(self._chat.whole)} messages to {path}.")
+        click.echo(f"Saved {len(self._chat.all_messages)} messages to {path}.")
 
     def _load(self, name: str) -> None:
         self._chat.load(_path(name))
-        click.echo(f"Loaded {len(self._chat.whole)} messages.")
+        click.echo(f"Loaded {len(self._chat.all_messages)} messages.")
 
     def _clear(self, _: str) -> None:
         self._chat.messages.clear()
-        click.echo("Forgotten." if not self._chat.system else "Forgotten, but for the system message.")
+        click.echo(
+            "Removed all messages." if not self._chat.system else "Removed all messages except the system message."
+        )
 
     def _leave(self, _: str) -> None:
         raise Leave
@@ -259,12 +263,12 @@ class Repl:
 def _path(name: str) -> Path:
     words = shlex.split(name)
     if len(words) != 1:
-        raise ValueError("Give the file's name, in quotes if it has spaces.")
+        raise ValueError("Give one file name, in quotes if it has spaces.")
     return Path(words[0]).expanduser()
 
 
 def _paths(start: str) -> Iterable[str]:
-    """Files that begin so; a folder ends with a slash."""
+    """Paths with this beginning; a folder ends with a slash."""
     shown = Path(start).expanduser()
     folder, name = (shown, "") if start.endswith("/") or not start else (shown.parent, shown.name)
     try:

@@ -1,4 +1,4 @@
-"""One turn of a chat: the message that a stream of chunks adds up to, and how it is shown."""
+"""The model's reply in a chat: assembled from a stream of chunks, and printed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..terminal import output
 from ..terminal.tokens import TextPrinter
 
 
-class Turn:
-    """The model's next message as it comes.
+class Reply:
+    """The model's reply as it arrives.
 
     Attributes:
-        usage: The tokens of prompt and reply, when the server has told.
-        finish_reason: Why it ended; None while it has not.
+        usage: The number of tokens in prompt and reply, once the server has sent it.
+        finish_reason: Why the reply ended; None before its end.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Turn:
         self._calls = StreamedCalls()
 
     def add(self, chunk: ChatCompletionChunk) -> None:
-        """Take in a chunk."""
+        """Add a chunk."""
         self.usage = chunk.usage or self.usage
         self._texts.append(chunk.text)
         for choice in chunk.choices:
@@ -38,17 +38,17 @@ class Turn:
 
     @property
     def text(self) -> str:
-        """What it has said."""
+        """The text so far."""
         return "".join(self._texts)
 
     @property
     def calls(self) -> list[dict[str, str]]:
-        """The tools that it wants called: `id`, `name` and `arguments`, the last being JSON as the model wrote it."""
+        """The tool calls: `id`, `name` and `arguments`, which is JSON as the model wrote it."""
         return [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in self._calls.calls]
 
     @property
     def message(self) -> dict[str, Any]:
-        """The message for the next request."""
+        """The reply as a message of the next request."""
         calls = [
             {"id": call["id"], "type": "function", "function": {"name": call["name"], "arguments": call["arguments"]}}
             for call in self.calls
@@ -56,21 +56,21 @@ class Turn:
         return {"role": "assistant", "content": self.text} | ({"tool_calls": calls} if calls else {})
 
 
-class TurnPrinter:
-    """Prints what a model says and, dimmed, what it thought before; then the tools that it wants called."""
+class ReplyPrinter:
+    """Prints a reply: the reasoning dimmed, then the text, then the tool calls."""
 
     def __init__(self) -> None:
         self._text = TextPrinter()
 
     def add(self, chunk: ChatCompletionChunk) -> None:
-        """Print what a chunk adds."""
+        """Print the text of a chunk."""
         for choice in chunk.choices:
             if choice.index == 0 and choice.delta.reasoning_content:
                 click.secho(output.visible(choice.delta.reasoning_content), dim=True, nl=False, err=True)
         self._text.text(chunk.text)
 
-    def end(self, turn: Turn) -> None:
-        """End the line; show the calls."""
+    def end(self, reply: Reply) -> None:
+        """End the line, and print the tool calls."""
         self._text.end()
-        for call in turn.calls:
+        for call in reply.calls:
             click.echo(output.visible(f"{call['name']}({call['arguments']})"))

@@ -1,4 +1,4 @@
-"""How far a fine-tune has come, and how long it will take, from its events."""
+"""The progress of a fine-tune and its remaining time, from its events."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from llmengine_integrations.types import FineTuneEvent
 _EPOCHS = re.compile(r"\b(\d+) epochs\b")
 
 
-class Course:
-    """What the events so far say.
+class TrainingProgress:
+    """The progress according to the events so far.
 
     Args:
-        epochs: How many epochs there will be, if that is known; else an event may tell.
+        epochs: The number of epochs, if known; otherwise an event may contain it.
 
     Attributes:
-        epoch: How far it is.
+        epoch: The current epoch.
         loss: The last training loss.
         eval_loss: The last validation loss.
     """
@@ -30,7 +30,7 @@ class Course:
         self._last: tuple[float, float] | None = None
 
     def add(self, event: FineTuneEvent) -> bool:
-        """Take in an event; tell whether it was about numbers."""
+        """Add an event. Return whether it contains metrics."""
         metrics = event.metrics
         if metrics is None:
             self._begin(event)
@@ -44,7 +44,7 @@ class Course:
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds from its last event to its end, at the pace so far; None while there is none to go by."""
+        """Seconds from the last event to the end, at the pace so far; None if the pace is unknown."""
         if self.epochs is None or self._first is None or self._last is None:
             return None
         (began, at_first), (now, at_last) = self._first, self._last
@@ -67,7 +67,7 @@ class Course:
         if found is None:
             return
         self.epochs = self.epochs or float(found[1])
-        self._first = self._last = None  # a training that was cut off begins anew
+        self._first = self._last = None  # an interrupted training starts again
         self._mark(event.timestamp, 0.0)
 
     def _mark(self, timestamp: float | None, epoch: float) -> None:
@@ -77,7 +77,7 @@ class Course:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 42 s, 3 min 20 s, 2 h 5 min."""
+    """Format seconds for people: 42 s, 3 min 20 s, 2 h 5 min."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

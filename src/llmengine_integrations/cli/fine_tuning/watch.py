@@ -1,4 +1,4 @@
-"""Follow a fine-tune: a bar with its losses on a terminal, a line for each event elsewhere."""
+"""Follow a fine-tune: with a progress bar on a terminal, otherwise with one line per event."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from llmengine_integrations.types import FineTune, FineTuneEvent
 from ..options.session import Session
 from ..terminal import output
 from ..terminal.progress import console
-from .progress import Course
+from .progress import TrainingProgress
 
 
 def watch(session: Session, client: Client, job_id: str, *, epochs: float | None, at_most: float | None) -> None:
-    """Follow a job until it has succeeded, and say which model it made."""
+    """Follow a job until it has succeeded, and print the name of its model."""
     try:
-        with _show(session, job_id, Course(epochs)) as (event_shown, status_shown):
+        with _show(session, job_id, TrainingProgress(epochs)) as (event_shown, status_shown):
             for event in client.fine_tunes.follow(job_id, timeout=at_most, on_status=status_shown):
                 event_shown(event)
     except KeyboardInterrupt:
-        output.note(f"The fine-tune goes on: `llmengine fine-tunes watch {job_id}` follows it again.")
+        output.print_note(f"The fine-tune continues. `llmengine fine-tunes watch {job_id}` follows it again.")
         raise
     job = client.fine_tunes.get(job_id)
     if session.json:
-        output.line(job)
+        output.print_json_line(job)
     else:
         click.echo(f"Ready: {job.fine_tuned_model}")
 
 
 def with_metrics(event: FineTuneEvent) -> dict[str, object]:
-    """An event with the numbers of its message."""
+    """An event with the metrics in its message."""
     return {**event.model_dump(mode="json"), "metrics": event.metrics}
 
 
 def clock(event: FineTuneEvent) -> str:
-    """When it happened, on this machine's clock."""
+    """The time of an event, in local time."""
     if event.timestamp is None:
         return ""
     return f"{datetime.fromtimestamp(event.timestamp).astimezone():%Y-%m-%d %H:%M:%S}"
@@ -50,13 +50,13 @@ _Shown = tuple[Callable[[FineTuneEvent], None], Callable[[FineTune], None]]
 
 
 @contextmanager
-def _show(session: Session, job_id: str, course: Course) -> Generator[_Shown]:
+def _show(session: Session, job_id: str, training: TrainingProgress) -> Generator[_Shown]:
     if session.json:
-        yield lambda event: output.line(with_metrics(event)), lambda _: None
+        yield lambda event: output.print_json_line(with_metrics(event)), lambda _: None
         return
     drawn = console()
     if drawn is None:
-        yield _print, lambda job: output.note(f"{job.id}: {job.status}")
+        yield _print, lambda job: output.print_note(f"{job.id}: {job.status}")
         return
     from rich import progress as bars  # noqa: PLC0415 - optional, and not for JSON
 
@@ -70,15 +70,15 @@ def _show(session: Session, job_id: str, course: Course) -> Generator[_Shown]:
         task = progress.add_task(job_id, total=None, status="")
 
         def event_shown(event: FineTuneEvent) -> None:
-            if not course.add(event) and sys.stdout.isatty():
+            if not training.add(event) and sys.stdout.isatty():
                 drawn.print(_line(event), soft_wrap=True, markup=False)  # above the bar, not into it
             elif event.metrics is None:
                 _print(event)
-            progress.update(task, completed=course.epoch, total=course.epochs, description=str(course))
+            progress.update(task, completed=training.epoch, total=training.epochs, description=str(training))
 
         yield event_shown, lambda job: progress.update(task, status=output.visible(job.status))
-    if course.epoch:
-        output.note(str(course))
+    if training.epoch:
+        output.print_note(str(training))
 
 
 def _print(event: FineTuneEvent) -> None:

@@ -1,4 +1,4 @@
-"""Prompts or requests for a batch, from a file of the user's."""
+"""Prompts or requests for a batch, from the user's file."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .option_types import piped
 
 
 def read(path: str) -> Any:
-    """What a batch is to work on: prompts, or a whole content as the gateway takes it.
+    """Read prompts, or a content in the gateway's format, from a file.
 
-    A `.txt` file has a prompt in each line. `.json` has a list of prompts or requests, or an object with `prompts`; `.jsonl` has one
-    prompt (a string, or an object with nothing but `prompt`) or request in each line. `-` reads prompts, one a line, from a pipe.
+    A `.txt` file has one prompt per line. A `.json` file has a list of prompts or requests, or an object with `prompts`. A `.jsonl` file
+    has one prompt (a string, or an object with only `prompt`) or request per line. `-` reads prompts from a pipe, one per line.
 
     Raises:
-        click.BadParameter: It is not valid.
-        OSError: It cannot be read.
+        click.BadParameter: The file is not valid.
+        OSError: The file cannot be read.
     """
     if path == "-":
         text = piped()
         if text is None:
-            raise click.BadParameter("nothing is piped in")
+            raise click.BadParameter("standard input is a terminal, not a pipe")
         return _lines(text)
     text = Path(path).expanduser().read_text(encoding="utf-8-sig")
     try:
@@ -43,27 +43,27 @@ def read(path: str) -> Any:
 
 
 def content(path: str, settings: dict[str, Any]) -> BatchContent:
-    """What `read` finds, with the settings for prompts.
+    """Return what `read` finds, with the settings for prompts.
 
     Raises:
-        click.BadParameter: It is nothing that a batch can work on.
-        click.UsageError: There are settings, but requests, which have their own.
+        click.BadParameter: The file contains neither prompts nor requests.
+        click.UsageError: There are settings, but the file contains requests, which have their own.
     """
     found = read(path)
     if isinstance(found, dict) and "prompts" in found:
         return cast("BatchContent", {**found, **settings})
     if found == []:
-        raise click.BadParameter(f"{'standard input' if path == '-' else path} has no prompts: it is empty.")
+        raise click.BadParameter(f"{'standard input' if path == '-' else path} is empty; it must contain prompts.")
     if not isinstance(found, list):
-        raise click.BadParameter(f"{path} has no prompts: neither a list of them nor an object with `prompts`.")
+        raise click.BadParameter(f"{path} must contain a list of prompts, or an object with `prompts`.")
     items = cast("list[Any]", found)
     prompts = [_prompt(item) for item in items]
     if all(prompt is not None for prompt in prompts):
         return cast("BatchContent", {"prompts": prompts, **settings})
     if not all(isinstance(item, dict) for item in items):
-        raise click.BadParameter(f"{path} must have prompts or requests only: strings or objects.")
+        raise click.BadParameter(f"{path} must contain only prompts (strings) or requests (objects).")
     if settings:
-        raise click.UsageError("Requests have settings of their own: leave --max-new-tokens and the like out.")
+        raise click.UsageError("Requests contain their own settings. Leave out --max-new-tokens and the like.")
     return cast("BatchContent", items)
 
 

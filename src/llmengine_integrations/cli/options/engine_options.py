@@ -12,8 +12,7 @@ from pydantic.fields import FieldInfo
 
 from llmengine_integrations.engine.config import EngineConfig, Flag
 
-from .option_types import Number
-from .sizes import size, size_text
+from .option_types import Number, size, size_text
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 

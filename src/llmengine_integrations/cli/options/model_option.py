@@ -1,4 +1,4 @@
-"""Which model a command asks: the one that is named, or the only one."""
+"""The model of a command: the given one, or the server's only one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from llmengine_integrations import Client
 
-from . import shell_candidates as completing
+from . import shell_candidates
 from .session import listed
 
 MODEL_VARIABLE = "LLM_ENGINE_MODEL"
@@ -17,16 +17,17 @@ model_option = click.option(
     metavar="NAME",
     envvar=MODEL_VARIABLE,
     show_envvar=True,
-    shell_complete=completing.models,
-    help="The model's name, as `llmengine models list` shows it; not needed where the server has only one.",
+    shell_complete=shell_candidates.models,
+    help="The model's name; `llmengine models list` shows the names. Not needed if the server has only one.",
 )
 
 
 def choose_model(client: Client, given: str | None) -> str:
-    """The model that was named, or the only one that the server has.
+    """Return the given model, or the server's only model.
 
     Raises:
-        click.UsageError: None was named, and there are several.
+        click.UsageError: No model was given, and there are several.
+        click.ClickException: The server has no model that is ready.
     """
     if given:
         return given
@@ -34,5 +35,7 @@ def choose_model(client: Client, given: str | None) -> str:
     if len(names) == 1:
         return names[0]
     if not names:
-        raise click.ClickException("The server has no model that is ready: see `llmengine models list`.")
-    raise click.UsageError(f"Which model? Give --model NAME, or set {MODEL_VARIABLE}. There are {listed(names)}.")
+        raise click.ClickException(
+            "The server has no model that is ready. `llmengine models list` shows the status of its models."
+        )
+    raise click.UsageError(f"Which model? Pass --model NAME or set {MODEL_VARIABLE}. The server has {listed(names)}.")

@@ -1,9 +1,10 @@
-"""Values that options take: text or JSON, on the command line itself or in a file; and what is piped in."""
+"""Types of option values: numbers, sizes, text and JSON, on the command line or in a file; and standard input."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +13,12 @@ from typing import Any, cast
 import click
 from typing_extensions import override
 
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?))?B?", re.IGNORECASE)
+_POWERS = " KMGT"
+
 
 class Number(click.FloatRange):
-    """A number in a range; `nan` lies in none, whatever it is compared with, and `inf` is no time to wait."""
+    """A finite number in a range. click's own type accepts `nan` and `inf`."""
 
     name = "number"
 
@@ -26,8 +30,35 @@ class Number(click.FloatRange):
         return found
 
 
+def size(text: str | int) -> int:
+    """Return the bytes of a size such as 1000000, 512MB or 2GiB.
+
+    K, M, G and T are powers of 1000; Ki, Mi, Gi and Ti are powers of 1024. A B may follow.
+
+    Raises:
+        click.BadParameter: The value is not a size, or less than one byte.
+    """
+    found = _SIZE.fullmatch(str(text).strip())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is not a size. Examples: 1000000, 512MB, 2GiB")
+    number, unit, binary = found.groups()
+    power = _POWERS.index(unit.upper()) if unit else 0
+    bytes_ = int(float(number) * (1024 if binary else 1000) ** power)
+    if bytes_ < 1:
+        raise click.BadParameter("it must be at least one byte")
+    return bytes_
+
+
+def size_text(bytes_: int) -> str:
+    """Format a number of bytes for `size`, in the largest power of 1024 that divides it."""
+    power = 0
+    while power < len(_POWERS) - 1 and bytes_ % 1024 ** (power + 1) == 0:
+        power += 1
+    return f"{bytes_ // 1024**power}{_POWERS[power]}iB" if power else str(bytes_)
+
+
 def text_or_file(value: str) -> str:
-    """Text, or with `@FILE` what is in a file.
+    """Return the text, or for `@FILE` the text of a file.
 
     Raises:
         click.BadParameter: The file cannot be read.
@@ -43,7 +74,7 @@ def text_or_file(value: str) -> str:
 
 
 def json_object(value: str) -> dict[str, Any]:
-    """A JSON object, or `@FILE` with one.
+    """Return a JSON object, given as text or as `@FILE`.
 
     Raises:
         click.BadParameter: The value is not a JSON object.
@@ -55,7 +86,7 @@ def json_object(value: str) -> dict[str, Any]:
 
 
 def json_array(value: str) -> list[Any]:
-    """A JSON array, or `@FILE` with one.
+    """Return a JSON array, given as text or as `@FILE`.
 
     Raises:
         click.BadParameter: The value is not a JSON array.
@@ -67,7 +98,7 @@ def json_array(value: str) -> list[Any]:
 
 
 def text_pair(value: str) -> tuple[str, str]:
-    """`NAME=VALUE`.
+    """Split `NAME=VALUE`.
 
     Raises:
         click.BadParameter: The value is not NAME=VALUE.
@@ -79,7 +110,7 @@ def text_pair(value: str) -> tuple[str, str]:
 
 
 def pair(value: str) -> tuple[str, Any]:
-    """`NAME=VALUE`, where the value is JSON if it can be read as such, and text otherwise.
+    """Split `NAME=VALUE`. The value is parsed as JSON if possible; otherwise it is text.
 
     Raises:
         click.BadParameter: The value is not NAME=VALUE.
@@ -92,13 +123,13 @@ def pair(value: str) -> tuple[str, Any]:
 
 
 def given_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were given, as the client takes them: what may be repeated as a list."""
+    """Return the options that were given, for the client: repeatable ones as lists."""
     found: dict[str, Any] = {name: list(value) if _repeated(value) else value for name, value in options.items()}
     return {name: value for name, value in found.items() if value is not None and value != []}
 
 
 def piped() -> str | None:
-    """What is piped into the command; None where standard input is a terminal."""
+    """Read the text that is piped into the command; None if standard input is a terminal."""
     if sys.stdin.isatty():
         return None
     return sys.stdin.buffer.read().decode("utf-8-sig")

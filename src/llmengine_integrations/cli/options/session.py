@@ -1,4 +1,4 @@
-"""What the commands that talk to a server share: the connection's options, and the client that these make."""
+"""Connection options, which all commands share that use a server, and the client that they configure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHOWN = 8
 
 @dataclass(slots=True)
 class Session:
-    """What the connection's options said, wherever on the command line they stood."""
+    """The values of the connection options, from anywhere on the command line."""
 
     base_url: str | None = None
     api_key: str | None = None
@@ -27,7 +27,7 @@ class Session:
     json: bool = False
 
     def client(self) -> Client:
-        """A client for it; what is not given comes from the environment."""
+        """Create a client. Options that were not given come from the environment."""
         return Client(self.base_url, self.api_key, timeout=self.timeout)
 
 
@@ -38,21 +38,21 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 
 def connection_options() -> list[click.Parameter]:
-    """The options that make a command's `Session`."""
+    """Return the options that set a command's `Session`."""
     return [
-        _option("--base-url", metavar="URL", help="Where the gateway is; LLM_ENGINE_BASE_PATH by default."),
+        _option("--base-url", metavar="URL", help="The gateway's URL. Default: LLM_ENGINE_BASE_PATH."),
         _option(
             "--api-key",
             metavar="KEY",
-            help="SCALE_API_KEY by default. Better set the variable: others can see command lines.",
+            help="Default: SCALE_API_KEY. Prefer the variable; other users can see command lines.",
         ),
         _option(
             "--timeout",
             metavar="SECONDS",
             type=Number(0, min_open=True),
-            help="How long to wait for the server's next byte; 600 by default.",
+            help="Longest wait for the server's next byte. Default: 600.",
         ),
-        _option("--json", is_flag=True, help="Print JSON: one document, or for a stream one object a line."),
+        _option("--json", is_flag=True, help="Print JSON: one document, or one object per line for a stream."),
     ]
 
 
@@ -61,7 +61,7 @@ def _option(name: str, **settings: Any) -> click.Option:
 
 
 class Command(click.Command):
-    """A command that talks to a server: it takes the connection's options besides its own."""
+    """A command that uses a server. It also takes the connection options."""
 
     def __init__(self, *args: Any, params: Sequence[click.Parameter] | None = None, **settings: Any) -> None:
         super().__init__(*args, params=[*(params or ()), *connection_options()], **settings)
@@ -80,27 +80,27 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group of such commands."""
+    """A group of commands that use a server."""
 
     command_class = Command
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as a sentence shows them: the first few."""
+    """Format the first names for a sentence, and count the rest."""
     found = list(names)
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return ", ".join(found[:_SHOWN]) + more
 
 
-yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-missing_ok_option = click.option("--missing-ok", is_flag=True, help="It is fine if it is not there.")
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+missing_ok_option = click.option("--missing-ok", is_flag=True, help="Succeed if it does not exist.")
 
 
-def sure(question: str, *, yes: bool) -> None:
-    """Ask before something is lost.
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask for confirmation before something is deleted or cancelled.
 
     Raises:
-        click.UsageError: There is nobody to ask.
+        click.UsageError: Standard input is not a terminal.
         click.exceptions.Exit: The answer is no.
     """
     if yes:

@@ -1,6 +1,6 @@
-"""What the shell's Tab key offers where a name is wanted: those that the server knows.
+"""Candidates for the shell's Tab key: the names on the server.
 
-A server that is slow or not there offers nothing, and nothing is said about it: the line being typed must stay as it is.
+If the server is slow or unreachable, there are no candidates and no message, because a message would spoil the line being typed.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from llmengine_integrations.errors import LLMEngineError
 from .session import Session
 
 _PATIENCE = Timeout(total=2.0)
-"""How long a key may take that only was to help."""
+"""How long Tab may wait for the server."""
 
 Offer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
 def model_names(session: Session) -> list[tuple[str, str]]:
-    """Models, each with its status; none where the server does not tell in time."""
+    """Return the models, each with its status; an empty list if the server does not answer in time."""
     return _asked(session, lambda client: [(model.name, model.status) for model in client.models.list()])
 
 
@@ -59,7 +59,7 @@ def _offer(find: Callable[[Session], Iterable[tuple[str, str]]], *, or_path: boo
 
 
 def paths(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Files of this machine, where something else would do, too."""
+    """Let the shell complete a path on this machine."""
     return [CompletionItem(incomplete, type="file")]
 
 

@@ -1,4 +1,4 @@
-"""What becomes of an error: one line that says what to do next, and an exit status."""
+"""Turn an error into one line that says what to do next, and an exit status."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _LISTS = {
     "batch": "llmengine batch list",
 }
 _NO_ROUTE = "Not Found"
-"""What web servers say of an address that leads nowhere; the gateway says more of things that it does not have."""
+"""What web servers reply for an unknown route. For a missing resource, the gateway's message is longer."""
 _TOO_LONG = "The reply is longer than"
-"""How the message begins that says itself what to do; without a status it is not about a server, but about a file here."""
+"""The beginning of a message that already says what to do."""
 _OPTIONS = (
-    ("Set SCALE_API_KEY or pass api_key=.", "Set SCALE_API_KEY or give --api-key."),
-    ("or pass api_key=", "or give --api-key"),
+    ("Set SCALE_API_KEY or pass api_key=.", "Set SCALE_API_KEY or pass --api-key."),
+    ("or pass api_key=", "or pass --api-key"),
     ("with allow_http=True or LLM_ENGINE_ALLOW_HTTP=1", "with LLM_ENGINE_ALLOW_HTTP=1"),
     ("overwrite=True replaces it", "--overwrite replaces it"),
     ('version="v2"', "--api v2"),
@@ -37,12 +37,12 @@ _OPTIONS = (
     ("base_url must be", "The base URL must be"),
     ("base_url is", "The base URL is"),
 )
-"""The names that the client's messages use for what is an option here."""
+"""Python arguments in the client's messages, with the options of this command."""
 
 
 @contextmanager
-def told(ctx: click.Context) -> Generator[None]:
-    """Turn the errors that are to be expected into one line and an exit status; any other is a bug, and keeps its traceback."""
+def errors_as_messages(ctx: click.Context) -> Generator[None]:
+    """Turn expected errors into one line and an exit status. Any other error is a bug, and keeps its traceback."""
     try:
         yield
     except (KeyboardInterrupt, click.Abort):
@@ -52,22 +52,22 @@ def told(ctx: click.Context) -> Generator[None]:
     except errors.LLMEngineError as error:
         raise click.ClickException(one_line(error, ctx.invoked_subcommand)) from error
     except UnicodeDecodeError as error:
-        raise click.ClickException(f"What was given is not text in UTF-8: {error.reason}.") from error
+        raise click.ClickException(f"The input is not UTF-8 text: {error.reason}.") from error
     except OSError as error:
-        if error.errno == errno.EPIPE:  # whoever read our output has gone: click ends quietly
+        if error.errno == errno.EPIPE:  # the reader of our output has ended: click ends quietly
             raise
-        raise click.ClickException(of_system(error)) from error
+        raise click.ClickException(os_error_text(error)) from error
 
 
 def one_line(error: errors.LLMEngineError, command: str | None = None) -> str:
-    """What went wrong and what to do next."""
+    """Return what went wrong and what to do next."""
     parts = [str(error), *getattr(error, "__notes__", ()), _advice(error, command)]
     text = " ".join(f"{part.rstrip('.')}." for part in parts if part)
-    return " ".join(in_options(text).split())
+    return " ".join(with_option_names(text).split())
 
 
-def in_options(text: str) -> str:
-    """A message of the client in the words of the command line."""
+def with_option_names(text: str) -> str:
+    """Replace Python arguments in a client's message with this command's options."""
     for argument, option in _OPTIONS:
         text = text.replace(argument, option)
     return text
@@ -92,8 +92,8 @@ def _advice(error: errors.LLMEngineError, command: str | None) -> str:
             return ""
 
 
-def of_system(error: OSError) -> str:
-    """What the operating system refused, in one line."""
+def os_error_text(error: OSError) -> str:
+    """Return the operating system's reason in one line."""
     if error.strerror is None:
-        return in_options(str(error))
+        return with_option_names(str(error))
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror

@@ -1,4 +1,4 @@
-"""Lines that are typed: with arrow keys, a history and Tab where the system has readline; plain lines elsewhere."""
+"""Reading typed lines: with arrow keys, a history and Tab if the system has readline, otherwise as plain lines."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from types import ModuleType
 from typing import Literal, TextIO
 
 Offer = Callable[[str, str], Iterable[str]]
-"""What Tab offers, from the line before the word and the word so far."""
+"""Returns what Tab offers, given the line before the word and the word so far."""
 
 KEPT = 1000
-"""Lines of the history that the next chat still has."""
+"""The number of lines that are kept for the next chat."""
 
 
 def history_file() -> Path:
-    """Where the lines of earlier chats are: in `XDG_STATE_HOME`, which is ~/.local/state."""
+    """Return the file with the lines of earlier chats, below `XDG_STATE_HOME` (default: ~/.local/state)."""
     given = os.environ.get("XDG_STATE_HOME", "")
     folder = Path(given) if given.startswith("/") else Path.home() / ".local" / "state"
     return folder / "llmengine" / "chat_history"
@@ -29,9 +29,9 @@ class LineInput:
     """The input of a conversation.
 
     Args:
-        offer: What Tab offers.
-        history: A file for what was typed, which only its owner may read; None keeps nothing beyond this chat. A file that cannot be
-            read or written is done without.
+        offer: Returns what Tab offers.
+        history: A file for the typed lines, which only its owner can read. None keeps nothing beyond this chat. If the file cannot be read
+            or written, it is not used.
     """
 
     def __init__(self, offer: Offer, history: Path | None) -> None:
@@ -43,7 +43,7 @@ class LineInput:
 
     @contextmanager
     def ready(self) -> Generator[None]:
-        """Set the terminal's line up, and leave it as it was."""
+        """Set up readline, and restore its settings at the end."""
         readline = self._readline
         if readline is None:
             yield
@@ -64,14 +64,14 @@ class LineInput:
             readline.set_auto_history(True)
 
     def read(self, prompt: str, *, remember: bool = True) -> str:
-        """A line, with those that follow one that ends with a backslash.
+        """Read a line. A line that ends with a backslash continues in the next line.
 
         Args:
-            prompt: What stands before it.
-            remember: Whether it goes into the history; one that begins with a space never does.
+            prompt: The text before the line.
+            remember: Whether to add the line to the history. A line that begins with a space is never added.
 
         Raises:
-            EOFError: There are no more.
+            EOFError: The input has ended.
         """
         lines = [input(prompt)]
         while lines[-1].endswith("\\"):
@@ -92,7 +92,7 @@ class LineInput:
                 file.write(f"{json.dumps(text, ensure_ascii=False)}\n")
 
     def _kept(self) -> list[str]:
-        """The last lines of earlier chats; the file is cut where it has grown far beyond them."""
+        """Return the last lines of earlier chats. A file that has grown far beyond them is shortened."""
         if self._history is None:
             return []
         try:
@@ -111,7 +111,7 @@ class LineInput:
         return open(self._history, mode, encoding="utf-8", opener=_owners_only)
 
     def _complete(self, word: str, number: int) -> str | None:
-        """Called by readline for the first word that would do, the second, and so on; it hides what is raised here."""
+        """Return the candidate with this number. readline counts up from 0, and hides exceptions raised here."""
         if number == 0 and self._readline is not None:
             line = self._readline.get_line_buffer()[: self._readline.get_begidx()]
             self._offered = [one for one in self._offer(line, word) if one.startswith(word)]
@@ -123,7 +123,7 @@ def _owners_only(path: str, flags: int) -> int:
 
 
 def _readline() -> ModuleType | None:
-    """The standard library's readline, where the system has it and a person types."""
+    """Return the standard library's readline, if the system has it and standard input is a terminal."""
     if not sys.stdin.isatty():
         return None
     try:

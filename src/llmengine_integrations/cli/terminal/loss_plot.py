@@ -1,4 +1,4 @@
-"""A plot of a fine-tune's losses in text: a line of Braille dots for training, marks for validation."""
+"""A text plot of a fine-tune's losses: a line of Braille dots for training, marks for validation."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MARK = "o"
 
 
 def plot(training: Sequence[Point], validation: Sequence[Point], *, width: int = 60, height: int = 12) -> str:
-    """Draw losses over epochs in a field of so many characters.
+    """Plot losses over epochs, `width` by `height` characters.
 
     Raises:
-        ValueError: There is no loss to draw.
+        ValueError: There is no loss to plot.
     """
     lines = [[point for point in points if all(map(isfinite, point))] for points in (training, validation)]
     everything = [point for points in lines for point in points]
@@ -67,7 +67,7 @@ def _dots(points: Sequence[tuple[int, int]], width: int, height: int) -> list[li
 
 
 def _line(points: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The points, and the dots between each and the next."""
+    """Yield the points, and the dots between each point and the next."""
     yield from points
     for (x1, y1), (x2, y2) in pairwise(points):
         steps = max(abs(x2 - x1), abs(y2 - y1), 1)

@@ -1,4 +1,4 @@
-"""What goes to the terminal or into a pipe: JSON, tables, fields."""
+"""Printing to a terminal or a pipe: JSON, tables, fields."""
 
 from __future__ import annotations
 
@@ -23,59 +23,59 @@ _CONTROL = (
 )
 COLUMNS_APART = "  "
 _NARROWEST = 20
-"""Columns below which wrapping makes nothing easier to read."""
+"""Below this number of columns, text is not wrapped."""
 
 
-def document(value: object) -> None:
+def print_json(value: object) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    click.echo(json.dumps(as_json(value), ensure_ascii=False, indent=2))
 
 
-def line(value: object) -> None:
-    """Print one JSON object on a line of its own, at once."""
-    click.echo(json.dumps(plain(value), ensure_ascii=False))
+def print_json_line(value: object) -> None:
+    """Print one JSON object on one line, and flush."""
+    click.echo(json.dumps(as_json(value), ensure_ascii=False))
 
 
-def plain(value: object) -> Any:
-    """What JSON can hold of a value; numbers that are none become null."""
+def as_json(value: object) -> Any:
+    """Return the value as JSON types. NaN and infinity become null."""
     match value:
         case BaseModel():
-            return plain(value.model_dump(mode="json"))
+            return as_json(value.model_dump(mode="json"))
         case Mapping():
-            return {str(key): plain(item) for key, item in cast("Mapping[object, object]", value).items()}
+            return {str(key): as_json(item) for key, item in cast("Mapping[object, object]", value).items()}
         case str() | int() | float() | None:
             return None if isinstance(value, float) and not math.isfinite(value) else value
         case Path():
             return str(value)
         case Iterable():
-            return [plain(item) for item in cast("Iterable[object]", value)]
+            return [as_json(item) for item in cast("Iterable[object]", value)]
         case _:
             fields = dataclasses.fields(cast("Any", value))
-            return {field.name: plain(getattr(value, field.name)) for field in fields}
+            return {field.name: as_json(getattr(value, field.name)) for field in fields}
 
 
 def visible(text: str) -> str:
-    """Text of others as it may go to a terminal: control characters, which could redraw it, are made visible."""
+    """Replace control characters, which could redraw the terminal, with visible ones."""
     return text.translate(_CONTROL)
 
 
 def colours_wanted() -> bool:
-    """Whether a terminal may be coloured: https://no-color.org, and terminals that say that they know no colours."""
+    """Whether to use colours: not with NO_COLOR (https://no-color.org) or on a dumb terminal."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def write(text: str) -> None:
-    """Print text as it comes, at once; into a pipe or a file unchanged."""
+def print_text(text: str) -> None:
+    """Print text and flush. In a pipe or a file, it is unchanged."""
     click.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
 
 
-def note(text: str) -> None:
-    """Say something beside the result, on standard error."""
+def print_note(text: str) -> None:
+    """Print a note to standard error."""
     click.echo(visible(text), err=True)
 
 
-def fields(pairs: Iterable[tuple[str, object]]) -> None:
-    """Print names and values below each other; those without a value are left out."""
+def print_fields(pairs: Iterable[tuple[str, object]]) -> None:
+    """Print one line per name and value. Names without a value are left out."""
     shown = [(name, visible(_cell(value))) for name, value in pairs if value not in (None, "")]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
@@ -85,7 +85,7 @@ def fields(pairs: Iterable[tuple[str, object]]) -> None:
 
 
 def hanging(text: str, left: int) -> str:
-    """Text whose further lines begin where its first one does, so many columns from the left; in a pipe it is one line."""
+    """Wrap text and indent all lines but the first by `left` columns. In a pipe, keep one line."""
     width = shutil.get_terminal_size().columns - left
     if not sys.stdout.isatty() or width < _NARROWEST:
         return text
@@ -93,17 +93,17 @@ def hanging(text: str, left: int) -> str:
     return f"\n{' ' * left}".join(lines)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
-    """Print a table: for people on a terminal; else tab-separated without a header, for `cut` and `awk`.
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """Print a table. In a pipe it is tab-separated, without a header, for `cut` and `awk`.
 
     Args:
-        columns: Their titles; one that ends with a colon is set to the right, without the colon.
+        columns: The titles. A colon at the end is not printed, and aligns the column to the right.
         rows: The cells.
-        empty: What to say on standard error where there are no rows.
+        empty: What to print to standard error if there are no rows.
     """
     cells = [[_cell(value) for value in row] for row in rows]
     if not cells:
-        note(empty)
+        print_note(empty)
     elif not sys.stdout.isatty():
         for row in cells:
             click.echo("\t".join(" ".join(cell.split()) for cell in row))
@@ -114,8 +114,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
 def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     try:
         from rich.console import Console  # noqa: PLC0415 - optional, and not for JSON
-        from rich.table import Table  # noqa: PLC0415 - as above
-        from rich.text import Text  # noqa: PLC0415 - as above
+        from rich.table import Table  # noqa: PLC0415 - optional
+        from rich.text import Text  # noqa: PLC0415 - optional
     except ImportError:
         _align(columns, rows)
         return

@@ -1,4 +1,4 @@
-"""Progress of long work, on standard error and only where that is a terminal. Needs rich; without it nothing is drawn."""
+"""Progress bars on standard error, if it is a terminal and rich is installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def console() -> Console | None:
-    """Where progress is drawn; None where it is not."""
+    """Return the console for progress bars; None if there are none."""
     if not sys.stderr.isatty():
         return None
     try:
@@ -26,12 +26,12 @@ def console() -> Console | None:
 
 @contextmanager
 def transfers() -> Generator[Callable[[str, int, int | None], None]]:
-    """Bars for files on their way: call it with a file's name, its bytes so far, and its bytes in all."""
+    """Show bars for transfers. Call the result with a file's name, its bytes so far, and its total bytes."""
     drawn = console()
     if drawn is None:
         yield lambda _name, _done, _total: None
         return
-    from rich import progress as bars  # noqa: PLC0415 - as above
+    from rich import progress as bars  # noqa: PLC0415 - optional
 
     columns = (
         bars.TextColumn("{task.description}", markup=False),
@@ -53,12 +53,12 @@ def transfers() -> Generator[Callable[[str, int, int | None], None]]:
 
 @contextmanager
 def waiting(text: str) -> Generator[Callable[[str], None]]:
-    """A spinner with the seconds that have passed; call it with a new text."""
+    """Show a spinner with the elapsed time. Call the result with a new text."""
     drawn = console()
     if drawn is None:
         yield lambda _text: None
         return
-    from rich import progress as bars  # noqa: PLC0415 - as above
+    from rich import progress as bars  # noqa: PLC0415 - optional
 
     columns = (bars.SpinnerColumn(), bars.TextColumn("{task.description}", markup=False), bars.TimeElapsedColumn())
     with bars.Progress(*columns, console=drawn, transient=True) as progress:

@@ -1,4 +1,4 @@
-"""The standard streams, where the shell has closed one (`>&-`) or what is behind one takes no more."""
+"""Standard streams that the shell has closed (`>&-`), or that can no longer be written."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 _MODES = {"stdin": "r", "stdout": "w", "stderr": "w"}
 
 
-def fill() -> None:
-    """Let a stream that is closed be an empty one: what is read is nothing, what is written is lost.
+def replace_closed() -> None:
+    """Replace each closed stream with the null device.
 
-    Otherwise it is None, and the next file or connection that is opened gets its number.
+    Otherwise the stream is None, and the next file or connection that is opened gets its file descriptor.
     """
     for name, mode in _MODES.items():
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - it stays open
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - stays open
 
 
-def settle() -> None:
-    """Drop what could not be written: the interpreter would try again at its end, and complain a second time."""
+def discard_unwritable() -> None:
+    """Discard output that cannot be written. Otherwise the interpreter would try again when it exits, and report a second error."""
     try:
         sys.stdout.flush()
     except OSError:
