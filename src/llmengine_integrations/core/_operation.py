@@ -169,7 +169,7 @@ def encoded(value: str, what: str) -> str:
         raise InvalidArgumentError(f"The {what} {value!r} is no text: it cannot be sent.") from error
 
 
-def given(options: Mapping[str, Any], known: type[Any], *also: str) -> dict[str, Any]:
+def set_options(options: Mapping[str, Any], known: type[Any], *also: str) -> dict[str, Any]:
     """The options that are set, checked against the names of a `TypedDict`; `also` are names to suggest beside those.
 
     Raises:

@@ -1,6 +1,6 @@
 """Fetch a file from a presigned URL, going on where a cut left off: what to ask and what an answer means. No I/O happens here.
 
-`fetch` is a generator, like the flows, but for one file of many: `_transfer.py` takes its steps, several files at a time.
+`download_steps` is a generator, like the flows, but for one file of many: `_transfer.py` takes its steps, several files at a time.
 """
 
 from __future__ import annotations
@@ -144,7 +144,9 @@ class Part:
         raise APIConnectionError(CUT_OFF)
 
 
-def fetch(name: str, url: str, part: Part, *, max_retries: int, allow_http: bool) -> Generator[Step, Any, None]:
+def download_steps(
+    name: str, url: str, part: Part, *, max_retries: int, allow_http: bool
+) -> Generator[Step, Any, None]:
     """Fetch one file.
 
     A try that brings new bytes is no failure, however it ends; `max_retries` in a row may bring none. A URL that is refused is
@@ -206,7 +208,7 @@ def checked_url(url: str, *, allow_http: bool) -> str:
         InvalidResponseError: It is not a valid https URL. (http is fine to this machine itself, or where the caller allows it.)
     """
     sent, refusal = _judged(url, allow_http=allow_http)
-    del url  # as in `fetch`
+    del url  # as in `download_steps`
     if sent is None:
         raise InvalidResponseError(refusal)
     return sent

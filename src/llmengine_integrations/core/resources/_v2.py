@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._operation import Request, given
+from .._operation import Request, set_options
 from ..errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -25,4 +25,6 @@ def inference(
         raise InvalidArgumentError("The model's name is empty.")
     if "stream" in options:
         raise TypeError("unexpected keyword argument 'stream': stream(...) is a method of its own, beside create(...)")
-    return Request(method="POST", path=path, json={**body, **given(options, known, *body, "timeout")}, timeout=timeout)
+    return Request(
+        method="POST", path=path, json={**body, **set_options(options, known, *body, "timeout")}, timeout=timeout
+    )

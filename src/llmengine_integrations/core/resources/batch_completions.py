@@ -18,7 +18,7 @@ from ...wire.batch_completions import (
 )
 from ...wire.batch_files import BatchResult
 from .._operation import Operation, Request
-from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, Watch
+from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, JobWatch
 from .._resource import Resource, TransportT, flow_endpoint
 from .._steps import Flow, Local
 from .._timeouts import TimeoutLike
@@ -153,7 +153,7 @@ class BatchCompletions(Resource[TransportT]):
             NotFoundError: There is no such job.
             APIConnectionError: The server cannot be reached, at first or six looks in a row. A ServerError likewise.
         """
-        watch: Watch[BatchJob] = Watch(
+        watch: JobWatch[BatchJob] = JobWatch(
             f"Batch {job_id}",
             lambda: search.look(),  # noqa: PLW0108 - it comes two lines below
             poll_interval=poll_interval,
@@ -161,7 +161,7 @@ class BatchCompletions(Resource[TransportT]):
             timeout=timeout,
             on_status=on_status,
         )
-        search = Search(job_id, watch.ask)
+        search = Search(job_id, watch.send)
         job = yield from watch.done()
         if not job.succeeded:
             raise watch.failed()

@@ -79,7 +79,7 @@ class _ChunkReader(Generic[ChunkT]):
         raise reported
 
 
-class ChatReader(_ChunkReader[ChatCompletionChunk]):
+class ChatEventReader(_ChunkReader[ChatCompletionChunk]):
     """Reads a chat stream."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from ..errors import StreamError, StreamTruncatedError, decode, mapping, message
 _DONE = b"[DONE]"  # the gateway never sends it, but OpenAI-minded proxies in front of it do
 
 
-class CompletionReader:
+class CompletionEventReader:
     """One stream's state.
 
     Most frameworks send deltas and end with `finished`. Two differ (section 2 of the gateway's contract):

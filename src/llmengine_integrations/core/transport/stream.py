@@ -16,7 +16,7 @@ from ..errors import APIConnectionError, StreamClosedError
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .backend import AsyncIncoming, Incoming
+    from .backend import AsyncIncomingReply, IncomingReply
     from .base import Decoding
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class Stream(_Events[T]):
 
     def __init__(
         self,
-        reply: Incoming,
+        reply: IncomingReply,
         decoding: Decoding[T],
         broken_off: Callable[[APIConnectionError, Decoding[T]], None],
         first: Iterator[T],
@@ -110,7 +110,7 @@ class AsyncStream(_Events[T]):
 
     def __init__(
         self,
-        reply: AsyncIncoming,
+        reply: AsyncIncomingReply,
         decoding: Decoding[T],
         broken_off: Callable[[APIConnectionError, Decoding[T]], None],
         first: Iterator[T],
