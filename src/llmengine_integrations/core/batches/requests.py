@@ -53,7 +53,7 @@ def body(
 
     Raises:
         InvalidArgumentError: It makes no sense, or this version of the route cannot do it.
-        TypeError: There is no such option.
+        TypeError: An option is unknown.
     """
     for name, value in (("model's name", model), ("output path", output_data_path)):
         if not value:
@@ -64,7 +64,7 @@ def body(
     if version == "v1":
         _check_v1(content, fields)
     elif version != "v2":
-        raise InvalidArgumentError(f"There is no version {version!r} of batches: v1 or v2.")
+        raise InvalidArgumentError(f"Unknown version {version!r} of batches; use v1 or v2.")
     config = {"model": model} | {name: fields.pop(name) for name in BatchModelOptions.__annotations__ if name in fields}
     labels = fields.pop("labels", None)
     if labels is not None:

@@ -27,7 +27,7 @@ _SLICE = 64 * 1024
 
 
 class Writer:
-    """A file that is written beside its place, from `size` bytes on; opened by the first thread that writes.
+    """A file that is written next to its final place, from `size` bytes on; opened by the first thread that writes.
 
     Closed for good by whoever closes it: a thread that an event loop has given up must not open, or write, what nobody closes. `note`
     is what to write about it elsewhere when it is opened.
@@ -85,7 +85,7 @@ class BodyReader(Protocol):
 
 
 class Reported:
-    """A reader that tells how much has come, and how much there is in all (None if that is not known)."""
+    """A reader that reports how many bytes have arrived, and the total (None if that is not known)."""
 
     def __init__(self, reader: BodyReader, on_progress: Callable[[int, int | None], object], total: int | None) -> None:
         self._reader = reader
@@ -94,7 +94,7 @@ class Reported:
         self._done = 0
 
     def feed(self, data: bytes) -> bytes:
-        """Read on, and tell."""
+        """Read on, and report the progress."""
         found = self._reader.feed(data)
         self._done += len(found)
         self._on_progress(self._done, self._total)
@@ -176,12 +176,12 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     """See that a download may put its file there.
 
     Raises:
-        FileExistsError: There is one that must not be overwritten, or what is no file: a folder, a pipe, a device.
+        FileExistsError: A file is there that must not be overwritten, or something that is not a file: a folder, a pipe, a device.
     """
     if not path.exists():
         return
     if not path.is_file():
-        raise FileExistsError(f"{path} is no file, and is not replaced by one.")
+        raise FileExistsError(f"{path} is not a file, and is not replaced by one.")
     if not overwrite:
         raise FileExistsError(f"{path} exists; overwrite=True replaces it.")
 

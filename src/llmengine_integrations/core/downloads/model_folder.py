@@ -1,4 +1,4 @@
-"""A folder of files to fetch from presigned URLs. How one is fetched stands in `_download.py`; what runs them in `_download_drivers.py`."""
+"""A folder of files to fetch from presigned URLs. `protocol.py` says how one is fetched, and `runners.py` runs them."""
 
 from __future__ import annotations
 

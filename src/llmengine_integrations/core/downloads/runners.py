@@ -70,7 +70,7 @@ class Threads:
                 return
             try:
                 self._one(file)
-            except BaseException as error:  # noqa: BLE001 - raised by who waits for it
+            except BaseException as error:  # noqa: BLE001 - raised in the waiting thread
                 ended.put(error)
             else:
                 ended.put(None)

@@ -19,12 +19,12 @@ def inference(
 
     Raises:
         InvalidArgumentError: The model's name is empty.
-        TypeError: An option is none of this call.
+        TypeError: This call does not have such an option.
     """
     if not body["model"]:  # the gateway reads an empty name as "any endpoint"
         raise InvalidArgumentError("The model's name is empty.")
     if "stream" in options:
-        raise TypeError("unexpected keyword argument 'stream': stream(...) is a method of its own, beside create(...)")
+        raise TypeError("unexpected keyword argument 'stream': stream(...) is a method of its own, next to create(...)")
     return Request(
         method="POST", path=path, json={**body, **set_options(options, known, *body, "timeout")}, timeout=timeout
     )

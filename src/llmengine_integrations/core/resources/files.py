@@ -54,7 +54,7 @@ class Files(Resource[TransportT]):
 
         Raises:
             TrainingDataError: `check` found problems; nothing was sent.
-            InvalidArgumentError: The source is no file, stands at its end, or cannot be read twice, as `check` needs.
+            InvalidArgumentError: The source is not a file, is at its end, or cannot be read twice, as `check` needs.
             ServerError: The file is not UTF-8; the gateway does not say so.
             OSError: The file cannot be read.
         """
@@ -157,7 +157,7 @@ class Files(Resource[TransportT]):
 
         Args:
             file_id: The file's id.
-            missing_ok: Whether it is fine that there is no such file; the reply's `deleted` tells.
+            missing_ok: Whether it is fine that there is no such file; the reply's `deleted` says which.
 
         Raises:
             NotFoundError: There is no such file.

@@ -57,7 +57,7 @@ class FineTunes(Resource[TransportT]):
             timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
 
         Raises:
-            InvalidArgumentError: The suffix is none, or the model or the training file is empty.
+            InvalidArgumentError: The suffix is invalid, or the model or the training file is empty.
             NotFoundError: There is no such training or validation file.
             BadRequestError: The file cannot be read or lacks the columns, the model cannot be tuned, a hyperparameter that it needs
                 is missing, or the quota of jobs is reached.
@@ -96,7 +96,7 @@ class FineTunes(Resource[TransportT]):
 
         Args:
             fine_tune_id: The job's id.
-            missing_ok: Whether it is fine that there is no such job; the reply's `success` tells.
+            missing_ok: Whether it is fine that there is no such job; the reply's `success` says which.
 
         Raises:
             NotFoundError: There is no such job.

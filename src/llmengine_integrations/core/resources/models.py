@@ -195,7 +195,7 @@ class Models(Resource[TransportT]):
 
         Args:
             name: The endpoint's name.
-            missing_ok: Whether it is fine that there is no such endpoint; the reply's `deleted` tells.
+            missing_ok: Whether it is fine that there is no such endpoint; the reply's `deleted` says which.
 
         Raises:
             NotFoundError: There is no such endpoint.

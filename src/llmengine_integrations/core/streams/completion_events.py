@@ -40,7 +40,7 @@ class CompletionEventReader:
 
         Raises:
             StreamError: It reports an error.
-            InvalidResponseError: It is no event of this route.
+            InvalidResponseError: It is not an event of this route.
         """
         if data[:6] == _DONE:  # some proxies write more behind it
             self.finished = True

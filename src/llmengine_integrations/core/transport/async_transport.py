@@ -1,4 +1,4 @@
-"""The driver for event loops: what `_sync_transport.py` does, awaited. A module of its own, as only `AsyncClient` needs asyncio."""
+"""The transport for event loops: what `sync_transport.py` does, awaited. Only `AsyncClient` loads it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying
 from .._steps import Done, Emit, Local, Now, Sleep, Transfer, advance
 from .._timeouts import in_time
 from ..errors import APITimeoutError, LLMEngineError, from_reply
-from .base import Decoding, Driver, again, check_stream, is_success, log_request, parsed
+from .base import BaseTransport, Decoding, again, check_stream, is_success, log_request, parsed
 from .reply_bodies import aexplanation, aread
 from .stream import AsyncOpening, AsyncStream
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 ReplyT = TypeVar("ReplyT", bound="BaseModel")
 
 
-class AsyncTransport(Driver):
+class AsyncTransport(BaseTransport):
     """Runs operations on the running event loop."""
 
     def __init__(self, settings: Settings, backend: AsyncBackend) -> None:
@@ -66,7 +66,7 @@ class AsyncTransport(Driver):
         return await self._retrying(request, attempt)
 
     def for_other_hosts(self, proxy: str | None) -> AsyncBackend:
-        """A backend for hosts other than the gateway, to be closed by who asks for it."""
+        """A backend for hosts other than the gateway. The caller closes it."""
         return self._backend.for_other_hosts(proxy)
 
     async def drive(self, flow: Flow[T]) -> T:

@@ -1,7 +1,7 @@
-"""The edge between the drivers and the network: what a backend takes and gives.
+"""The edge between the transports and the network: what a backend takes and returns.
 
-`_http.py` and `_aiohttp.py` implement it. A backend maps every error of its library to `APIConnectionError` or `APITimeoutError`, follows
-no redirect, tries nothing twice and adds no header but those of the connection.
+`httpx_backend/` and `aiohttp_backend/` implement it. A backend maps every error of its library to `APIConnectionError` or
+`APITimeoutError`, follows no redirect, tries nothing twice and adds no header but those of the connection.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What both drivers share: building, parsing, retrying, decoding and explaining. No I/O happens here."""
+"""What both transports share: building, parsing, retrying, decoding and explaining. No I/O happens here."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ ReplyT = TypeVar("ReplyT", bound="BaseModel")
 _log = logging.getLogger("llmengine_integrations")
 
 
-class Driver:
-    """What both drivers do, without I/O."""
+class BaseTransport:
+    """What both transports do, without I/O."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -120,7 +120,7 @@ class Decoding(Generic[T]):
 
 
 def check_stream(reply: IncomingReply | AsyncIncomingReply) -> None:
-    """Refuse a reply that is no stream of events: a proxy's page, say."""
+    """Refuse a reply that is not a stream of events, such as a proxy's page."""
     kind = reply.headers.get("content-type", "text/event-stream")
     if "event-stream" not in kind.lower():
         raise InvalidResponseError(f"The server answered a stream with {kind}.", status_code=reply.status)

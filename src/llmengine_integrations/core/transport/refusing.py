@@ -60,7 +60,7 @@ class AsyncRefusingBackend:
         )
 
     def for_other_hosts(self, proxy: str | None) -> Self:  # noqa: ARG002 - as above
-        """The same, as above."""
+        """The same: other hosts too are reached through the user's client only."""
         return self
 
     async def close(self) -> None:

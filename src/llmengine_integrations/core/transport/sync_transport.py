@@ -1,4 +1,4 @@
-"""The blocking driver: runs operations, streams and flows over a backend."""
+"""The blocking transport: runs operations, streams and flows over a backend."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tenacity import Retrying
 
 from .._steps import Done, Emit, Local, Now, Sleep, Transfer, advance
 from ..errors import LLMEngineError, from_reply
-from .base import Decoding, Driver, again, check_stream, is_success, log_request, parsed
+from .base import BaseTransport, Decoding, again, check_stream, is_success, log_request, parsed
 from .reply_bodies import explanation, read
 from .stream import Opening, Stream
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 ReplyT = TypeVar("ReplyT", bound="BaseModel")
 
 
-class SyncTransport(Driver):
+class SyncTransport(BaseTransport):
     """Runs operations, blocking."""
 
     def __init__(self, settings: Settings, backend: Backend) -> None:
@@ -60,7 +60,7 @@ class SyncTransport(Driver):
         return self._retrying(request, attempt)
 
     def for_other_hosts(self, proxy: str | None) -> Backend:
-        """A backend for hosts other than the gateway, to be closed by who asks for it."""
+        """A backend for hosts other than the gateway. The caller closes it."""
         return self._backend.for_other_hosts(proxy)
 
     def drive(self, flow: Flow[T]) -> T:

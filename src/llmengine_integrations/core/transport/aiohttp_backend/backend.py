@@ -84,7 +84,7 @@ class _AiohttpReply:
         except LLMEngineError:  # of its coding
             raise
         except Exception as error:  # noqa: BLE001 - raised again
-            # What had come is still there: aiohttp raises before it hands that out. There is no public way.
+            # What has arrived is still there: aiohttp raises before it returns that. There is no public API for it.
             rest = content._read_nowait(-1)  # noqa: SLF001
             with suppress(InvalidResponseError):
                 for piece in filter(None, (rest,)) if coding is None else coding.feed(rest):

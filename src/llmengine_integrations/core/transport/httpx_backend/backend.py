@@ -236,7 +236,7 @@ class HttpxClientBackend:
         return _OtherHosts(self._client)
 
     def close(self) -> None:
-        """Leave the client open: who made it closes it."""
+        """Leave the client open: its owner closes it."""
 
     def _send(self, outgoing: Outgoing) -> IncomingReply:
         request = _client_request(self._client, outgoing, _content(outgoing))
@@ -262,7 +262,7 @@ class HttpxAsyncClientBackend:
         return _AsyncOtherHosts(self._client)
 
     async def close(self) -> None:
-        """Leave the client open: who made it closes it."""
+        """Leave the client open: its owner closes it."""
 
     async def _send(self, outgoing: Outgoing) -> AsyncIncomingReply:
         request = _client_request(self._client, outgoing, _async_content(outgoing))
