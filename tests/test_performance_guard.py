@@ -209,9 +209,9 @@ def test_a_token_of_a_long_stream_costs_no_more_than_one_of_a_short_stream(url):
 
 
 def test_it_notices_a_second_validation(url, monkeypatch):
-    once = _completion_stream.CompletionReader.feed
+    once = _completion_stream.CompletionEventReader.feed
     monkeypatch.setattr(
-        _completion_stream.CompletionReader,
+        _completion_stream.CompletionEventReader,
         "feed",
         lambda self, data: once(self, json.dumps(json.loads(data)).encode()),
     )

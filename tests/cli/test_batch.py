@@ -57,7 +57,7 @@ def test_a_job_is_cancelled(run, out, tmp_path):
         (["create", "--input", "x", "-n", "3", "-o", "x"], 2, "Leave out --max-new-tokens and the like"),
         (["create", "nowhere.txt", "-o", "x"], 1, "nowhere.txt: No such file or directory"),
         (["create", "-", "-o", "x"], 2, "standard input is empty; it must contain prompts."),
-        (["results", "/dev/null"], 1, "/dev/null is no valid JSON: EOF while parsing a value at line 1 column 0.\n"),
+        (["results", "/dev/null"], 1, "/dev/null is not valid JSON: EOF while parsing a value at line 1 column 0.\n"),
         (["get", "nobody"], 1, "Batch completion nobody not found"),
         (["wait", "nobody"], 1, "not found"),
         (["cancel", "nobody", "-y"], 1, "There is no batch job 'nobody' to cancel"),

@@ -122,7 +122,7 @@ async def test_results_of_another_batch_are_not_paired(api, output):
 async def test_what_is_no_output_file(api, output, tmp_path):
     broken = output()
     broken.write_text("{", encoding="utf-8")
-    with pytest.raises(InvalidResponseError, match="no valid JSON"):
+    with pytest.raises(InvalidResponseError, match="not valid JSON"):
         await results(api, broken)
     broken.write_text("{}", encoding="utf-8")
     with pytest.raises(InvalidResponseError, match="no JSON array"):

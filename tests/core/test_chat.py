@@ -9,7 +9,7 @@ import pytest
 from llmengine_integrations.core._operation import Operation, Request, StreamOperation
 from llmengine_integrations.core.errors import InvalidArgumentError, InvalidResponseError
 from llmengine_integrations.core.resources.chat import Chat
-from llmengine_integrations.core.streams.chat_events import ChatReader
+from llmengine_integrations.core.streams.chat_events import ChatEventReader
 from llmengine_integrations.wire.chat import ChatCompletion, ChatCompletionMessage, ChatOptions
 
 HELLO = [{"role": "user", "content": "hello"}]
@@ -56,7 +56,7 @@ def parse(body):
 
 def test_nothing_is_sent_that_was_not_asked_for():
     assert create(None, "m", HELLO) == Operation(request(), ChatCompletion)
-    assert stream(None, "m", HELLO) == StreamOperation(request(stream=True), ChatReader)
+    assert stream(None, "m", HELLO) == StreamOperation(request(stream=True), ChatEventReader)
 
 
 def test_options_are_sent_as_they_are():

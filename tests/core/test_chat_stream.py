@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmengine_integrations.core.errors import InvalidResponseError, StreamError, StreamTruncatedError
-from llmengine_integrations.core.streams.chat_events import ChatReader, TextReader
+from llmengine_integrations.core.streams.chat_events import ChatEventReader, TextReader
 from llmengine_integrations.core.streams.sse import SSEDecoder
 from llmengine_integrations.wire._openai import Usage
 
@@ -55,7 +55,7 @@ def feed(reader, *events):
 
 
 def test_a_stream_of_text():
-    reader = ChatReader()
+    reader = ChatEventReader()
     events = feed(reader, ROLE, PING, ONCE, UPON, COMMA)
     assert [event.text for event in events] == ["", " Once", " upon", ","]
     assert [event.choices[0].finish_reason for event in events] == [None, None, None, "length"]
@@ -67,7 +67,7 @@ def test_a_stream_of_text():
 
 
 def test_it_is_finished_with_its_last_text():
-    reader = ChatReader()
+    reader = ChatEventReader()
     states = [reader.finished]
     for event in (ROLE, ONCE, COMMA, USAGE):
         feed(reader, event)
@@ -76,7 +76,7 @@ def test_it_is_finished_with_its_last_text():
 
 
 def test_the_usage_comes_in_a_chunk_without_choices():
-    reader = ChatReader()
+    reader = ChatEventReader()
     *_, last = feed(reader, ROLE, COMMA, USAGE)
     assert last.choices == []
     assert last.text == ""
@@ -85,14 +85,14 @@ def test_the_usage_comes_in_a_chunk_without_choices():
 
 
 def test_usage_alone_finishes_nothing():
-    reader = ChatReader()
+    reader = ChatEventReader()
     feed(reader, USAGE)
     with pytest.raises(StreamTruncatedError):
         reader.end()
 
 
 def test_a_tool_call_comes_in_pieces():
-    reader = ChatReader()
+    reader = ChatEventReader()
     events = feed(
         reader,
         ROLE,
@@ -117,13 +117,13 @@ def test_a_tool_call_comes_in_pieces():
 
 
 def test_thoughts_are_no_text():
-    events = feed(ChatReader(), chunk('{"delta":{"reasoning_content":"Let me"},"index":0}'), COMMA)
+    events = feed(ChatEventReader(), chunk('{"delta":{"reasoning_content":"Let me"},"index":0}'), COMMA)
     assert [event.choices[0].delta.reasoning_content for event in events] == ["Let me", None]
     assert [event.text for event in events] == ["", ","]
 
 
 def test_an_error_event_raises_with_what_came_before():
-    reader = ChatReader()
+    reader = ChatEventReader()
     with pytest.raises(StreamError) as caught:
         feed(reader, ROLE, ONCE, UPON, ERROR)
     error = caught.value
@@ -140,13 +140,13 @@ def test_an_error_event_raises_with_what_came_before():
 
 def test_an_error_event_may_name_no_request():
     with pytest.raises(StreamError) as caught:
-        feed(ChatReader(), ROLE, CRASH)
+        feed(ChatEventReader(), ROLE, CRASH)
     assert caught.value.message == "Internal error occurred. Our team has been notified."
     assert caught.value.request_id is None
 
 
 def test_an_end_before_the_finish_is_a_truncation():
-    reader = ChatReader()
+    reader = ChatEventReader()
     feed(reader, ROLE, ONCE, UPON)
     with pytest.raises(StreamTruncatedError) as caught:
         reader.end()
@@ -156,12 +156,12 @@ def test_an_end_before_the_finish_is_a_truncation():
 
 def test_a_stream_of_nothing_is_a_truncation():
     with pytest.raises(StreamTruncatedError):
-        ChatReader().end()
+        ChatEventReader().end()
 
 
 def test_every_choice_has_to_finish():
     second = chunk('{"delta":{"content":" Twice"},"index":1}')
-    reader = ChatReader()
+    reader = ChatEventReader()
     events = feed(reader, ROLE, chunk('{"delta":{"content":"","role":"assistant"},"index":1}'), ONCE, second, COMMA)
     assert [event.text for event in events] == ["", "", " Once", "", ","]
     assert not reader.finished
@@ -175,14 +175,14 @@ def test_every_choice_has_to_finish():
 
 def test_a_chunk_may_carry_several_choices():
     both = '{"delta":{"content":"a"},"index":1},{"delta":{"content":"b"},"index":0,"finish_reason":"stop"}'
-    reader = ChatReader()
+    reader = ChatEventReader()
     [event] = feed(reader, chunk(both))
     assert event.text == "b"
     assert not reader.finished
 
 
 def test_a_proxy_may_say_done():
-    reader = ChatReader()
+    reader = ChatEventReader()
     assert len(feed(reader, ROLE, ONCE, DONE)) == 2
     assert reader.finished
     reader.end()
@@ -191,7 +191,7 @@ def test_a_proxy_may_say_done():
 @pytest.mark.parametrize("data", [b'{"id":"chatcmpl-1"}', b'{"error":null}', b"Bad Gateway", b"[]"])
 def test_what_is_no_event_is_an_invalid_response(data):
     with pytest.raises(InvalidResponseError, match="no valid ChatCompletionChunk") as caught:
-        ChatReader().feed(data)
+        ChatEventReader().feed(data)
     assert caught.value.body == data.decode()
 
 
@@ -200,7 +200,7 @@ def test_what_a_newer_server_adds_is_kept():
         '{"delta":{"content":"a","role":"narrator","mood":"calm"},"finish_reason":"boredom","index":0,"x":1}',
         ',"y":[2],"service_tier":"gold"',
     )
-    reader = ChatReader()
+    reader = ChatEventReader()
     [event] = feed(reader, new)
     choice = event.choices[0]
     assert (choice.delta.role, choice.finish_reason, event.service_tier) == ("narrator", "boredom", "gold")
@@ -214,7 +214,7 @@ def test_explicit_nulls_are_nothing():
         '"reasoning_content":null},"finish_reason":null,"logprobs":null,"index":0}',
         ',"usage":null,"service_tier":null,"system_fingerprint":null',
     )
-    reader = ChatReader()
+    reader = ChatEventReader()
     [event] = feed(reader, nulls)
     assert event.text == ""
     assert not reader.finished
@@ -225,8 +225,8 @@ def test_chunking_changes_nothing(cuts):
     whole = ROLE + PING + ONCE + UPON + COMMA + USAGE
     places = sorted({min(cut, len(whole)) for cut in cuts} | {0, len(whole)})
     pieces = [whole[a:b] for a, b in pairwise(places)]
-    reader = ChatReader()
-    assert feed(reader, *pieces) == feed(ChatReader(), whole)
+    reader = ChatEventReader()
+    assert feed(reader, *pieces) == feed(ChatEventReader(), whole)
     reader.end()
 
 
@@ -264,7 +264,7 @@ def test_a_truncated_or_failing_stream_of_text_completions():
 )
 def test_an_error_in_another_shape_is_an_error_too(data, status, said):
     """Proxies in front of the gateway have shapes of their own."""
-    reader = ChatReader()
+    reader = ChatEventReader()
     feed(reader, ROLE, ONCE)
     with pytest.raises(StreamError, match=said) as caught:
         reader.feed(data)

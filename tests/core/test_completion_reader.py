@@ -6,7 +6,7 @@ import pytest
 
 from core._api import text
 from core._server import END, STREAM, chunk, event, failure, output, stream
-from llmengine_integrations.core.streams.completion_events import CompletionReader
+from llmengine_integrations.core.streams.completion_events import CompletionEventReader
 from llmengine_integrations.errors import InvalidResponseError, StreamError, StreamTruncatedError
 
 EMPTY = {"request_id": "r-1", "output": None, "error": None}
@@ -129,7 +129,7 @@ async def test_garbage_is_no_reply(garbage, api, server):
 
 
 def test_the_reader_knows_no_io():
-    reader = CompletionReader()
+    reader = CompletionEventReader()
     assert reader.feed(b'{"output": {"text": "a", "num_completion_tokens": 1}}').output.text == "a"
     assert not reader.finished
     with pytest.raises(StreamTruncatedError):

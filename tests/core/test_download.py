@@ -361,8 +361,8 @@ async def test_certificates_are_checked_whatever_the_gateway_is(server):
     """Our transport to a gateway on plain http would check none."""
     from llmengine_integrations.core.transport.aiohttp_backend.backend import AiohttpBackend  # noqa: PLC0415 - as late as the client does
 
-    assert HttpxBackend(secure=False).elsewhere(None)._secure
-    assert AiohttpBackend(secure=False).elsewhere(None)._secure
+    assert HttpxBackend(secure=False).for_other_hosts(None)._secure
+    assert AiohttpBackend(secure=False).for_other_hosts(None)._secure
 
 
 async def test_arguments_that_make_no_sense(api, server, folder):

@@ -15,7 +15,7 @@ from core._player import Player
 from core._server import HANG, MODEL, reply
 from llmengine_integrations import AsyncClient
 from llmengine_integrations.core._operation import Operation, Request
-from llmengine_integrations.core._polling import Watch
+from llmengine_integrations.core._polling import JobWatch
 from llmengine_integrations.core._steps import Done, Emit, Local, Now, Sleep, advance
 from llmengine_integrations.core._timeouts import Timeout
 from llmengine_integrations.core.errors import (
@@ -197,9 +197,9 @@ RUNNING, DONE = Job(), Job("DONE")
 BROKEN = APIConnectionError("broken")
 
 
-def watch(**settings) -> Watch[Job]:
+def watch(**settings) -> JobWatch[Job]:
     settings = {"poll_interval": 1.0, "max_poll_interval": 30.0, "timeout": None} | settings
-    made = Watch("Job j", lambda: made.ask(GET), **settings)
+    made = JobWatch("Job j", lambda: made.send(GET), **settings)
     return made
 
 

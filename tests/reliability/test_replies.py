@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from llmengine_integrations import wire
 from llmengine_integrations.core._operation import parse
 from llmengine_integrations.core.streams import sse as _sse
-from llmengine_integrations.core.streams.chat_events import ChatReader, TextReader
-from llmengine_integrations.core.streams.completion_events import CompletionReader
+from llmengine_integrations.core.streams.chat_events import ChatEventReader, TextReader
+from llmengine_integrations.core.streams.completion_events import CompletionEventReader
 from llmengine_integrations.core.streams.sse import MAX_EVENT, SSEDecoder
 from llmengine_integrations.core.training.checks import check_training_file
 from llmengine_integrations.core.transport.reply_bodies import MAX_BODY
@@ -104,7 +104,7 @@ def test_no_json_is_an_invalid_reply(content):
             parse(kind, content)
 
 
-@pytest.mark.parametrize("reader", [CompletionReader, ChatReader, TextReader])
+@pytest.mark.parametrize("reader", [CompletionEventReader, ChatEventReader, TextReader])
 @given(
     st.lists(JSON | st.fixed_dictionaries({}, optional={"output": JSON, "error": JSON, "choices": JSON}), max_size=4)
 )
@@ -148,7 +148,7 @@ def test_an_error_event_in_any_shape_is_a_stream_error():
         {"status_code": 1.5},
     ):
         with pytest.raises((StreamError, InvalidResponseError)):
-            CompletionReader().feed(encoded({"error": error}))
+            CompletionEventReader().feed(encoded({"error": error}))
 
 
 def test_an_event_without_an_end_is_refused():

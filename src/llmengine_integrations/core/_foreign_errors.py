@@ -116,6 +116,6 @@ def _of_system(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         named: list[object] = [getattr(error, name, None) for name in ("verify_message", "reason", "strerror")]
         return safe(next((said for said in named if isinstance(said, str) and said), ""))
-    # An address is no part of the reason, but asyncio writes it into strerror.
+    # An address is not part of the reason, but asyncio writes it into strerror.
     number = _errno(error) or 0
     return os.strerror(number) if number > 0 and error.strerror else safe(str(error.strerror or ""))

@@ -36,7 +36,7 @@ class Request:
     `repeatable` says whether it may be sent again after it may have reached the server: true of reads and of inference, false
     of whatever creates something (the gateway starts batch jobs before it fails to answer). `again_after_timeout` says whether that
     includes a request whose reply did not come in time. `at_most` caps the timeout, in seconds,
-    whoever set it: who waits for something until a deadline waits no longer for a reply. `deadline` is set by the driver when it begins:
+    whoever set it, so that a wait with a deadline does not wait longer for one reply. The transport sets `deadline` when it begins:
     the moment on its clock by which the reply, after all retries, must be there.
     """
 
@@ -122,7 +122,7 @@ class StreamOperation(Generic[T]):
 def _encoded(body: object) -> bytes:
     try:
         return to_json(body)
-    except PydanticSerializationError:  # half of a surrogate pair, which is no text: for the server to refuse
+    except PydanticSerializationError:  # an unpaired surrogate, which is not text: the server refuses it
         return json.dumps(body).encode()
 
 
@@ -136,7 +136,9 @@ def parse(kind: type[ReplyT], content: bytes) -> ReplyT:
         where = ".".join(str(part) for part in first["loc"])
         text = _QUERY.sub(r"\1?...", content.decode("utf-8", "replace"))
         snippet = text[:_SNIPPET]
-        message = f"The reply is no valid {kind.__name__} ({f'{where}: ' if where else ''}{first['msg']}): {snippet!r}"
+        message = (
+            f"The reply is not a valid {kind.__name__} ({f'{where}: ' if where else ''}{first['msg']}): {snippet!r}"
+        )
         fail(InvalidResponseError(message, body=text), error)
 
 
@@ -161,16 +163,18 @@ def encoded(value: str, what: str) -> str:
     """Encode a text for a URL, every character that could end its part of it included.
 
     Raises:
-        InvalidArgumentError: It holds half of a surrogate pair, which is no character.
+        InvalidArgumentError: It contains an unpaired surrogate, which cannot be encoded as UTF-8.
     """
     try:
         return quote(value, safe="")
     except UnicodeEncodeError as error:
-        raise InvalidArgumentError(f"The {what} {value!r} is no text: it cannot be sent.") from error
+        raise InvalidArgumentError(
+            f"The {what} {value!r} contains an unpaired surrogate, which cannot be sent."
+        ) from error
 
 
-def given(options: Mapping[str, Any], known: type[Any], *also: str) -> dict[str, Any]:
-    """The options that are set, checked against the names of a `TypedDict`; `also` are names to suggest beside those.
+def set_options(options: Mapping[str, Any], known: type[Any], *also: str) -> dict[str, Any]:
+    """The options that are set, checked against the names of a `TypedDict`; `also` are further names to suggest.
 
     Raises:
         TypeError: One of them is unknown, as Python itself raises for a misspelt keyword argument.

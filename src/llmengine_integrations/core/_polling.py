@@ -32,7 +32,7 @@ LAST_CALL = 1.0
 _PASSING = (APIConnectionError, RateLimitError, ServerError)
 
 
-class Job(Protocol):
+class PollableJob(Protocol):
     """What can be waited for."""
 
     status: str
@@ -43,21 +43,21 @@ class Job(Protocol):
         ...
 
 
-class Event(Protocol):
+class JobEvent(Protocol):
     """What happened in it."""
 
     message: str
 
 
 T = TypeVar("T")
-JobT = TypeVar("JobT", bound=Job)
+JobT = TypeVar("JobT", bound=PollableJob)
 ReplyT = TypeVar("ReplyT", bound="BaseModel")
 
 
-class Watch(Generic[JobT]):
+class JobWatch(Generic[JobT]):
     """One wait for one job.
 
-    `look` is the flow that asks for the job; it sends its requests with `ask`, so that none outlasts the deadline.
+    `look` is the flow that asks for the job; it sends its requests with `send`, so that none outlasts the deadline.
 
     Attributes:
         job: The job as it stood last.
@@ -78,7 +78,7 @@ class Watch(Generic[JobT]):
         if not all(seconds >= 0 for seconds in waits):  # so that NaN fails as well
             raise InvalidArgumentError("Seconds to wait are 0 or more.")
         self.job: JobT | None = None
-        self.events: Sequence[Event] = ()
+        self.events: Sequence[JobEvent] = ()
         self._name = name
         self._look = look
         self._first = self._interval = poll_interval
@@ -94,16 +94,16 @@ class Watch(Generic[JobT]):
             JobTimeoutError: Time is up.
             JobFailedError: The job is gone.
         """
-        job = yield from self.look()
+        job = yield from self.refresh()
         while not job.done:
             yield from self.pause()
-            job = yield from self.look()
+            job = yield from self.refresh()
         return job
 
-    def look(self) -> Flow[JobT]:
+    def refresh(self) -> Flow[JobT]:
         """Look at the job once."""
         try:
-            job = yield from self.patiently(self._look)
+            job = yield from self.retrying(self._look)
         except NotFoundError as error:
             if self.job is None:
                 raise
@@ -114,7 +114,7 @@ class Watch(Generic[JobT]):
             self._on_status(job)
         return job
 
-    def patiently(self, attempt: Callable[[], Flow[T]]) -> Flow[T]:
+    def retrying(self, attempt: Callable[[], Flow[T]]) -> Flow[T]:
         """Ask for something; when that fails in passing, pause and ask again."""
         failures = 0
         while True:
@@ -126,7 +126,7 @@ class Watch(Generic[JobT]):
                     raise
             yield from self.pause()
 
-    def ask(self, operation: Operation[ReplyT]) -> Flow[ReplyT]:
+    def send(self, operation: Operation[ReplyT]) -> Flow[ReplyT]:
         """Send a request that does not wait beyond the deadline."""
         left = yield from self._left()
         if left is not None:
@@ -143,7 +143,7 @@ class Watch(Generic[JobT]):
         yield Sleep(self._interval if left is None else min(self._interval, left))
         self._interval = min(self._interval * GROWTH, self._longest)
 
-    def hurry(self) -> None:
+    def poll_soon(self) -> None:
         """Something happened: make the pauses short again."""
         self._interval = self._first
 

@@ -17,7 +17,7 @@ from ._timeouts import Timeout, TimeoutLike
 from .errors import ConfigurationError
 
 DEFAULT_BASE_URL = "http://127.0.0.1:5005"
-"""Where the embedded engine listens unless told otherwise."""
+"""Where the embedded engine listens by default."""
 BASE_URL_VARIABLES = ("LLM_ENGINE_BASE_PATH", "LLM_ENGINE_SERVE_BASE_PATH")
 API_KEY_VARIABLE = "SCALE_API_KEY"
 ALLOW_HTTP_VARIABLE = "LLM_ENGINE_ALLOW_HTTP"
@@ -37,7 +37,7 @@ class Settings:
     max_retries: int
     headers: Mapping[str, str] = field(repr=False)
     permitted: bool = True
-    """Whether the key may be sent there: over https, to this machine, or in the clear because that was said to be fine."""
+    """Whether the key may be sent there: over https, to this machine, or in the clear because the user allows it."""
 
     @classmethod
     def resolve(
@@ -54,7 +54,7 @@ class Settings:
         """Resolve every setting.
 
         Raises:
-            ConfigurationError: The base URL is no http(s) URL, or a server beyond loopback has no key.
+            ConfigurationError: The base URL is not an http(s) URL, or a server beyond loopback has no key.
         """
         env = os.environ if environ is None else environ
         from_env = next((env[name] for name in BASE_URL_VARIABLES if env.get(name)), None)
@@ -85,7 +85,7 @@ class Settings:
         return self.base_url.startswith("https:")
 
     def check_encrypted(self) -> None:
-        """Make sure that nobody on the way can read the key, unless that was said to be fine. Called before anything is sent.
+        """Make sure that nobody on the network can read the key, unless the user allows it. Called before anything is sent.
 
         Raises:
             ConfigurationError: The server is beyond this machine, and the connection is not encrypted.
@@ -132,14 +132,14 @@ def normalise_base_url(url: str) -> str:
     """Check a base URL and drop its trailing slash, query, fragment and userinfo; a path stays.
 
     Raises:
-        ConfigurationError: It is no http(s) URL with a host.
+        ConfigurationError: It is not an http(s) URL with a host.
     """
     try:
         parts = urlsplit(url.strip())
         host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
         path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=")
     except ValueError as error:
-        raise ConfigurationError(f"base_url is no valid URL: {error}.") from error
+        raise ConfigurationError(f"base_url is not a valid URL: {error}.") from error
     if parts.scheme not in {"http", "https"} or not host or " " in host:
         raise ConfigurationError(
             "base_url must be an http(s) URL such as http://127.0.0.1:5005 or https://llm-engine.example.com/path."

@@ -1,7 +1,7 @@
 """Several requests in a row, as a generator: yield what to do next, get the answer back.
 
-A flow does no I/O and reads no clock: it yields steps, and a driver (`SyncTransport`, `AsyncTransport`) takes them. A step
-that fails raises inside the flow, at its `yield`. Tests play the driver with `.send()` and `.throw()`.
+A flow does no I/O and reads no clock: it yields steps, and a transport (`SyncTransport`, `AsyncTransport`) takes them. A step
+that fails raises inside the flow, at its `yield`. Tests play the transport with `.send()` and `.throw()`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Now:
 class Local:
     """Call a function that blocks (it reads or writes a file); answered with what it returns.
 
-    The async driver calls it in a thread, which goes on when the task is cancelled: it must leave nothing half done.
+    The asynchronous transport calls it in a thread, which goes on when the task is cancelled: it must leave nothing half done.
     """
 
     work: Callable[[], object]
@@ -41,7 +41,7 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class Emit(Generic[T_co]):
-    """Hand an item to whoever iterates over the flow; answered with None."""
+    """Yield an item to the caller that iterates over the flow; answered with None."""
 
     item: T_co
 

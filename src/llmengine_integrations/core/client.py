@@ -70,7 +70,7 @@ class _API(Generic[TransportT]):
 
     @property
     def api_key(self) -> str | None:
-        """The key that the requests carry; None where there is none, and a server on loopback gets a placeholder."""
+        """The key that the requests carry; None without a key: a server on loopback then gets a placeholder."""
         key = self._transport.settings.api_key
         return None if key == LOCAL_PLACEHOLDER else key
 
@@ -110,7 +110,7 @@ class Client(_API[SyncTransport]):
         http_client: An httpx client to use as it is, for proxies, certificates or tests; also over plain http. It is left open.
 
     Raises:
-        ConfigurationError: The base URL is none, or no key is set for a server beyond loopback.
+        ConfigurationError: The base URL is invalid, or no key is set for a server beyond loopback.
     """
 
     def __init__(

@@ -153,7 +153,7 @@ class Clients:
 
     @property
     def api_key(self) -> str | None:
-        """The key that the requests carry; None where there is none."""
+        """The key that the requests carry; None without a key."""
         return self._source.api_key
 
     @property
@@ -210,7 +210,7 @@ def _first(given: Connection) -> tuple[Client | None, AsyncClient | None]:
 
 
 def _check(given: Connection) -> None:
-    """Refuse what would be ignored beside the given clients.
+    """Refuse settings that the given clients would ignore.
 
     Raises:
         ConfigurationError: A setting is not the client's own.

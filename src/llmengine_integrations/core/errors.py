@@ -263,7 +263,7 @@ class StreamClosedError(LLMEngineError, RuntimeError):
 
 
 class InvalidResponseError(LLMEngineError):
-    """The status says success, but the body is no valid reply: often a proxy's page instead of the gateway's answer."""
+    """The status says success, but the body is not a valid reply: often a proxy's page instead of the gateway's answer."""
 
 
 class JobFailedError(LLMEngineError):
@@ -335,7 +335,7 @@ def request_id_of(body: object) -> str | None:
 
 
 def decode(content: bytes) -> object:
-    """A body's JSON value, or its text if it is none."""
+    """A body's JSON value, or its text if it is not JSON."""
     try:
         return cast("object", json.loads(content))
     except (ValueError, RecursionError):  # the latter for brackets nested by the thousand

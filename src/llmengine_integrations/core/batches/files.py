@@ -36,8 +36,8 @@ def read_json(path: PathLike, storage: Storage | None) -> Any:
     """Read a JSON file.
 
     Raises:
-        OSError: It cannot be read; FileNotFoundError if there is none (yet).
-        InvalidResponseError: It is no JSON.
+        OSError: It cannot be read; FileNotFoundError if it does not exist (yet).
+        InvalidResponseError: It is not JSON.
         ConfigurationError: A package is missing.
     """
     local = _local(path)
@@ -45,7 +45,7 @@ def read_json(path: PathLike, storage: Storage | None) -> Any:
     try:
         return from_json(data)
     except ValueError as error:
-        fail(InvalidResponseError(f"{shown(path)} is no valid JSON: {error}"), error)
+        fail(InvalidResponseError(f"{shown(path)} is not valid JSON: {error}"), error)
 
 
 def shown(path: PathLike) -> str:
@@ -122,4 +122,4 @@ def _open(url: str, mode: str, storage: Storage | None) -> Any:
         packages = " ".join(filter(None, ("fsspec", _PACKAGES.get(scheme))))
         raise ConfigurationError(f"Files on {scheme}:// need more packages: pip install {packages}") from error
     except ValueError as error:
-        raise InvalidArgumentError(f"{url} is no path that fsspec understands: {error}") from error
+        raise InvalidArgumentError(f"{url} is not a path that fsspec understands: {error}") from error

@@ -16,7 +16,7 @@ from ...wire.batch_completions import (
     PromptBatchContent,
 )
 from ...wire.fine_tunes import FineTune
-from .._operation import Operation, Request, given, path_segment
+from .._operation import Operation, Request, path_segment, set_options
 from .._steps import Flow
 from ..errors import APIStatusError, InvalidArgumentError, NotFoundError
 from .results import asked_in
@@ -53,18 +53,18 @@ def body(
 
     Raises:
         InvalidArgumentError: It makes no sense, or this version of the route cannot do it.
-        TypeError: There is no such option.
+        TypeError: An option is unknown.
     """
     for name, value in (("model's name", model), ("output path", output_data_path)):
         if not value:
             raise InvalidArgumentError(f"The {name} is empty.")
     if (content is None) == (not input_data_path):
         raise InvalidArgumentError("A batch needs either content or input_data_path.")
-    fields = given(options, BatchOptions)
+    fields = set_options(options, BatchOptions)
     if version == "v1":
         _check_v1(content, fields)
     elif version != "v2":
-        raise InvalidArgumentError(f"There is no version {version!r} of batches: v1 or v2.")
+        raise InvalidArgumentError(f"Unknown version {version!r} of batches; use v1 or v2.")
     config = {"model": model} | {name: fields.pop(name) for name in BatchModelOptions.__annotations__ if name in fields}
     labels = fields.pop("labels", None)
     if labels is not None:
@@ -85,7 +85,7 @@ def on_the_wire(content: BatchContent) -> object:
     if not isinstance(content, Mapping):
         return list(asked)
     defaults = {"max_new_tokens": 256, "temperature": 0.2}
-    return defaults | given(cast("Mapping[str, Any]", content), PromptBatchContent) | {"prompts": list(asked)}
+    return defaults | set_options(cast("Mapping[str, Any]", content), PromptBatchContent) | {"prompts": list(asked)}
 
 
 def _check_v1(content: BatchContent | None, fields: Mapping[str, Any]) -> None:

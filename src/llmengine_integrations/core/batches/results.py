@@ -22,10 +22,10 @@ def results(items: object, asked: Sequence[Asked] | None, path: str) -> list[Bat
     """One result for each item of the file, with what was asked where that is known.
 
     Raises:
-        InvalidResponseError: The file is no array, or has not as many items as there were prompts or requests.
+        InvalidResponseError: The file is not a JSON array, or its length differs from the number of prompts or requests.
     """
     if not isinstance(items, list):
-        raise InvalidResponseError(f"{path} is no batch output: it holds no JSON array.")
+        raise InvalidResponseError(f"{path} is not a batch output: it does not hold a JSON array.")
     found = cast("list[object]", items)
     if asked is not None and len(asked) != len(found):
         raise InvalidResponseError(f"{path} holds {len(found)} results, but {len(asked)} were asked for.")
@@ -37,7 +37,7 @@ def asked_in(content: object, what: str) -> Sequence[Asked]:
     """The prompts, or the requests, of a batch's content.
 
     Raises:
-        InvalidArgumentError: It is neither an object with `prompts` nor a list of requests, or there are none.
+        InvalidArgumentError: It is neither an object with `prompts` nor a list of requests, or it is empty.
     """
     asked = cast("Mapping[str, Any]", content).get("prompts") if isinstance(content, Mapping) else content
     if not isinstance(asked, Sequence) or isinstance(asked, str | bytes) or not asked:

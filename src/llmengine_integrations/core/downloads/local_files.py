@@ -18,7 +18,7 @@ from ..errors import LLMEngineError
 if TYPE_CHECKING:
     from .._operation import Request
     from ..transport.async_transport import AsyncTransport
-    from ..transport.backend import AsyncIncoming, Incoming
+    from ..transport.backend import AsyncIncomingReply, IncomingReply
     from ..transport.sync_transport import SyncTransport
 
 BATCH = 512 * 1024
@@ -27,7 +27,7 @@ _SLICE = 64 * 1024
 
 
 class Writer:
-    """A file that is written beside its place, from `size` bytes on; opened by the first thread that writes.
+    """A file that is written next to its final place, from `size` bytes on; opened by the first thread that writes.
 
     Closed for good by whoever closes it: a thread that an event loop has given up must not open, or write, what nobody closes. `note`
     is what to write about it elsewhere when it is opened.
@@ -72,7 +72,7 @@ class Writer:
         return self._file
 
 
-class Reader(Protocol):
+class BodyReader(Protocol):
     """Turns a reply's body into a file's bytes; made anew for each try."""
 
     def feed(self, data: bytes) -> bytes:
@@ -85,16 +85,16 @@ class Reader(Protocol):
 
 
 class Reported:
-    """A reader that tells how much has come, and how much there is in all (None if that is not known)."""
+    """A reader that reports how many bytes have arrived, and the total (None if that is not known)."""
 
-    def __init__(self, reader: Reader, on_progress: Callable[[int, int | None], object], total: int | None) -> None:
+    def __init__(self, reader: BodyReader, on_progress: Callable[[int, int | None], object], total: int | None) -> None:
         self._reader = reader
         self._on_progress = on_progress
         self._total = total
         self._done = 0
 
     def feed(self, data: bytes) -> bytes:
-        """Read on, and tell."""
+        """Read on, and report the progress."""
         found = self._reader.feed(data)
         self._done += len(found)
         self._on_progress(self._done, self._total)
@@ -115,22 +115,22 @@ class Save(Transfer):
 
     request: Request
     path: Path
-    reader: Callable[[], Reader]
+    reader: Callable[[], BodyReader]
     overwrite: bool = True
 
     def run(self, transport: SyncTransport) -> Path:
         """Save it, blocking."""
-        return transport.fetch(self.request, self._take)
+        return transport.send_raw(self.request, self._take)
 
     async def arun(self, transport: AsyncTransport) -> Path:
         """Save it without blocking the event loop."""
-        return await transport.fetch(self.request, self._atake)
+        return await transport.send_raw(self.request, self._atake)
 
     @property
     def _part(self) -> Path:
         return part_path(self.path)
 
-    def _take(self, reply: Incoming) -> Path:
+    def _take(self, reply: IncomingReply) -> Path:
         reader, writer, claim = self.reader(), Writer(self._part), self._claim()
         try:
             for chunk in reply.chunks():
@@ -140,11 +140,11 @@ class Save(Transfer):
             writer.close()
             claim.drop(self._part)
 
-    async def _atake(self, reply: AsyncIncoming) -> Path:
+    async def _atake(self, reply: AsyncIncomingReply) -> Path:
         # Not in a thread: one that is given up would claim what nobody lets go of.
         reader, writer, claim = self.reader(), Writer(self._part), self._claim()
         try:
-            async for data in batches(reply):
+            async for data in gathered_chunks(reply):
                 await asyncio.to_thread(_append, writer, reader, data)
             return await asyncio.to_thread(self._keep, reader, writer, claim)
         finally:
@@ -160,14 +160,14 @@ class Save(Transfer):
             raise
         return claim
 
-    def _keep(self, reader: Reader, writer: Writer, claim: Claim) -> Path:
+    def _keep(self, reader: BodyReader, writer: Writer, claim: Claim) -> Path:
         reader.end()
         writer.finish()
         claim.keep(self.path, self._part)
         return self.path
 
 
-def _append(writer: Writer, reader: Reader, data: bytes) -> None:
+def _append(writer: Writer, reader: BodyReader, data: bytes) -> None:
     for start in range(0, len(data), _SLICE):  # a reader makes several copies of what it reads
         writer.write(reader.feed(data[start : start + _SLICE]))
 
@@ -176,12 +176,12 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     """See that a download may put its file there.
 
     Raises:
-        FileExistsError: There is one that must not be overwritten, or what is no file: a folder, a pipe, a device.
+        FileExistsError: A file is there that must not be overwritten, or something that is not a file: a folder, a pipe, a device.
     """
     if not path.exists():
         return
     if not path.is_file():
-        raise FileExistsError(f"{path} is no file, and is not replaced by one.")
+        raise FileExistsError(f"{path} is not a file, and is not replaced by one.")
     if not overwrite:
         raise FileExistsError(f"{path} exists; overwrite=True replaces it.")
 
@@ -191,7 +191,7 @@ def part_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-async def batches(reply: AsyncIncoming) -> AsyncGenerator[bytes]:
+async def gathered_chunks(reply: AsyncIncomingReply) -> AsyncGenerator[bytes]:
     """A body in larger pieces, each of which a thread writes. What came before a cut comes out before its error."""
     gathered: list[bytes] = []
     size, failure = 0, None

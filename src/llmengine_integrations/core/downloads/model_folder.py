@@ -1,4 +1,4 @@
-"""A folder of files to fetch from presigned URLs. How one is fetched stands in `_download.py`; what runs them in `_download_drivers.py`."""
+"""A folder of files to fetch from presigned URLs. `protocol.py` says how one is fetched, and `runners.py` runs them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .._timeouts import Timeout, TimeoutLike
 from ..errors import InvalidArgumentError, InvalidResponseError
 from ..transport.backend import Outgoing
 from .local_files import Writer, check_free, part_path
-from .protocol import Get, Part, Step, fetch, safe_names
+from .protocol import Get, Part, Step, download_steps, safe_names
 from .runners import Tasks, Threads
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ READ = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
-class File:
+class FileDownload:
     """One file of a download: where it comes from and goes to, and what there is of it."""
 
     name: str
@@ -48,7 +48,7 @@ class File:
 
     def steps(self) -> Generator[Step, Any, None]:
         """What it takes to fetch it."""
-        return fetch(self.name, self.url, self.part, max_retries=self.max_retries, allow_http=self.allow_http)
+        return download_steps(self.name, self.url, self.part, max_retries=self.max_retries, allow_http=self.allow_http)
 
     def open(self) -> None:
         """Take what an earlier download has left, and keep others away from it until `close`.
@@ -136,7 +136,7 @@ class Downloads(Transfer):
         """Fetch them with tasks."""
         return await Tasks(self, transport).run()
 
-    def prepare(self) -> list[File]:
+    def prepare(self) -> list[FileDownload]:
         """Make the folder, and see what is there.
 
         Raises:
@@ -145,11 +145,11 @@ class Downloads(Transfer):
         if not self.urls:
             raise InvalidResponseError("The gateway names no file to download.")
         self.to.mkdir(parents=True, exist_ok=True)
-        files: list[File] = []
+        files: list[FileDownload] = []
         for name, safe in safe_names(self.urls).items():
             path = self.to / safe
             check_free(path, overwrite=self.overwrite)
-            file = File(
+            file = FileDownload(
                 name=name,
                 url=self.urls[name],
                 path=path,
@@ -183,7 +183,7 @@ class Downloads(Transfer):
         return Timeout(read=READ, write=READ) if self.timeout is None else Timeout.of(self.timeout)
 
     @staticmethod
-    def keep(files: list[File]) -> dict[str, Path]:
+    def keep(files: list[FileDownload]) -> dict[str, Path]:
         """Put all files in their places."""
         for file in files:
             file.keep()

@@ -1,6 +1,6 @@
 """Fetch a file from a presigned URL, going on where a cut left off: what to ask and what an answer means. No I/O happens here.
 
-`fetch` is a generator, like the flows, but for one file of many: `_transfer.py` takes its steps, several files at a time.
+`download_steps` is a generator, like the flows, but for one file of many: `runners.py` takes its steps, several files at a time.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Part:
     size: int = 0
     total: int | None = None
     validator: str | None = None
-    """What tells whether the file is still the same: its ETag, or when it was changed last."""
+    """Shows whether the file is still the same: its ETag, or the time of its last change."""
 
     def forget(self) -> None:
         """Begin anew."""
@@ -89,7 +89,7 @@ class Part:
 
     @property
     def offset(self) -> int:
-        """Where to go on: of a whole part its last byte is asked for once more, which tells whether the file is still the same."""
+        """Where to go on: for a complete part, its last byte is requested again, to see whether the file is still the same."""
         if self.validator is None and self.total is None:
             return 0
         return self.size if self.total is None else max(0, min(self.size, self.total - 1))
@@ -122,7 +122,7 @@ class Part:
             head.status == 206  # noqa: PLR2004 - as above
             and found is not None
             and int(found[1]) == asked
-            and total is not None  # or nothing would tell where the file ends
+            and total is not None  # otherwise the end of the file is not known
             and self.total in {None, total}
             and (_validator(head) or self.validator) == self.validator
         ):
@@ -144,10 +144,12 @@ class Part:
         raise APIConnectionError(CUT_OFF)
 
 
-def fetch(name: str, url: str, part: Part, *, max_retries: int, allow_http: bool) -> Generator[Step, Any, None]:
+def download_steps(
+    name: str, url: str, part: Part, *, max_retries: int, allow_http: bool
+) -> Generator[Step, Any, None]:
     """Fetch one file.
 
-    A try that brings new bytes is no failure, however it ends; `max_retries` in a row may bring none. A URL that is refused is
+    A try that brings new bytes is not a failure, however it ends; `max_retries` in a row may bring no new bytes. A URL that is refused is
     renewed, once until new bytes arrive.
     """
     tries, best, renewed = 0, part.size, False
@@ -183,7 +185,7 @@ def _get(place: SecretStr, part: Part, *, allow_http: bool) -> Generator[Step, A
         elif head.status in {200, 206, 416}:
             coding = head.headers.get("content-encoding", "").strip()
             if coding.lower() not in {"", "identity"}:
-                # Nothing would tell a cut then, nor limit what a few bytes unpack to.
+                # A cut could not be noticed then, and a few bytes could unpack to any size.
                 raise InvalidResponseError(f"The storage compressed the file ({coding}), which it was asked not to do.")
             return head
         elif head.status >= 400:  # noqa: PLR2004 - HTTP's own classes
@@ -206,7 +208,7 @@ def checked_url(url: str, *, allow_http: bool) -> str:
         InvalidResponseError: It is not a valid https URL. (http is fine to this machine itself, or where the caller allows it.)
     """
     sent, refusal = _judged(url, allow_http=allow_http)
-    del url  # as in `fetch`
+    del url  # as in `download_steps`
     if sent is None:
         raise InvalidResponseError(refusal)
     return sent

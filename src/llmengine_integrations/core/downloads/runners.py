@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from .._steps import Done, Sleep, advance
 from .._timeouts import in_time, timeout_reason
 from ..errors import APITimeoutError, InvalidResponseError
-from .local_files import batches
+from .local_files import gathered_chunks
 from .protocol import Get, Head, Receive, Renew, Step
 from .telemetry import untraced
 
 if TYPE_CHECKING:
     from ..transport.async_transport import AsyncTransport
-    from ..transport.backend import AsyncBackend, AsyncIncoming, Backend, Incoming
+    from ..transport.backend import AsyncBackend, AsyncIncomingReply, Backend, IncomingReply
     from ..transport.sync_transport import SyncTransport
-    from .model_folder import Downloads, File
+    from .model_folder import Downloads, FileDownload
 
 _ERROR_BODY = 64 * 1024
 
@@ -34,7 +34,7 @@ class Threads:
         self._urls = job.urls
         self._backends: dict[str | None, Backend] = {}
         self._deadline = job.deadline()
-        self._whole: list[File] = []
+        self._whole: list[FileDownload] = []
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
         self.stop = threading.Event()
@@ -42,7 +42,7 @@ class Threads:
     def run(self) -> dict[str, Path]:
         """Fetch every file, or raise what the first one fails with."""
         files = self._job.prepare()
-        waiting: SimpleQueue[File] = SimpleQueue()
+        waiting: SimpleQueue[FileDownload] = SimpleQueue()
         ended: SimpleQueue[BaseException | None] = SimpleQueue()
         for file in files:
             waiting.put(file)
@@ -62,7 +62,7 @@ class Threads:
                 for file in self._whole:
                     file.close()
 
-    def _work(self, waiting: SimpleQueue[File], ended: SimpleQueue[BaseException | None]) -> None:
+    def _work(self, waiting: SimpleQueue[FileDownload], ended: SimpleQueue[BaseException | None]) -> None:
         while not self.stop.is_set():
             try:
                 file = waiting.get_nowait()
@@ -70,12 +70,12 @@ class Threads:
                 return
             try:
                 self._one(file)
-            except BaseException as error:  # noqa: BLE001 - raised by who waits for it
+            except BaseException as error:  # noqa: BLE001 - raised in the waiting thread
                 ended.put(error)
             else:
                 ended.put(None)
 
-    def _one(self, file: File) -> None:
+    def _one(self, file: FileDownload) -> None:
         """Fetch a file, which stays open until all are whole. If it fails it is closed here, once nobody writes to it any more."""
         file.open()
         try:
@@ -88,7 +88,7 @@ class Threads:
             file.close()
             raise
 
-    def send(self, step: Get) -> Incoming:
+    def send(self, step: Get) -> IncomingReply:
         """Ask for a URL."""
         backend = self._backend(step)
         with untraced():
@@ -100,7 +100,7 @@ class Threads:
             if self.stop.is_set():
                 raise InterruptedError
             if proxy not in self._backends:
-                self._backends[proxy] = self._transport.elsewhere(proxy)
+                self._backends[proxy] = self._transport.for_other_hosts(proxy)
             return self._backends[proxy]
 
     def sleep(self, seconds: float) -> None:
@@ -109,7 +109,7 @@ class Threads:
             raise APITimeoutError(timeout_reason(sent=True))
         self.stop.wait(seconds)
 
-    def renew(self, file: File, step: Renew) -> str:
+    def renew(self, file: FileDownload, step: Renew) -> str:
         """The URL in place of one that has expired; the gateway is asked once for all files."""
         with self._renewing:
             if self._urls.get(file.name) == step.url:
@@ -118,7 +118,7 @@ class Threads:
                 raise _not_named(file)
             return self._urls[file.name]
 
-    def wrote(self, file: File, count: int) -> None:
+    def wrote(self, file: FileDownload, count: int) -> None:
         """Count what a file has gained; one thread at a time, so that a progress bar needs no lock."""
         with self._lock:
             if self.stop.is_set():
@@ -127,10 +127,10 @@ class Threads:
 
 
 class _ThreadFile:
-    def __init__(self, run: Threads, file: File) -> None:
+    def __init__(self, run: Threads, file: FileDownload) -> None:
         self._run = run
         self._file = file
-        self._reply: Incoming | None = None
+        self._reply: IncomingReply | None = None
 
     def run(self) -> None:
         steps = self._file.steps()
@@ -161,7 +161,7 @@ class _ThreadFile:
     def _get(self, step: Get) -> Head:
         self._close()
         self._reply = reply = self._run.send(step)
-        return Head(reply.status, reply.headers, b"" if _is_wanted(reply.status) else reply.begin(_ERROR_BODY))
+        return Head(reply.status, reply.headers, b"" if _is_wanted(reply.status) else reply.read_up_to(_ERROR_BODY))
 
     def _receive(self) -> None:
         if (reply := self._reply) is None:
@@ -210,12 +210,12 @@ class Tasks:
             for backend in self._backends.values():
                 await backend.close()
 
-    async def _one(self, file: File) -> None:
+    async def _one(self, file: FileDownload) -> None:
         async with self._room:
             file.open()  # not in a thread: one that is given up would claim what nobody lets go of
             await _TaskFile(self, file).run()
 
-    async def send(self, step: Get) -> AsyncIncoming:
+    async def send(self, step: Get) -> AsyncIncomingReply:
         """Ask for a URL."""
         backend = self._backend(step)
         with untraced():
@@ -224,10 +224,10 @@ class Tasks:
     def _backend(self, step: Get) -> AsyncBackend:
         proxy = self._transport.proxy(step.url)
         if proxy not in self._backends:
-            self._backends[proxy] = self._transport.elsewhere(proxy)
+            self._backends[proxy] = self._transport.for_other_hosts(proxy)
         return self._backends[proxy]
 
-    async def renew(self, file: File, step: Renew) -> str:
+    async def renew(self, file: FileDownload, step: Renew) -> str:
         """The URL in place of one that has expired; the gateway is asked once for all files."""
         async with self._lock:
             if self._urls.get(file.name) == step.url:
@@ -238,10 +238,10 @@ class Tasks:
 
 
 class _TaskFile:
-    def __init__(self, run: Tasks, file: File) -> None:
+    def __init__(self, run: Tasks, file: FileDownload) -> None:
         self._run = run
         self._file = file
-        self._reply: AsyncIncoming | None = None
+        self._reply: AsyncIncomingReply | None = None
 
     async def run(self) -> None:
         steps = self._file.steps()
@@ -272,14 +272,16 @@ class _TaskFile:
     async def _get(self, step: Get) -> Head:
         await self._close()
         self._reply = reply = await self._run.send(step)
-        return Head(reply.status, reply.headers, b"" if _is_wanted(reply.status) else await reply.begin(_ERROR_BODY))
+        return Head(
+            reply.status, reply.headers, b"" if _is_wanted(reply.status) else await reply.read_up_to(_ERROR_BODY)
+        )
 
     async def _receive(self) -> None:
         if (reply := self._reply) is None:
             raise AssertionError
         writer = self._file.writer()
         try:
-            async for data in batches(reply):
+            async for data in gathered_chunks(reply):
                 await asyncio.to_thread(writer.write, data)
                 self._file.wrote(len(data))
             await asyncio.to_thread(writer.finish)
@@ -295,5 +297,5 @@ def _is_wanted(status: int) -> bool:
     return status in {200, 206}
 
 
-def _not_named(file: File) -> InvalidResponseError:
+def _not_named(file: FileDownload) -> InvalidResponseError:
     return InvalidResponseError(f"The gateway no longer names {file.name}.")

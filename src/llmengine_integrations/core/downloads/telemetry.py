@@ -1,4 +1,4 @@
-"""Requests that OpenTelemetry does not see: its instrumentations write whole URLs into spans, and a presigned one is a secret."""
+"""Hide requests from OpenTelemetry: its instrumentations write whole URLs into spans, and a presigned URL is a secret."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SWITCH = "suppress_instrumentation"
 
 @contextmanager
 def untraced() -> Generator[None]:
-    """Have no spans made of the requests in the block, if OpenTelemetry is there."""
+    """Suppress OpenTelemetry spans for the requests in this block, if it is installed."""
     context = sys.modules.get("opentelemetry.context")
     if context is None:
         yield

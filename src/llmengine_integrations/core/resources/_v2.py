@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._operation import Request, given
+from .._operation import Request, set_options
 from ..errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -19,10 +19,12 @@ def inference(
 
     Raises:
         InvalidArgumentError: The model's name is empty.
-        TypeError: An option is none of this call.
+        TypeError: This call does not have such an option.
     """
     if not body["model"]:  # the gateway reads an empty name as "any endpoint"
         raise InvalidArgumentError("The model's name is empty.")
     if "stream" in options:
-        raise TypeError("unexpected keyword argument 'stream': stream(...) is a method of its own, beside create(...)")
-    return Request(method="POST", path=path, json={**body, **given(options, known, *body, "timeout")}, timeout=timeout)
+        raise TypeError("unexpected keyword argument 'stream': stream(...) is a method of its own, next to create(...)")
+    return Request(
+        method="POST", path=path, json={**body, **set_options(options, known, *body, "timeout")}, timeout=timeout
+    )

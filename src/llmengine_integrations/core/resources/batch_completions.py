@@ -18,7 +18,7 @@ from ...wire.batch_completions import (
 )
 from ...wire.batch_files import BatchResult
 from .._operation import Operation, Request
-from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, Watch
+from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, JobWatch
 from .._resource import Resource, TransportT, flow_endpoint
 from .._steps import Flow, Local
 from .._timeouts import TimeoutLike
@@ -50,7 +50,7 @@ class BatchCompletions(Resource[TransportT]):
     ) -> Flow[BatchJob]:
         """Start a job. `POST /v1/llm/batch-completions`, or `POST /v2/batch-completions`.
 
-        It is never sent twice: after an APIConnectionError or a ServerError the job may be running; `fine_tunes.list().batch_jobs` tells.
+        It is never sent twice: after an APIConnectionError or a ServerError the job may be running: see `fine_tunes.list().batch_jobs`.
 
         Args:
             model: The model's name, such as "llama-2-7b".
@@ -63,7 +63,7 @@ class BatchCompletions(Resource[TransportT]):
             **options: The fields of `BatchOptions`: how the job runs, and how its model is served.
 
         Returns:
-            The job. v1 tells its `job_id` and nothing else.
+            The job. In v1, it has only its `job_id`.
 
         Raises:
             InvalidArgumentError: There is neither content nor an input file, or both; or v1 is asked for what only v2 does.
@@ -113,7 +113,7 @@ class BatchCompletions(Resource[TransportT]):
 
         Args:
             job_id: The job's id.
-            missing_ok: Whether it is fine that there is no such job; the reply's `success` tells.
+            missing_ok: Whether it is fine that there is no such job; the reply's `success` says which.
 
         Raises:
             NotFoundError: There is no such job.
@@ -153,7 +153,7 @@ class BatchCompletions(Resource[TransportT]):
             NotFoundError: There is no such job.
             APIConnectionError: The server cannot be reached, at first or six looks in a row. A ServerError likewise.
         """
-        watch: Watch[BatchJob] = Watch(
+        watch: JobWatch[BatchJob] = JobWatch(
             f"Batch {job_id}",
             lambda: search.look(),  # noqa: PLW0108 - it comes two lines below
             poll_interval=poll_interval,
@@ -161,7 +161,7 @@ class BatchCompletions(Resource[TransportT]):
             timeout=timeout,
             on_status=on_status,
         )
-        search = Search(job_id, watch.ask)
+        search = Search(job_id, watch.send)
         job = yield from watch.done()
         if not job.succeeded:
             raise watch.failed()
@@ -190,7 +190,7 @@ class BatchCompletions(Resource[TransportT]):
 
         Raises:
             OSError: A file cannot be read: FileNotFoundError as long as the job has not written it.
-            InvalidResponseError: It is no output file, or not of this content: their lengths differ.
+            InvalidResponseError: It is not an output file, or not of this content: their lengths differ.
             ConfigurationError: A package is missing; the message has the command that installs it.
         """
         path, source = _files(output, input_data_path)

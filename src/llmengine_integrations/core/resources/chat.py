@@ -18,7 +18,7 @@ from ...wire.chat import (
 from ...wire.chat_messages import ChatMessageParam
 from .._operation import Operation, StreamOperation
 from .._resource import Resource, TransportT, endpoint, stream_endpoint
-from ..streams.chat_events import ChatReader
+from ..streams.chat_events import ChatEventReader
 from ._v2 import inference
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Chat(Resource[TransportT]):
             LLMEngineError: Whatever else `create` raises, on entering.
         """
         body = {**_body(model, messages), "stream": True}
-        return StreamOperation(inference(_PATH, body, options, ChatStreamOptions, timeout), ChatReader)
+        return StreamOperation(inference(_PATH, body, options, ChatStreamOptions, timeout), ChatEventReader)
 
 
 _PATH = "/v2/chat/completions"

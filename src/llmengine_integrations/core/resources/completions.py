@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import Unpack
 
 from ...wire.completions import Completion, CompletionChunk, CompletionOptions
-from .._operation import Operation, Request, StreamOperation, given
+from .._operation import Operation, Request, StreamOperation, set_options
 from .._resource import Resource, TransportT, endpoint, stream_endpoint
 from ..errors import InvalidArgumentError
-from ..streams.completion_events import CompletionReader
+from ..streams.completion_events import CompletionEventReader
 
 if TYPE_CHECKING:
     from .._timeouts import TimeoutLike
@@ -82,7 +82,7 @@ class Completions(Resource[TransportT]):
             LLMEngineError: Whatever `create` raises, on entering.
         """
         request = _request("stream", model, prompt, max_new_tokens, temperature, timeout, options)
-        return StreamOperation(request, CompletionReader)
+        return StreamOperation(request, CompletionEventReader)
 
 
 def _request(
@@ -101,6 +101,6 @@ def _request(
         method="POST",
         path=f"/v1/llm/completions-{mode}",
         query={"model_endpoint_name": model},
-        json=body | given(options, CompletionOptions, *body, "timeout"),
+        json=body | set_options(options, CompletionOptions, *body, "timeout"),
         timeout=timeout,
     )

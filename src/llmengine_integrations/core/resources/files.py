@@ -14,7 +14,7 @@ from ...wire.files import File, FileContent, FileDeletion, FileList, UploadedFil
 from .._operation import Operation, Request, path_segment
 from .._resource import Resource, TransportT, endpoint, flow_endpoint
 from .._steps import Flow, Local
-from ..downloads.local_files import Reader, Reported, Save, check_free
+from ..downloads.local_files import BodyReader, Reported, Save, check_free
 from ..downloads.protocol import safe_name
 from ..errors import NotFoundError
 from ..streams.file_content import JsonText
@@ -54,7 +54,7 @@ class Files(Resource[TransportT]):
 
         Raises:
             TrainingDataError: `check` found problems; nothing was sent.
-            InvalidArgumentError: The source is no file, stands at its end, or cannot be read twice, as `check` needs.
+            InvalidArgumentError: The source is not a file, is at its end, or cannot be read twice, as `check` needs.
             ServerError: The file is not UTF-8; the gateway does not say so.
             OSError: The file cannot be read.
         """
@@ -141,7 +141,7 @@ class Files(Resource[TransportT]):
             OSError: The file cannot be written.
         """
         path: Path | None = yield Local(partial(_target, to))
-        reader: Callable[[], Reader] = JsonText
+        reader: Callable[[], BodyReader] = JsonText
         if path is None or on_progress is not None:
             stored: File = yield Operation(Request(method="GET", path=_path(file_id)), File)
             path = path or Path(to) / safe_name(stored.filename)
@@ -157,7 +157,7 @@ class Files(Resource[TransportT]):
 
         Args:
             file_id: The file's id.
-            missing_ok: Whether it is fine that there is no such file; the reply's `deleted` tells.
+            missing_ok: Whether it is fine that there is no such file; the reply's `deleted` says which.
 
         Raises:
             NotFoundError: There is no such file.
@@ -179,7 +179,7 @@ def _content(file_id: str) -> Request:
     return Request(method="GET", path=f"{_path(file_id)}/content")
 
 
-def _reported(on_progress: UploadProgress, size: int) -> Reader:
+def _reported(on_progress: UploadProgress, size: int) -> BodyReader:
     return Reported(JsonText(), on_progress, size)
 
 

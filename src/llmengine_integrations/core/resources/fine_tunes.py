@@ -17,7 +17,7 @@ from ...wire.fine_tunes import (
     FineTuneList,
 )
 from .._operation import Operation, Request, path_segment
-from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, Watch
+from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, JobWatch
 from .._resource import Resource, TransportT, endpoint, flow_endpoint, follow_endpoint
 from .._steps import Emit, Feed, Flow
 from ..errors import InvalidArgumentError, LLMEngineError, NotFoundError
@@ -57,7 +57,7 @@ class FineTunes(Resource[TransportT]):
             timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
 
         Raises:
-            InvalidArgumentError: The suffix is none, or the model or the training file is empty.
+            InvalidArgumentError: The suffix is invalid, or the model or the training file is empty.
             NotFoundError: There is no such training or validation file.
             BadRequestError: The file cannot be read or lacks the columns, the model cannot be tuned, a hyperparameter that it needs
                 is missing, or the quota of jobs is reached.
@@ -96,7 +96,7 @@ class FineTunes(Resource[TransportT]):
 
         Args:
             fine_tune_id: The job's id.
-            missing_ok: Whether it is fine that there is no such job; the reply's `success` tells.
+            missing_ok: Whether it is fine that there is no such job; the reply's `success` says which.
 
         Raises:
             NotFoundError: There is no such job.
@@ -208,11 +208,11 @@ def _watch(
     max_poll_interval: float,
     timeout: float | None,
     on_status: Callable[[FineTune], object] | None,
-) -> Watch[FineTune]:
+) -> JobWatch[FineTune]:
     operation = _get(fine_tune_id)
-    watch = Watch(
+    watch = JobWatch(
         f"Fine-tune {fine_tune_id}",
-        lambda: watch.ask(operation),
+        lambda: watch.send(operation),
         poll_interval=poll_interval,
         max_poll_interval=max_poll_interval,
         timeout=timeout,
@@ -221,15 +221,15 @@ def _watch(
     return watch
 
 
-def _follow(fine_tune_id: str, watch: Watch[FineTune]) -> Feed[FineTuneEvent]:
+def _follow(fine_tune_id: str, watch: JobWatch[FineTune]) -> Feed[FineTuneEvent]:
     operation = _get_events(fine_tune_id)
     seen = 0
     while True:
-        job = yield from watch.look()  # before the events: when it is done, none comes after those
-        events = yield from watch.patiently(lambda: _events(watch, operation))
+        job = yield from watch.refresh()  # before the events: when it is done, none comes after those
+        events = yield from watch.retrying(lambda: _events(watch, operation))
         watch.events = events[-_LAST:] or watch.events
         if events[seen:]:
-            watch.hurry()
+            watch.poll_soon()
         for event in events[seen:]:
             yield Emit(event)
         seen = max(seen, len(events))
@@ -240,9 +240,9 @@ def _follow(fine_tune_id: str, watch: Watch[FineTune]) -> Feed[FineTuneEvent]:
         raise watch.failed()
 
 
-def _events(watch: Watch[FineTune], operation: Operation[FineTuneEventList]) -> Flow[list[FineTuneEvent]]:
+def _events(watch: JobWatch[FineTune], operation: Operation[FineTuneEventList]) -> Flow[list[FineTuneEvent]]:
     try:
-        reply = yield from watch.ask(operation)
+        reply = yield from watch.send(operation)
     except NotFoundError:  # none yet, or the job is gone, which the next look finds out
         return []
     return reply.events

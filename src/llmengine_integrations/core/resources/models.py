@@ -22,8 +22,8 @@ from ...wire.models import (
     Quantization,
     UpdateModelOptions,
 )
-from .._operation import Operation, Request, given, path_segment
-from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, Watch
+from .._operation import Operation, Request, path_segment, set_options
+from .._polling import MAX_POLL_INTERVAL, POLL_INTERVAL, JobWatch
 from .._resource import Resource, TransportT, endpoint, flow_endpoint
 from .._steps import Flow, Now
 from ..downloads.model_folder import DownloadProgress, Downloads
@@ -116,7 +116,7 @@ class Models(Resource[TransportT]):
             ServerError: The hardware cannot be inferred, or the model is unknown and no `checkpoint_path` is given.
         """
         path_segment(name, "model name")  # an endpoint that no other route could reach
-        chosen = given(options, CreateModelOptions)
+        chosen = set_options(options, CreateModelOptions)
         check_labels(labels)
         check_hardware(chosen)
         check_framework(inference_framework, chosen)
@@ -171,7 +171,7 @@ class Models(Resource[TransportT]):
             BadRequestError: The gateway refuses a field.
         """
         body = changes(
-            given(options, UpdateModelOptions),
+            set_options(options, UpdateModelOptions),
             {
                 "checkpoint_path": checkpoint_path,
                 "quantize": quantize,
@@ -195,7 +195,7 @@ class Models(Resource[TransportT]):
 
         Args:
             name: The endpoint's name.
-            missing_ok: Whether it is fine that there is no such endpoint; the reply's `deleted` tells.
+            missing_ok: Whether it is fine that there is no such endpoint; the reply's `deleted` says which.
 
         Raises:
             NotFoundError: There is no such endpoint.
@@ -238,7 +238,7 @@ class Models(Resource[TransportT]):
             JobTimeoutError: Time is up; the gateway goes on.
             NotFoundError: There is no such endpoint, and after `missing_for` seconds there is still none.
         """
-        watch: Watch[Model] = Watch(
+        watch: JobWatch[Model] = JobWatch(
             f"Endpoint {name}",
             lambda: _appearing(watch, name, missing_for),
             poll_interval=poll_interval,
@@ -339,12 +339,12 @@ def _urls(name: str, download_format: str | None) -> Operation[ModelDownload]:
     return Operation(Request(method="POST", path=f"{_PATH}/download", json=body), ModelDownload)
 
 
-def _appearing(watch: Watch[Model], name: str, missing_for: float) -> Flow[Model]:
+def _appearing(watch: JobWatch[Model], name: str, missing_for: float) -> Flow[Model]:
     """Look at an endpoint that may not be there yet."""
     begun: float = yield Now()
     while True:
         try:
-            return (yield from watch.ask(_get(name)))
+            return (yield from watch.send(_get(name)))
         except NotFoundError:
             now: float = yield Now()
             if watch.job is not None or now - begun >= missing_for:

@@ -44,7 +44,7 @@ class _ChunkReader(Generic[ChunkT]):
 
         Raises:
             StreamError: It reports an error.
-            InvalidResponseError: It is no event of this route.
+            InvalidResponseError: It is not an event of this route.
         """
         if data[:6] == _DONE:  # some proxies write more behind it
             self._done = True
@@ -79,7 +79,7 @@ class _ChunkReader(Generic[ChunkT]):
         raise reported
 
 
-class ChatReader(_ChunkReader[ChatCompletionChunk]):
+class ChatEventReader(_ChunkReader[ChatCompletionChunk]):
     """Reads a chat stream."""
 
     def __init__(self) -> None:

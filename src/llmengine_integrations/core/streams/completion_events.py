@@ -11,7 +11,7 @@ from ..errors import StreamError, StreamTruncatedError, decode, mapping, message
 _DONE = b"[DONE]"  # the gateway never sends it, but OpenAI-minded proxies in front of it do
 
 
-class CompletionReader:
+class CompletionEventReader:
     """One stream's state.
 
     Most frameworks send deltas and end with `finished`. Two differ (section 2 of the gateway's contract):
@@ -40,7 +40,7 @@ class CompletionReader:
 
         Raises:
             StreamError: It reports an error.
-            InvalidResponseError: It is no event of this route.
+            InvalidResponseError: It is not an event of this route.
         """
         if data[:6] == _DONE:  # some proxies write more behind it
             self.finished = True

@@ -13,7 +13,7 @@ import re
 from .._foreign_errors import fail
 from ..errors import InvalidResponseError
 
-_MARK = re.compile(r'\\.|["{}\[\]]', re.DOTALL)  # what matters around the string; an escaped quote is no mark
+_MARK = re.compile(r'\\.|["{}\[\]]', re.DOTALL)  # what matters around the string; an escaped quote is not a mark
 _CUT = re.compile(
     r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z"
 )  # half a pair of escapes, a part of one, or both
@@ -42,7 +42,7 @@ class JsonText:
         """Read on.
 
         Raises:
-            InvalidResponseError: It is no such object.
+            InvalidResponseError: It is not such an object.
         """
         try:
             return self._feed(self._decoder.decode(data))

@@ -23,7 +23,7 @@ MAX_PROBLEMS = 50
 """Problems that are listed; more are of no help."""
 _MAX_LINE = 4 * 1024 * 1024
 """Characters in a line: an unbounded one would be an unbounded amount of memory."""
-_BROKEN = re.compile("[\udc80-\udcff]")  # what the decoder makes of bytes that are no UTF-8
+_BROKEN = re.compile("[\udc80-\udcff]")  # what the decoder makes of bytes that are not UTF-8
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = "\ufeff"
 

@@ -1,4 +1,4 @@
-"""The driver for event loops: what `_sync_transport.py` does, awaited. A module of its own, as only `AsyncClient` needs asyncio."""
+"""The transport for event loops: what `sync_transport.py` does, awaited. Only `AsyncClient` loads it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying
 from .._steps import Done, Emit, Local, Now, Sleep, Transfer, advance
 from .._timeouts import in_time
 from ..errors import APITimeoutError, LLMEngineError, from_reply
-from .base import Decoding, Driver, again, check_stream, is_success, note, parsed
+from .base import BaseTransport, Decoding, again, check_stream, is_success, log_request, parsed
 from .reply_bodies import aexplanation, aread
 from .stream import AsyncOpening, AsyncStream
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from .._operation import Operation, Request, StreamOperation
     from .._settings import Settings
     from .._steps import Feed, Flow, Step
-    from .backend import AsyncBackend, AsyncIncoming
+    from .backend import AsyncBackend, AsyncIncomingReply
 
 T = TypeVar("T")
 ReplyT = TypeVar("ReplyT", bound="BaseModel")
 
 
-class AsyncTransport(Driver):
+class AsyncTransport(BaseTransport):
     """Runs operations on the running event loop."""
 
     def __init__(self, settings: Settings, backend: AsyncBackend) -> None:
@@ -52,7 +52,7 @@ class AsyncTransport(Driver):
         async with aclosing(await self._retrying(request, lambda: self._open(operation, request))) as stream:
             yield stream
 
-    async def fetch(self, request: Request, take: Callable[[AsyncIncoming], Awaitable[T]]) -> T:
+    async def send_raw(self, request: Request, take: Callable[[AsyncIncomingReply], Awaitable[T]]) -> T:
         """Send one request and return what `take` makes of its reply, trying both again where that is allowed."""
         request = self.with_deadline(request)
 
@@ -65,9 +65,9 @@ class AsyncTransport(Driver):
 
         return await self._retrying(request, attempt)
 
-    def elsewhere(self, proxy: str | None) -> AsyncBackend:
-        """A backend for hosts other than the gateway, to be closed by who asks for it."""
-        return self._backend.elsewhere(proxy)
+    def for_other_hosts(self, proxy: str | None) -> AsyncBackend:
+        """A backend for hosts other than the gateway. The caller closes it."""
+        return self._backend.for_other_hosts(proxy)
 
     async def drive(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result."""
@@ -148,10 +148,10 @@ class AsyncTransport(Driver):
         finally:
             await reply.close()
 
-    async def _send(self, request: Request) -> AsyncIncoming:
+    async def _send(self, request: Request) -> AsyncIncomingReply:
         started = time.perf_counter()
         reply = await self._backend.send(self.outgoing(request))
-        note(request, reply.status, started)
+        log_request(request, reply.status, started)
         if is_success(reply.status):
             return reply
         try:

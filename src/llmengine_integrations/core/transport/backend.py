@@ -1,7 +1,7 @@
-"""The edge between the drivers and the network: what a backend takes and gives.
+"""The edge between the transports and the network: what a backend takes and returns.
 
-`_http.py` and `_aiohttp.py` implement it. A backend maps every error of its library to `APIConnectionError` or `APITimeoutError`, follows
-no redirect, tries nothing twice and adds no header but those of the connection.
+`httpx_backend/` and `aiohttp_backend/` implement it. A backend maps every error of its library to `APIConnectionError` or
+`APITimeoutError`, follows no redirect, tries nothing twice and adds no header but those of the connection.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Outgoing:
     deadline: float | None = None
     """When the whole reply must be there, on `time.monotonic`'s clock."""
 
-    def whole(self) -> bytes | Multipart | None:
+    def body(self) -> bytes | Multipart | None:
         """The body, in one piece if it is a small form."""
         content = self.content
         return b"".join(content.chunks()) if isinstance(content, Multipart) and content.small else content
 
 
-class Incoming(Protocol):
+class IncomingReply(Protocol):
     """A reply whose headers have arrived. Must be closed."""
 
     status: int
@@ -44,7 +44,7 @@ class Incoming(Protocol):
         """The body as it arrives."""
         ...
 
-    def begin(self, limit: int) -> bytes:
+    def read_up_to(self, limit: int) -> bytes:
         """The body, until it has more than `limit` bytes."""
         ...
 
@@ -53,8 +53,8 @@ class Incoming(Protocol):
         ...
 
 
-class AsyncIncoming(Protocol):
-    """`Incoming`, awaited."""
+class AsyncIncomingReply(Protocol):
+    """`IncomingReply`, awaited."""
 
     status: int
     headers: Mapping[str, str]
@@ -63,7 +63,7 @@ class AsyncIncoming(Protocol):
         """The body as it arrives."""
         ...
 
-    async def begin(self, limit: int) -> bytes:
+    async def read_up_to(self, limit: int) -> bytes:
         """The body, until it has more than `limit` bytes."""
         ...
 
@@ -75,11 +75,11 @@ class AsyncIncoming(Protocol):
 class Backend(Protocol):
     """Sends requests, blocking."""
 
-    def send(self, outgoing: Outgoing) -> Incoming:
+    def send(self, outgoing: Outgoing) -> IncomingReply:
         """Send it and wait for the reply's headers."""
         ...
 
-    def elsewhere(self, proxy: str | None) -> Backend:
+    def for_other_hosts(self, proxy: str | None) -> Backend:
         """A backend for hosts other than the gateway: with the user's network settings, and nothing that identifies the user."""
         ...
 
@@ -91,11 +91,11 @@ class Backend(Protocol):
 class AsyncBackend(Protocol):
     """Sends requests on the running event loop."""
 
-    async def send(self, outgoing: Outgoing) -> AsyncIncoming:
+    async def send(self, outgoing: Outgoing) -> AsyncIncomingReply:
         """Send it and wait for the reply's headers."""
         ...
 
-    def elsewhere(self, proxy: str | None) -> AsyncBackend:
+    def for_other_hosts(self, proxy: str | None) -> AsyncBackend:
         """A backend for hosts other than the gateway: with the user's network settings, and nothing that identifies the user."""
         ...
 

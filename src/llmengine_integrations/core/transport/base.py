@@ -1,4 +1,4 @@
-"""What both drivers share: building, parsing, retrying, decoding and explaining. No I/O happens here."""
+"""What both transports share: building, parsing, retrying, decoding and explaining. No I/O happens here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .._operation import Operation, Request, StreamOperation
     from .._settings import Settings
-    from .backend import AsyncIncoming, Incoming
+    from .backend import AsyncIncomingReply, IncomingReply
 
 T = TypeVar("T")
 ReplyT = TypeVar("ReplyT", bound="BaseModel")
@@ -28,8 +28,8 @@ ReplyT = TypeVar("ReplyT", bound="BaseModel")
 _log = logging.getLogger("llmengine_integrations")
 
 
-class Driver:
-    """What both drivers do, without I/O."""
+class BaseTransport:
+    """What both transports do, without I/O."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -119,8 +119,8 @@ class Decoding(Generic[T]):
         return None
 
 
-def check_stream(reply: Incoming | AsyncIncoming) -> None:
-    """Refuse a reply that is no stream of events: a proxy's page, say."""
+def check_stream(reply: IncomingReply | AsyncIncomingReply) -> None:
+    """Refuse a reply that is not a stream of events, such as a proxy's page."""
     kind = reply.headers.get("content-type", "text/event-stream")
     if "event-stream" not in kind.lower():
         raise InvalidResponseError(f"The server answered a stream with {kind}.", status_code=reply.status)
@@ -140,7 +140,7 @@ def is_success(status: int) -> bool:
     return 200 <= status < 300  # noqa: PLR2004 - HTTP's own classes
 
 
-def note(request: Request, status: int, started: float) -> None:
+def log_request(request: Request, status: int, started: float) -> None:
     """Log a reply: the route, never the query or the body."""
     if _log.isEnabledFor(logging.DEBUG):
         _log.debug("%s %s -> %d in %.3f s", request.method, request.path, status, time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""Unpack what comes in gzip or deflate, which nobody asked for: piece by piece, and to its end. No I/O happens here.
+"""Unpack replies in gzip or deflate, although no request asks for them: piece by piece, and to their end. No I/O happens here.
 
 The decoders of httpx and aiohttp take a stream that is cut off for a whole one, and httpx's drops all but the first part of a gzip body.
 """

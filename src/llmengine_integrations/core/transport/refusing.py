@@ -35,7 +35,7 @@ class RefusingBackend:
             )
         )
 
-    def elsewhere(self, proxy: str | None) -> Self:  # noqa: ARG002 - nothing is sent
+    def for_other_hosts(self, proxy: str | None) -> Self:  # noqa: ARG002 - nothing is sent
         """The same: other hosts too are reached through the user's client only."""
         return self
 
@@ -59,8 +59,8 @@ class AsyncRefusingBackend:
             )
         )
 
-    def elsewhere(self, proxy: str | None) -> Self:  # noqa: ARG002 - as above
-        """The same, as above."""
+    def for_other_hosts(self, proxy: str | None) -> Self:  # noqa: ARG002 - as above
+        """The same: other hosts too are reached through the user's client only."""
         return self
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import InvalidResponseError
 
 if TYPE_CHECKING:
-    from .backend import AsyncIncoming, Incoming
+    from .backend import AsyncIncomingReply, IncomingReply
 
 MIB = 1024 * 1024
 MAX_BODY = 256 * MIB
@@ -18,24 +18,24 @@ MAX_ERROR = 8 * MIB
 """Bytes of an error reply; what follows is not read."""
 
 
-def read(reply: Incoming) -> bytes:
+def read(reply: IncomingReply) -> bytes:
     """The whole body.
 
     Raises:
         InvalidResponseError: It is longer than `MAX_BODY`.
     """
-    return _checked(reply.begin(MAX_BODY), reply.status)
+    return _checked(reply.read_up_to(MAX_BODY), reply.status)
 
 
-def explanation(reply: Incoming) -> bytes:
+def explanation(reply: IncomingReply) -> bytes:
     """The body of an error; nothing where it cannot be unpacked, as the status says more than that."""
     try:
-        return reply.begin(MAX_ERROR)
+        return reply.read_up_to(MAX_ERROR)
     except InvalidResponseError:
         return b""
 
 
-def begin(body: Generator[bytes], limit: int) -> bytes:
+def read_up_to(body: Generator[bytes], limit: int) -> bytes:
     """A body until it has more than `limit` bytes."""
     parts: list[bytes] = []
     size = 0
@@ -48,21 +48,21 @@ def begin(body: Generator[bytes], limit: int) -> bytes:
     return b"".join(parts)
 
 
-async def aread(reply: AsyncIncoming) -> bytes:
+async def aread(reply: AsyncIncomingReply) -> bytes:
     """`read`, awaited."""
-    return _checked(await reply.begin(MAX_BODY), reply.status)
+    return _checked(await reply.read_up_to(MAX_BODY), reply.status)
 
 
-async def aexplanation(reply: AsyncIncoming) -> bytes:
+async def aexplanation(reply: AsyncIncomingReply) -> bytes:
     """`explanation`, awaited."""
     try:
-        return await reply.begin(MAX_ERROR)
+        return await reply.read_up_to(MAX_ERROR)
     except InvalidResponseError:
         return b""
 
 
-async def abegin(body: AsyncGenerator[bytes], limit: int) -> bytes:
-    """`begin`, awaited."""
+async def aread_up_to(body: AsyncGenerator[bytes], limit: int) -> bytes:
+    """`read_up_to`, awaited."""
     parts: list[bytes] = []
     size = 0
     async with aclosing(body) as chunks:

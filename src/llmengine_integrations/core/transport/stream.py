@@ -1,4 +1,4 @@
-"""What `stream(...)` returns, and what its block reads. Whoever reads where nothing can come gets an error, never silence.
+"""What `stream(...)` returns, and what its block reads. Reading outside the block raises an error; it never yields nothing.
 
 While a stream is open, its next step is that of the generator of events itself, so an event costs no further call. When the stream is
 closed, its next step is a function that raises.
@@ -16,7 +16,7 @@ from ..errors import APIConnectionError, StreamClosedError
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .backend import AsyncIncoming, Incoming
+    from .backend import AsyncIncomingReply, IncomingReply
     from .base import Decoding
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class _Events(Generic[T]):
 
     @contextmanager
     def _reading(self) -> Generator[None]:
-        """Read events to their end. A connection that breaks after the last one is no error."""
+        """Read events to their end. A connection that breaks after the last one is not an error."""
         try:
             yield
         except APIConnectionError as error:
@@ -66,7 +66,7 @@ class Stream(_Events[T]):
 
     def __init__(
         self,
-        reply: Incoming,
+        reply: IncomingReply,
         decoding: Decoding[T],
         broken_off: Callable[[APIConnectionError, Decoding[T]], None],
         first: Iterator[T],
@@ -110,7 +110,7 @@ class AsyncStream(_Events[T]):
 
     def __init__(
         self,
-        reply: AsyncIncoming,
+        reply: AsyncIncomingReply,
         decoding: Decoding[T],
         broken_off: Callable[[APIConnectionError, Decoding[T]], None],
         first: Iterator[T],
@@ -155,7 +155,7 @@ if not TYPE_CHECKING:  # the same as the two methods above, with one call less f
 
 
 class _Unopened:
-    """Says what to write to whoever iterates over what `stream(...)` returns, or awaits it."""
+    """Raises an error that shows the right code if you iterate over what `stream(...)` returns, or await it."""
 
     _open: ClassVar[str] = _OPEN
 

@@ -1,4 +1,4 @@
-"""The blocking driver: runs operations, streams and flows over a backend."""
+"""The blocking transport: runs operations, streams and flows over a backend."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tenacity import Retrying
 
 from .._steps import Done, Emit, Local, Now, Sleep, Transfer, advance
 from ..errors import LLMEngineError, from_reply
-from .base import Decoding, Driver, again, check_stream, is_success, note, parsed
+from .base import BaseTransport, Decoding, again, check_stream, is_success, log_request, parsed
 from .reply_bodies import explanation, read
 from .stream import Opening, Stream
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from .._operation import Operation, Request, StreamOperation
     from .._settings import Settings
     from .._steps import Feed, Flow, Step
-    from .backend import Backend, Incoming
+    from .backend import Backend, IncomingReply
 
 T = TypeVar("T")
 ReplyT = TypeVar("ReplyT", bound="BaseModel")
 
 
-class SyncTransport(Driver):
+class SyncTransport(BaseTransport):
     """Runs operations, blocking."""
 
     def __init__(self, settings: Settings, backend: Backend) -> None:
@@ -49,7 +49,7 @@ class SyncTransport(Driver):
         with closing(self._retrying(request, lambda: self._open(operation, request))) as stream:
             yield stream
 
-    def fetch(self, request: Request, take: Callable[[Incoming], T]) -> T:
+    def send_raw(self, request: Request, take: Callable[[IncomingReply], T]) -> T:
         """Send one request and return what `take` makes of its reply, trying both again where that is allowed."""
         request = self.with_deadline(request)
 
@@ -59,9 +59,9 @@ class SyncTransport(Driver):
 
         return self._retrying(request, attempt)
 
-    def elsewhere(self, proxy: str | None) -> Backend:
-        """A backend for hosts other than the gateway, to be closed by who asks for it."""
-        return self._backend.elsewhere(proxy)
+    def for_other_hosts(self, proxy: str | None) -> Backend:
+        """A backend for hosts other than the gateway. The caller closes it."""
+        return self._backend.for_other_hosts(proxy)
 
     def drive(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result."""
@@ -126,10 +126,10 @@ class SyncTransport(Driver):
         finally:
             reply.close()
 
-    def _send(self, request: Request) -> Incoming:
+    def _send(self, request: Request) -> IncomingReply:
         started = time.perf_counter()
         reply = self._backend.send(self.outgoing(request))
-        note(request, reply.status, started)
+        log_request(request, reply.status, started)
         if is_success(reply.status):
             return reply
         try:

@@ -7,9 +7,9 @@ from typing import Any
 
 
 def closed_in_order(ssl_object: Any) -> bool:
-    """Whether the other side has said that it closes an encrypted connection that has come to its end.
+    """Whether the other side announced the end of an encrypted connection that has ended.
 
-    Without that anyone on the way may have cut the body (RFC 9112, 9.8). True for a connection without encryption, where nothing tells.
+    Otherwise anyone on the network may have cut the body (RFC 9112, 9.8). True for a connection without encryption, which cannot show it.
     """
     if ssl_object is None:
         return True

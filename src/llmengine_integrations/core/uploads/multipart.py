@@ -87,7 +87,7 @@ class Multipart:
 
 
 def quoted(filename: str) -> str:
-    """A file name as it may stand between quotes in a header; as UTF-8 where it is no ASCII."""
+    """A file name as it may stand between quotes in a header; as UTF-8 where it is not ASCII."""
     return filename.translate(_QUOTED).encode("utf-8", "replace").decode()
 
 

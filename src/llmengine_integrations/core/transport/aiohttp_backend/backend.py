@@ -20,14 +20,14 @@ from ...uploads.multipart import Multipart
 from ...uploads.source import CHUNK
 from ..backend import CUT_OFF, INVALID_URL, NO_REPLY
 from ..content_codings import unpacker
-from ..reply_bodies import abegin
+from ..reply_bodies import aread_up_to
 from .session import LoopSession
 
 if TYPE_CHECKING:
     import aiohttp
 
     from ..._timeouts import Timeout
-    from ..backend import AsyncIncoming, Outgoing
+    from ..backend import AsyncIncomingReply, Outgoing
 
 
 def _reraise(error: Exception) -> NoReturn:
@@ -37,12 +37,12 @@ def _reraise(error: Exception) -> NoReturn:
     try:
         if not isinstance(error, aiohttp.ClientError | OSError):  # its timeouts are the builtin one, thus OSErrors
             raise error
-        fail(_own(error), error)
+        fail(_to_client_error(error), error)
     finally:
         del error  # or whoever reads this frame's variables could read it
 
 
-def _own(error: Exception) -> LLMEngineError:  # noqa: PLR0911 - one row an error
+def _to_client_error(error: Exception) -> LLMEngineError:  # noqa: PLR0911 - one row an error
     import aiohttp  # noqa: PLC0415 - as above
 
     match error:
@@ -65,7 +65,7 @@ def _own(error: Exception) -> LLMEngineError:  # noqa: PLR0911 - one row an erro
             return APIConnectionError(reason(error))
 
 
-class _Reply:
+class _AiohttpReply:
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self.status: int = response.status
@@ -84,7 +84,7 @@ class _Reply:
         except LLMEngineError:  # of its coding
             raise
         except Exception as error:  # noqa: BLE001 - raised again
-            # What had come is still there: aiohttp raises before it hands that out. There is no public way.
+            # What has arrived is still there: aiohttp raises before it returns that. There is no public API for it.
             rest = content._read_nowait(-1)  # noqa: SLF001
             with suppress(InvalidResponseError):
                 for piece in filter(None, (rest,)) if coding is None else coding.feed(rest):
@@ -93,9 +93,9 @@ class _Reply:
         if coding is not None:
             coding.end()
 
-    async def begin(self, limit: int) -> bytes:
+    async def read_up_to(self, limit: int) -> bytes:
         if self.headers.get("content-encoding"):
-            return await abegin(self.chunks(), limit)
+            return await aread_up_to(self.chunks(), limit)
         content = self._response.content
         parts: list[bytes] = []
         size = 0
@@ -123,7 +123,7 @@ async def _pieces(content: bytes) -> AsyncGenerator[bytes]:
         yield content[start : start + CHUNK]
 
 
-class _Body:
+class _BodyInPieces:
     """A body in pieces, given up when the server does not take the next one in time: aiohttp itself would wait for ever."""
 
     def __init__(self, pieces: AsyncIterator[bytes], seconds: float | None) -> None:
@@ -190,10 +190,10 @@ class AiohttpBackend:
         self._proxy = None if proxy is None else Proxy.of(proxy)
         self._open: _Sessions = WeakKeyDictionary()
 
-    async def send(self, outgoing: Outgoing) -> AsyncIncoming:
+    async def send(self, outgoing: Outgoing) -> AsyncIncomingReply:
         """Send it and wait for the reply's headers."""
         opened = await self._session()
-        content = outgoing.whole()
+        content = outgoing.body()
         try:
             response = await self._request(opened.session, outgoing, content)
         except Exception as error:  # noqa: BLE001 - raised again
@@ -204,7 +204,7 @@ class AiohttpBackend:
         finally:
             del content  # or whoever reads this frame's variables could read it
         opened.replies.add(response)
-        return _Reply(response)
+        return _AiohttpReply(response)
 
     def _request(
         self, session: aiohttp.ClientSession, outgoing: Outgoing, content: bytes | Multipart | None
@@ -216,10 +216,10 @@ class AiohttpBackend:
         tunnel = proxy is not None and outgoing.url[:6].lower() == "https:"
         headers = outgoing.headers if proxy is None or tunnel else {**outgoing.headers, **proxy.headers}
         if isinstance(content, Multipart):
-            body = _Body(content.achunks(), outgoing.timeouts.write)
+            body = _BodyInPieces(content.achunks(), outgoing.timeouts.write)
         elif content is not None and len(content) > CHUNK:
             body, headers = (
-                _Body(_pieces(content), outgoing.timeouts.write),
+                _BodyInPieces(_pieces(content), outgoing.timeouts.write),
                 {**headers, "content-length": str(len(content))},
             )
         request = session.request(
@@ -234,7 +234,7 @@ class AiohttpBackend:
         )
         return request if body is None else body.sent(request)
 
-    def elsewhere(self, proxy: str | None) -> AiohttpBackend:
+    def for_other_hosts(self, proxy: str | None) -> AiohttpBackend:
         """Connections of their own, with certificates checked whatever the base URL is."""
         return AiohttpBackend(secure=True, proxy=proxy)
 

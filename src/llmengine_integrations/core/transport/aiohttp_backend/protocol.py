@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from .session import State
 
 _FINAL = 200
-"""Statuses below it announce a reply, and are none."""
+"""Statuses below it announce a reply; they are not the reply itself."""
 
 
 class Connector(TCPConnector):
-    """A pool that complains to nobody: `LoopSession` closes it, or its loop is gone, and with it the way to close it in order."""
+    """A pool that never warns that it is unclosed: `LoopSession` closes it, or its loop is gone, so that it cannot be closed in order."""
 
     state: State
 
@@ -52,10 +52,10 @@ class Protocol(ResponseHandler):
     * The wait for the next bytes has one timer a connection, which looks at the clock when it rings; aiohttp sets one anew for each request
       and each chunk, and with a thousand of them the event loop's heap of timers costs more than the parser.
     * The wait goes on after an interim reply (100, 103), where aiohttp forgets it and may wait for ever.
-    * A chunk that is taken from the buffer wakes the parser only if that had been told to wait.
-    * A reply that nobody asked for, and that came while the connection was idle, is never taken for that to the next request.
+    * A chunk that is taken from the buffer wakes the parser only if it had been paused.
+    * A reply that arrives unasked while the connection is idle is never taken for the reply to the next request.
     * A body that ends with its connection is whole only if that was closed in order: aiohttp takes a reset for its end as well.
-    * Who reads a body is told at once that a chunk of it is not valid, where aiohttp may let it wait for ever.
+    * The reader of a body learns at once that a chunk of it is invalid; with aiohttp it may wait for ever.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transports: WeakSet[asyncio.Transport]) -> None:
@@ -92,9 +92,9 @@ class Protocol(ResponseHandler):
         return not self.should_close and super().is_connected()
 
     @override
-    def resume_reading(self, *told: Any, **by_name: Any) -> None:  # it takes more in newer versions
+    def resume_reading(self, *args: Any, **kwargs: Any) -> None:  # it takes more in newer versions
         if self._reading_paused:
-            super().resume_reading(*told, **by_name)
+            super().resume_reading(*args, **kwargs)
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -1,4 +1,4 @@
-"""An aiohttp session of one event loop, closed whatever becomes of the loop or of the client."""
+"""One aiohttp session per event loop, closed even if the loop or the client is dropped."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _cut_all() -> None:
 
 
 def _cut(transport: asyncio.Transport) -> None:
-    """Close a transport without its loop. There is no public way: each of its methods leaves the closing of the socket to the loop."""
+    """Close a transport without its loop. There is no public API for it: its own methods leave closing the socket to the loop."""
     below: Any = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None) or transport
     close = getattr(below, "_call_connection_lost", None)
     if close is not None:

@@ -19,12 +19,12 @@ from ...uploads.multipart import Multipart
 from ..backend import IDLE, KEEPALIVE
 from ..content_codings import unpacker
 from ..private_names import replace_private
-from ..reply_bodies import abegin, begin
-from .errors import FOREIGN, own
+from ..reply_bodies import aread_up_to, read_up_to
+from .errors import FOREIGN, to_client_error
 from .trailing_bytes import guard_end
 
 if TYPE_CHECKING:
-    from ..backend import AsyncBackend, AsyncIncoming, Backend, Incoming, Outgoing
+    from ..backend import AsyncBackend, AsyncIncomingReply, Backend, IncomingReply, Outgoing
     from .sockets import Network
 
 _URLS = 64  # a program asks few models; parsing costs a tenth of a call
@@ -33,12 +33,12 @@ _Content: TypeAlias = bytes | Iterator[bytes] | AsyncIterator[bytes] | None
 
 
 def _content(outgoing: Outgoing) -> bytes | Iterator[bytes] | None:
-    content = outgoing.whole()
+    content = outgoing.body()
     return content.chunks() if isinstance(content, Multipart) else content
 
 
 def _async_content(outgoing: Outgoing) -> bytes | AsyncIterator[bytes] | None:
-    content = outgoing.whole()
+    content = outgoing.body()
     return content.achunks() if isinstance(content, Multipart) else content
 
 
@@ -67,7 +67,7 @@ def _extensions(outgoing: Outgoing) -> dict[str, Any]:
     }
 
 
-class _Reply:
+class _HttpxReply:
     def __init__(self, response: httpx.Response, deadline: float | None) -> None:
         guard_end(response)
         self._response = response
@@ -76,7 +76,7 @@ class _Reply:
         self.headers: Mapping[str, str] = response.headers
 
 
-class _SyncReply(_Reply):
+class _SyncReply(_HttpxReply):
     def chunks(self) -> Generator[bytes]:
         coding = unpacker(self.headers)
         try:
@@ -89,12 +89,12 @@ class _SyncReply(_Reply):
                 if self._deadline is not None and time.monotonic() >= self._deadline:
                     raise httpx.ReadTimeout("")
         except FOREIGN as error:
-            fail(own(error), error)
+            fail(to_client_error(error), error)
         if coding is not None:
             coding.end()
 
-    def begin(self, limit: int) -> bytes:
-        return begin(self.chunks(), limit)
+    def read_up_to(self, limit: int) -> bytes:
+        return read_up_to(self.chunks(), limit)
 
     def close(self) -> None:
         self._response.close()
@@ -117,7 +117,7 @@ class _OwnReply(_SyncReply):
         return iter(cast("httpx.SyncByteStream", self._response.stream))
 
 
-class _AsyncReply(_Reply):
+class _AsyncReply(_HttpxReply):
     async def chunks(self) -> AsyncGenerator[bytes]:
         coding = unpacker(self.headers)
         try:
@@ -128,12 +128,12 @@ class _AsyncReply(_Reply):
                 for piece in coding.feed(chunk):
                     yield piece
         except FOREIGN as error:
-            fail(own(error), error)
+            fail(to_client_error(error), error)
         if coding is not None:
             coding.end()
 
-    async def begin(self, limit: int) -> bytes:
-        return await abegin(self.chunks(), limit)
+    async def read_up_to(self, limit: int) -> bytes:
+        return await aread_up_to(self.chunks(), limit)
 
     async def close(self) -> None:
         await self._response.aclose()
@@ -173,7 +173,7 @@ class HttpxBackend:
         self._pools: dict[int, _Pool] = {}
         self._url = lru_cache(_URLS)(httpx.URL)
 
-    def send(self, outgoing: Outgoing) -> Incoming:
+    def send(self, outgoing: Outgoing) -> IncomingReply:
         """Send it and wait for the reply's headers."""
         pool = self._pools.get(os.getpid())
         if pool is None:
@@ -182,14 +182,14 @@ class HttpxBackend:
         try:
             return self._send(outgoing, pool)
         except FOREIGN as error:
-            fail(own(error), error)
+            fail(to_client_error(error), error)
 
-    def _send(self, outgoing: Outgoing, pool: _Pool) -> Incoming:
+    def _send(self, outgoing: Outgoing, pool: _Pool) -> IncomingReply:
         # A whole request of httpx's: what traces, records or mocks its transport reads it.
         request = _request(outgoing, _content(outgoing), self._url(outgoing.url))
         return _OwnReply(pool.transport.handle_request(request), outgoing.deadline)
 
-    def elsewhere(self, proxy: str | None) -> HttpxBackend:
+    def for_other_hosts(self, proxy: str | None) -> HttpxBackend:
         """Connections of their own, with certificates checked whatever the base URL is."""
         return HttpxBackend(secure=True, proxy=proxy)
 
@@ -224,21 +224,21 @@ class HttpxClientBackend:
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
-    def send(self, outgoing: Outgoing) -> Incoming:
+    def send(self, outgoing: Outgoing) -> IncomingReply:
         """Send it and wait for the reply's headers."""
         try:
             return self._send(outgoing)
         except FOREIGN as error:
-            fail(own(error), error)
+            fail(to_client_error(error), error)
 
-    def elsewhere(self, proxy: str | None) -> Backend:  # noqa: ARG002 - the client has its own
+    def for_other_hosts(self, proxy: str | None) -> Backend:  # noqa: ARG002 - the client has its own
         """The same client's connections, without its headers, cookies, parameters, authentication and hooks."""
-        return _Elsewhere(self._client)
+        return _OtherHosts(self._client)
 
     def close(self) -> None:
-        """Leave the client open: who made it closes it."""
+        """Leave the client open: its owner closes it."""
 
-    def _send(self, outgoing: Outgoing) -> Incoming:
+    def _send(self, outgoing: Outgoing) -> IncomingReply:
         request = _client_request(self._client, outgoing, _content(outgoing))
         # httpx would send the key's headers along, wherever the gateway redirects to.
         return _reply(self._client.send(request, stream=True, follow_redirects=False), outgoing.deadline)
@@ -250,36 +250,36 @@ class HttpxAsyncClientBackend:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def send(self, outgoing: Outgoing) -> AsyncIncoming:
+    async def send(self, outgoing: Outgoing) -> AsyncIncomingReply:
         """Send it and wait for the reply's headers."""
         try:
             return await self._send(outgoing)
         except FOREIGN as error:
-            fail(own(error), error)
+            fail(to_client_error(error), error)
 
-    def elsewhere(self, proxy: str | None) -> AsyncBackend:  # noqa: ARG002 - the client has its own
+    def for_other_hosts(self, proxy: str | None) -> AsyncBackend:  # noqa: ARG002 - the client has its own
         """The same client's connections, without its headers, cookies, parameters, authentication and hooks."""
-        return _AsyncElsewhere(self._client)
+        return _AsyncOtherHosts(self._client)
 
     async def close(self) -> None:
-        """Leave the client open: who made it closes it."""
+        """Leave the client open: its owner closes it."""
 
-    async def _send(self, outgoing: Outgoing) -> AsyncIncoming:
+    async def _send(self, outgoing: Outgoing) -> AsyncIncomingReply:
         request = _client_request(self._client, outgoing, _async_content(outgoing))
         reply = await self._client.send(request, stream=True, follow_redirects=False)  # as above
         return _async_reply(reply, outgoing.deadline)
 
 
 # Not through the client itself: it logs whole URLs, and a presigned one is a secret; its hooks may add the user's credentials.
-class _Elsewhere(HttpxClientBackend):
-    def _send(self, outgoing: Outgoing) -> Incoming:
+class _OtherHosts(HttpxClientBackend):
+    def _send(self, outgoing: Outgoing) -> IncomingReply:
         request = _request(outgoing, _content(outgoing))
         transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
         return _reply(transport.handle_request(request), outgoing.deadline)
 
 
-class _AsyncElsewhere(HttpxAsyncClientBackend):
-    async def _send(self, outgoing: Outgoing) -> AsyncIncoming:
+class _AsyncOtherHosts(HttpxAsyncClientBackend):
+    async def _send(self, outgoing: Outgoing) -> AsyncIncomingReply:
         request = _request(outgoing, _async_content(outgoing))
         transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
         return _async_reply(await transport.handle_async_request(request), outgoing.deadline)

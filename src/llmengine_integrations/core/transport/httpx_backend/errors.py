@@ -23,7 +23,7 @@ FOREIGN = (httpx.TransportError, httpx.TooManyRedirects, httpx.InvalidURL, httpx
 """What httpx raises about a request, from https://www.python-httpx.org/exceptions/."""
 
 
-def own(error: Exception) -> LLMEngineError:
+def to_client_error(error: Exception) -> LLMEngineError:
     """The error of this package for one of httpx."""
     sent = not isinstance(error, _NOTHING_SENT)
     match error:
