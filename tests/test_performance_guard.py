@@ -260,10 +260,10 @@ def lane() -> Any:
     from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import KVMemory  # noqa: PLC0415
     from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane  # noqa: PLC0415
     from llmengine_integrations.engine.runtime.torch_runtime.loading.loaded_model import LoadedModel  # noqa: PLC0415 - after importorskip
-    from llmengine_integrations.engine.runtime.torch_runtime.running_batch import Batch  # noqa: PLC0415
+    from llmengine_integrations.engine.runtime.torch_runtime.running_batch import RunningBatch  # noqa: PLC0415
 
     model = LoadedModel.load(DEFAULT_MODEL_PATH, torch.device("cpu"))
-    return Lane(model, Batch(model.causal_lm), max_batch_size=BATCH, memory=KVMemory(10**9))
+    return Lane(model, RunningBatch(model.causal_lm), max_batch_size=BATCH, memory=KVMemory(10**9))
 
 
 BATCH = 16

@@ -11,19 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
+from llmengine_integrations.engine import runtimes
 from llmengine_integrations.engine.config import EngineConfig
-from llmengine_integrations.engine.dialect.chat_prompt import ChatPrompt
-from llmengine_integrations.engine.http import app
 from llmengine_integrations.engine.http.server import Server, serve
-from llmengine_integrations.engine.runtime.generation import Choice, Prompt
+from llmengine_integrations.engine.runtime.dispatcher import Runtimes
+from llmengine_integrations.engine.runtime.generation import ChatPrompt
 from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import KVMemory
 from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane
+from llmengine_integrations.engine.runtime.torch_runtime.rows import Choice, Prompt
 
 END = 0
 
 
 class FakeTokenizer:
     end_tokens = frozenset({END})
+    can_chat = can_guide = True
 
     def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         return [1, *map(ord, text)]
@@ -32,7 +34,7 @@ class FakeTokenizer:
         return "".join(chr(token) for token in ids if token > 1 or not skip_special_tokens)
 
     def chat_text(self, prompt: ChatPrompt) -> str:
-        return prompt.arguments["conversation"][-1]["content"]
+        return prompt.messages[-1]["content"]
 
     def token_text(self, token: int) -> str:
         return "<end>" if token == END else chr(token)
@@ -92,12 +94,15 @@ def _read_adapter(folder: Path) -> object:
 
 
 @contextmanager
-def running(config: EngineConfig, load: Callable[[], object] | None = None) -> Iterator[tuple[str, Server]]:
+def running(
+    config: EngineConfig, load: Callable[[], object] | None = None, *, served: Runtimes | None = None
+) -> Iterator[tuple[str, Server]]:
     """A server in a thread of this process: the same code that serves in a process of its own.
 
     Args:
         config: its port should be 0.
         load: makes the lanes instead of loading models.
+        served: runtimes to serve instead of those of the configuration.
     """
     started, found, ready = threading.Event(), [], threading.Event()
 
@@ -105,16 +110,18 @@ def running(config: EngineConfig, load: Callable[[], object] | None = None) -> I
         found.extend([url, server])
         started.set()
 
-    loader = app.load_lanes if load is None else lambda _: load()
-    original, app.load_lanes = app.load_lanes, loader
+    loader = runtimes.load_lanes if load is None else lambda _: load()
+    original, runtimes.load_lanes = runtimes.load_lanes, loader
     try:
         thread = threading.Thread(
-            target=serve, args=(config,), kwargs={"on_listening": listening, "on_ready": lambda _: ready.set()}
+            target=serve,
+            args=(config,),
+            kwargs={"on_listening": listening, "on_ready": lambda _: ready.set(), "runtimes": served},
         )
         thread.start()
         assert started.wait(30)
     finally:
-        app.load_lanes = original
+        runtimes.load_lanes = original
     url, running_server = found
     running_server.ready_event = ready
     try:
@@ -123,7 +130,7 @@ def running(config: EngineConfig, load: Callable[[], object] | None = None) -> I
         running_server.should_exit = True
         thread.join(20)
         assert not thread.is_alive()
-        assert running_server._engine.scheduler.join(timeout=0)
+        assert running_server._engine.runtimes.join(timeout=0)
 
 
 def eventually(condition: Callable[[], bool], timeout: float = 5.0) -> bool:

@@ -9,9 +9,10 @@ import sys
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig
-from llmengine_integrations.engine.runtime.generation import Generation, GenerationError, GenerationRequest, Prompt
+from llmengine_integrations.engine.runtime.generation import Generation, GenerationError, GenerationRequest
 from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import KVMemory
 from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane
+from llmengine_integrations.engine.runtime.torch_runtime.rows import Prompt
 
 from .adapter_folders import write_adapter
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.engine
 
 from llmengine_integrations.engine.runtime.torch_runtime.loading.loaded_model import LoadedModel, prepare  # noqa: E402
 from llmengine_integrations.engine.runtime.torch_runtime.loading.lora import AdapterError  # noqa: E402 - after importorskip
-from llmengine_integrations.engine.runtime.torch_runtime.running_batch import Batch  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime.running_batch import RunningBatch  # noqa: E402
 
 # Different layers, ranks, and ways to scale.
 KINDS = {
@@ -90,7 +91,7 @@ def generate(model, source, prompt: str, count: int = 20) -> list[int]:
 
 def written(model, adapters, rows: list[tuple[str | None, str]], steps: int = 19) -> list[list[int]]:
     """The rows join one after the other, with a step between, and leave when they have all their tokens."""
-    batch, tokens, running = Batch(model.causal_lm), [], []
+    batch, tokens, running = RunningBatch(model.causal_lm), [], []
     waiting = list(rows)
     while waiting or running:
         if waiting:
@@ -205,7 +206,7 @@ def test_an_adapter_of_another_model(model, tmp_path):
 
 def test_an_adapter_is_unloaded_while_it_writes(model, folders):
     """Its completions, running and waiting, end with an error; the others never notice."""
-    lane = Lane(model, Batch(model.causal_lm), max_batch_size=3, memory=KVMemory(10**9))
+    lane = Lane(model, RunningBatch(model.causal_lm), max_batch_size=3, memory=KVMemory(10**9))
     for name in ("plain", "wide"):
         lane.load_adapter(name, folders[name])
     names = [None, "plain", "wide", "plain", None]

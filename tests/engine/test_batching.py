@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig, check_start
-from llmengine_integrations.engine.runtime.generation import Generation, GenerationRequest, Prompt, SamplingParams
+from llmengine_integrations.engine.runtime.generation import Generation, GenerationRequest, SamplingParams
 from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import KVMemory
 from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane
+from llmengine_integrations.engine.runtime.torch_runtime.rows import Prompt
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.engine
 
 from llmengine_integrations.engine.runtime.torch_runtime.loading.loaded_model import LoadedModel, prepare  # noqa: E402 - after importorskip
-from llmengine_integrations.engine.runtime.torch_runtime.running_batch import Batch  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime.running_batch import RunningBatch  # noqa: E402
 
 GREEDY = SamplingParams()
 
@@ -52,7 +53,7 @@ def generate(model: LoadedModel, prompt: list[int], count: int) -> list[int]:
 
 @pytest.mark.parametrize("cap", [1, 3, 8, 16])
 def test_batched_tokens_are_those_of_generate(model, expected, cap):
-    batch = Batch(model.causal_lm)
+    batch = RunningBatch(model.causal_lm)
     waiting = list(enumerate(expected))
     running: list[tuple[int, list[int]]] = []
     results: dict[int, list[int]] = {}
@@ -74,7 +75,7 @@ def test_batched_tokens_are_those_of_generate(model, expected, cap):
 
 
 def test_prompts_that_are_read_together_get_the_tokens_of_generate(model, expected):
-    batch = Batch(model.causal_lm)
+    batch = RunningBatch(model.causal_lm)
     new = batch.prefill([Prompt(ids=prompt) for prompt, _ in expected])
     assert [choice.token for choice in new.choices] == [wanted[0] for _, wanted in expected]
     rows = list(range(3, len(expected), 2))  # the others leave with their first token
@@ -102,7 +103,7 @@ def test_who_takes_the_mask_that_attention_uses(kind, settings, takes, tmp_path)
     """Not a model with windows, nor one that reads positions off the mask; and either way rows get the tokens of generate."""
     model = LoadedModel.load(tiny_folder(kind, settings, tmp_path), torch.device("cpu"))
     prompts = [list(range(20, 20 + length)) for length in (9, 3)]
-    batch = Batch(model.causal_lm)
+    batch = RunningBatch(model.causal_lm)
     tokens = [[begin(batch, Prompt(ids=prompt))] for prompt in prompts]
     for _ in range(10):
         for written, choice in zip(tokens, batch.step(), strict=True):
@@ -112,7 +113,7 @@ def test_who_takes_the_mask_that_attention_uses(kind, settings, takes, tmp_path)
 
 
 def test_padding_that_nobody_needs_is_dropped(model):
-    batch = Batch(model.causal_lm)
+    batch = RunningBatch(model.causal_lm)
     for length in (40, 3, 5):
         begin(batch, Prompt(ids=range(10, 10 + length)))
     batch.step()
@@ -124,7 +125,7 @@ def test_padding_that_nobody_needs_is_dropped(model):
 
 def test_log_probs_are_those_of_a_forward_pass(model):
     prompt = model.tokenizer.encode("The sky is")
-    batch = Batch(model.causal_lm)
+    batch = RunningBatch(model.causal_lm)
     begin(batch, Prompt(ids=range(10, 40)))  # a longer row, so that ours is padded
     sampling = SamplingParams(temperature=1.0, top_k=50, frequency_penalty=1.0, seed=3)
     row = batch.prefill([Prompt(ids=prompt, sampling=sampling, log_probs=True)])
@@ -141,7 +142,7 @@ def test_a_seed_gives_the_same_tokens_in_any_company(model):
     prompt = model.tokenizer.encode("The sky is")
 
     def tokens(company: list[SamplingParams]) -> list[int]:
-        batch = Batch(model.causal_lm)
+        batch = RunningBatch(model.causal_lm)
         for params in company:
             begin(batch, Prompt(ids=prompt, sampling=params))
         first = begin(batch, Prompt(ids=prompt, sampling=SamplingParams(temperature=0.9, seed=11)))
@@ -153,7 +154,7 @@ def test_a_seed_gives_the_same_tokens_in_any_company(model):
 
 
 async def test_a_batch_gives_more_tokens_per_step_and_honours_its_size(model):
-    lane = Lane(model, Batch(model.causal_lm), max_batch_size=3, memory=KVMemory(10**9))
+    lane = Lane(model, RunningBatch(model.causal_lm), max_batch_size=3, memory=KVMemory(10**9))
     generations = [Generation(GenerationRequest(prompt=f"a{n}", max_new_tokens=6, incremental=True)) for n in range(7)]
     for generation in generations:
         lane.enqueue(generation)
@@ -190,11 +191,11 @@ def test_other_numbers_give_what_generate_gives_with_them(dtype):
 
 
 def tokens_alone(model: LoadedModel, prompt: list[int], count: int) -> list[int]:
-    batch = Batch(model.causal_lm)
+    batch = RunningBatch(model.causal_lm)
     return [begin(batch, Prompt(ids=prompt)), *(batch.step()[0].token for _ in range(count - 1))]
 
 
-def begin(batch: Batch, prompt: Prompt, *, joins: bool = True) -> int:
+def begin(batch: RunningBatch, prompt: Prompt, *, joins: bool = True) -> int:
     """A new row's first token."""
     new = batch.prefill([prompt])
     batch.join(new, [0] if joins else [])
@@ -216,7 +217,7 @@ def test_other_architectures(kind, settings, tmp_path):
     folder = tiny_folder(kind, settings, tmp_path)
     model = LoadedModel.load(folder, torch.device("cpu"))
     prompts = [list(range(20, 20 + length)) for length in (30, 3, 12, 9, 21)]
-    batch = Batch(model.causal_lm)
+    batch = RunningBatch(model.causal_lm)
     tokens: list[list[int]] = []
     for together in (prompts[:1], prompts[1:2], prompts[2:]):  # the last ones padded to one length
         new = batch.prefill([Prompt(ids=prompt) for prompt in together])

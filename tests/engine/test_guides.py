@@ -25,18 +25,22 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("llguidance")
 pytestmark = pytest.mark.engine
 
-from llmengine_integrations.engine.runtime.constraints import (  # noqa: E402
-    ConstraintError,
+from llmengine_integrations.engine.dialect.guided_fields import guided_constraint  # noqa: E402
+from llmengine_integrations.engine.runtime.constraint_checks import (  # noqa: E402
     choice_constraint,
     grammar_constraint,
-    guided_constraint,
     json_constraint,
     json_object_constraint,
-    json_rule,
     regex_constraint,
 )
+from llmengine_integrations.engine.runtime.constraints import (  # noqa: E402
+    ConstraintError,
+    JsonSchema,
+    ToolCallConstraint,
+    ToolSignature,
+)
 from llmengine_integrations.engine.runtime.torch_runtime.loading.loaded_model import LoadedModel, prepare  # noqa: E402 - after importorskip
-from llmengine_integrations.engine.runtime.torch_runtime.running_batch import Batch  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime.running_batch import RunningBatch  # noqa: E402
 
 CASES = 200
 COLOURS = ["red", "green", "日本", "r"]
@@ -50,7 +54,7 @@ def model() -> LoadedModel:
 
 def outcomes(model, requests, max_batch_size=32):
     """The text and the finish reason of each request, generated together; for one that fails, its error."""
-    lane = Lane(model, Batch(model.causal_lm), max_batch_size=max_batch_size, memory=KVMemory(10**9))
+    lane = Lane(model, RunningBatch(model.causal_lm), max_batch_size=max_batch_size, memory=KVMemory(10**9))
     generations = [Generation(request) for request in requests]
     pieces, errors = {id(generation): [] for generation in generations}, {}
     for generation in generations:
@@ -214,9 +218,9 @@ def test_recursion_and_any_object(model):
 
 
 def test_text_that_looks_like_special_tokens(model):
-    tagged = f'start: "<tool_call>" {json_rule({"const": {"a": [1]}})} "</tool_call>"'
-    (call,) = texts(model, [grammar_constraint(tagged)])
-    assert re.fullmatch(r'<tool_call>\{"a": ?\[1\]\}</tool_call>', call)
+    tool = ToolSignature("count", JsonSchema.of({"const": {"a": [1]}}))
+    (call,) = texts(model, [ToolCallConstraint(tools=(tool,), parallel=False)])
+    assert re.fullmatch(r'<tool_call>\{"name": "count", "arguments": \{"a": ?\[1\]\}\}</tool_call>', call)
     assert texts(model, [choice_constraint(["<|user|>"]), regex_constraint("x<[|]end[|]>y")]) == [
         "<|user|>",
         "x<|end|>y",

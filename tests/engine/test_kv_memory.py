@@ -20,7 +20,7 @@ pytestmark = pytest.mark.engine
 
 from llmengine_integrations.engine.runtime.torch_runtime import kv_cache  # noqa: E402 - after importorskip
 from llmengine_integrations.engine.runtime.torch_runtime.loading.loaded_model import LoadedModel, prepare  # noqa: E402
-from llmengine_integrations.engine.runtime.torch_runtime.running_batch import Batch  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime.running_batch import RunningBatch  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_real_tensors_never_take_more_than_the_cap(model, monkeypatch, blocks):
 
 
 def lane_of(model: LoadedModel, memory: KVMemory | None = None, max_batch_size: int = 16) -> Lane:
-    return Lane(model, Batch(model.causal_lm), max_batch_size=max_batch_size, memory=memory or KVMemory(10**9))
+    return Lane(model, RunningBatch(model.causal_lm), max_batch_size=max_batch_size, memory=memory or KVMemory(10**9))
 
 
 def test_those_that_do_not_fit_wait_in_order():

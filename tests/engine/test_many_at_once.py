@@ -17,10 +17,11 @@ from llmengine_integrations.engine.runtime.generation import (
     GenerationRequest,
     SamplingParams,
 )
+from llmengine_integrations.engine.runtime.runtime import QueueFullError
 from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import BLOCK
 from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane
 from llmengine_integrations.engine.runtime.torch_runtime.loading.lanes import load_lanes
-from llmengine_integrations.engine.runtime.torch_runtime.scheduler import QueueFullError, Scheduler
+from llmengine_integrations.engine.runtime.torch_runtime.scheduler import Scheduler
 
 from .adapter_folders import write_adapter
 from .fakes import FakeBatch, fake_lane
@@ -29,7 +30,7 @@ pytest.importorskip("torch")
 pytest.importorskip("peft")
 pytestmark = pytest.mark.engine
 
-from llmengine_integrations.engine.runtime.constraints import choice_constraint, json_object_constraint  # noqa: E402
+from llmengine_integrations.engine.runtime.constraint_checks import choice_constraint, json_object_constraint  # noqa: E402
 
 BASE = "llmengine-tiny"
 NAMES = [BASE, "first", "second", BASE]
@@ -96,7 +97,7 @@ async def test_forty_at_once_get_what_they_get_alone(lanes, folders):
     async with scheduled(lanes) as scheduler:
         for name, folder in folders.items():
             await scheduler.load_adapter(name, base=BASE, folder=folder)
-        assert scheduler.device("first") == scheduler.device(BASE) == "cpu"
+        assert scheduler.describe("first").device == scheduler.describe(BASE).device == "cpu"
         alone = [await complete(scheduler, number) for number in range(40)]
         assert len(set(alone)) > 20
         leaving = [leave_early(scheduler, number) for number in range(12)]
@@ -127,7 +128,7 @@ async def test_adapters_come_and_go_between_two_tokens(lanes, folders):
         scheduler.submit("first", late)
         with pytest.raises(GenerationError, match="The model first is not served any more"):
             await late.take()
-        assert scheduler.device("first") is None
+        assert scheduler.describe("first") is None
         assert await text_of(staying)
         assert await text_of(base)
         await scheduler.unload_adapter("first")
@@ -139,7 +140,7 @@ async def test_adapters_that_cannot_be_loaded(lanes, folders, tmp_path):
         for name, base, folder, reason in (
             ("a", BASE, tmp_path, "holds no adapter_config.json"),
             (BASE, BASE, folders["first"], "is the name of a model"),
-            ("a", "nobody", folders["first"], "nobody is no model that is served"),
+            ("a", "nobody", folders["first"], "nobody is not a served model"),
         ):
             with pytest.raises(ValueError, match=reason):
                 await scheduler.load_adapter(name, base=base, folder=folder)

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH, EngineConfig, EngineConfigError
-from llmengine_integrations.engine.runtime.generation import Generation, GenerationRequest, Prompt, SamplingParams
+from llmengine_integrations.engine.runtime.generation import Generation, GenerationRequest, SamplingParams
 from llmengine_integrations.engine.runtime.torch_runtime.kv_memory import KVMemory
 from llmengine_integrations.engine.runtime.torch_runtime.lane import Lane
+from llmengine_integrations.engine.runtime.torch_runtime.rows import Prompt
 
 from .tiny_folders import FAMILIES, tiny_family
 
@@ -25,7 +26,7 @@ from llmengine_integrations.engine.runtime.torch_runtime.loading import lanes as
 from llmengine_integrations.engine.runtime.torch_runtime.loading.lanes import load_lanes  # noqa: E402
 from llmengine_integrations.engine.runtime.torch_runtime.loading.loaded_model import LoadedModel, prepare  # noqa: E402
 from llmengine_integrations.engine.runtime.torch_runtime.loading.self_check import UnlikeAloneError  # noqa: E402
-from llmengine_integrations.engine.runtime.torch_runtime.running_batch import Batch  # noqa: E402
+from llmengine_integrations.engine.runtime.torch_runtime.running_batch import RunningBatch  # noqa: E402
 
 SETTINGS = (SamplingParams(), SamplingParams(temperature=1.0, seed=5), SamplingParams(frequency_penalty=1.5))
 PROMPTS = [list(range(20, 20 + length)) for length in (9, 3, 14)]
@@ -52,9 +53,9 @@ def failing(model: LoadedModel, when: Callable[[object], bool], layer: int = 2) 
         hook.remove()
 
 
-def begun(model: LoadedModel, rows: list[int]) -> tuple[Batch, list[list[int]]]:
+def begun(model: LoadedModel, rows: list[int]) -> tuple[RunningBatch, list[list[int]]]:
     """A batch whose rows joined one after the other, and their first tokens."""
-    batch, tokens = Batch(model.causal_lm), []
+    batch, tokens = RunningBatch(model.causal_lm), []
     for row in rows:
         new = batch.prefill([Prompt(ids=PROMPTS[row], sampling=SETTINGS[row])])
         batch.join(new, [0])
@@ -144,7 +145,7 @@ def run(lane: Lane, **requests: dict) -> dict[str, str | int]:
 
 
 def lane_of(model: LoadedModel) -> Lane:
-    return Lane(model, Batch(model.causal_lm), max_batch_size=4, memory=KVMemory(10**9))
+    return Lane(model, RunningBatch(model.causal_lm), max_batch_size=4, memory=KVMemory(10**9))
 
 
 def test_only_the_completion_that_fails_gets_a_500(model, caplog):

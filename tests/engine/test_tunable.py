@@ -109,7 +109,7 @@ def test_a_result_that_cannot_be_served_after_all_says_why(server, client, monke
         raise ValueError("m.safetensors is not what it should be")
 
     monkeypatch.setattr(process, "_COMMAND", (sys.executable, str(Path(__file__).with_name("fake_trainer.py"))))
-    monkeypatch.setattr(server[1]._engine.scheduler, "load_adapter", refuse)
+    monkeypatch.setattr(server[1]._engine.runtimes, "load_adapter", refuse)
     with pytest.raises(errors.JobFailedError, match="is not what it should be") as caught:
         client.fine_tunes.wait(create(client, "gpt2"), timeout=100)
     assert "m.safetensors is not what it should be" in caught.value.events[-1].message
@@ -122,7 +122,7 @@ def test_a_job_from_before_this_model_is_not_trained_either(server, client):
     with store.prepare() as folder:
         JobSettings(name="mixtral.old", base="mixtral", hyperparameters=Hyperparameters()).write(folder)
         job: Job = store.add(folder, base="mixtral", fine_tuned_model="mixtral.old")
-    server[1]._engine.scheduler._loop.call_soon_threadsafe(tuner.submit, job)
+    server[1]._engine.runtimes._runtimes[0]._loop.call_soon_threadsafe(tuner.submit, job)
     assert eventually(lambda: client.fine_tunes.get(job.id).status == "FAILURE", 60)
     (event,) = client.fine_tunes.events(job.id)
     assert event.message.startswith("The fine-tuned model could not be served: it would change model.layers.0.mlp")

@@ -15,6 +15,7 @@ from llmengine_integrations.wire.models import DeploymentState, EndpointSpec, Mo
 
 from .clock import utc_now
 from .config import EngineConfig, read_model_settings, weights_size
+from .runtime.runtime import ModelDescription
 from .runtime.torch_runtime.loading.context_length import context_length_of
 from .store import TunedModel
 
@@ -76,7 +77,7 @@ class Registry:
         """Forget a fine-tuned model."""
         return self._endpoints.pop(name, None)
 
-    def describe(self, name: str, *, device: str | None) -> Model:
+    def describe(self, name: str, loaded: ModelDescription | None) -> Model:
         """The endpoint of a name, with values that are true of this engine.
 
         `inference_framework` is vllm, because that is the dialect of the API that the engine speaks (penalties, `top_k`,
@@ -84,11 +85,11 @@ class Registry:
 
         Args:
             name: one of `names`.
-            device: the kind of device that the model runs on; None while it is loading.
+            loaded: what the runtime says of the model; None while it is loading.
         """
         endpoint = self._endpoints[name]
         llm = self._llm(endpoint)
-        spec = self._spec(name, endpoint, llm, device)
+        spec = self._spec(name, endpoint, llm, loaded)
         return Model(id=spec.id, name=name, status=spec.status or "", spec=spec, **llm)
 
     def _llm(self, endpoint: Endpoint) -> dict[str, Any]:
@@ -102,16 +103,18 @@ class Registry:
             "checkpoint_path": str(endpoint.folder),
         }
 
-    def _spec(self, name: str, endpoint: Endpoint, llm: dict[str, Any], device: str | None) -> EndpointSpec:
+    def _spec(
+        self, name: str, endpoint: Endpoint, llm: dict[str, Any], loaded: ModelDescription | None
+    ) -> EndpointSpec:
         identity = "end_" + hashlib.sha256(name.encode()).hexdigest()[:17]
-        available = device is not None and endpoint.failure is None
+        available = loaded is not None and endpoint.failure is None
         return EndpointSpec(
             id=identity,
             name=name,
             endpoint_type="streaming",
             destination=f"embedded-engine-{identity}",
             deployment_name=f"embedded-engine-{name}",
-            metadata={"_llm": llm, **self._context(endpoint)},
+            metadata={"_llm": llm, **self._context(endpoint, loaded)},
             bundle_name=f"{endpoint.model}-folder",
             status="READY" if available else "UPDATE_FAILED" if endpoint.failure else "UPDATE_IN_PROGRESS",
             status_reason=endpoint.failure,
@@ -122,12 +125,14 @@ class Registry:
             created_at=endpoint.created,
             last_updated_at=endpoint.created,
             deployment_state=self._deployment(available=int(available)),
-            resource_state=self._resources(endpoint, device),
+            resource_state=self._resources(endpoint, None if loaded is None else loaded.device),
             public_inference=endpoint.tuned is None,
         )
 
-    def _context(self, endpoint: Endpoint) -> dict[str, Any]:
-        """How many tokens of prompt and completion together the model takes, where its settings say so."""
+    def _context(self, endpoint: Endpoint, loaded: ModelDescription | None) -> dict[str, Any]:
+        """How many tokens of prompt and completion together the model takes: what its runtime says, or else its settings."""
+        if loaded is not None and loaded.context_length is not None:
+            return {"max_model_len": loaded.context_length}
         length = context_length_of(read_model_settings(self.folder_of(endpoint.model) or endpoint.folder))
         return {} if length is None else {"max_model_len": length}
 

@@ -125,7 +125,7 @@ async def _request_work(row: object, model: str, seed: int | None) -> RowWork:
             requests, writer = await text_work(cast("TextCompletionRequest", text))
     except RefusedError as error:
         raise RowError(error.status_code, error.detail) from error
-    return RowWork(requests, writer.whole)
+    return RowWork(requests, writer.full_reply)
 
 
 def _validated(adapter: TypeAdapter[_T], row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import TypeVar
 
+from llmengine_integrations.engine.runtime.dispatcher import Runtimes
 from llmengine_integrations.engine.runtime.generation import Generation, GenerationError, GenerationRequest, Piece
+from llmengine_integrations.engine.runtime.runtime import QueueFullError
 from llmengine_integrations.engine.runtime.statuses import STOPPING
-from llmengine_integrations.engine.runtime.torch_runtime.scheduler import QueueFullError, Scheduler
 
 from .batch_rows import RowError
 
@@ -21,13 +22,13 @@ class Generator:
     """Runs completions of batch jobs.
 
     Args:
-        scheduler: runs the models.
+        runtimes: run the models.
         at_a_time: completions.
     """
 
-    def __init__(self, scheduler: Scheduler, at_a_time: int) -> None:
+    def __init__(self, runtimes: Runtimes, at_a_time: int) -> None:
         self.at_a_time = at_a_time
-        self._scheduler = scheduler
+        self._runtimes = runtimes
         self._places = asyncio.Semaphore(at_a_time)
 
     async def generate(self, model: str, request: GenerationRequest) -> list[Piece]:
@@ -52,7 +53,7 @@ class Generator:
     async def _submit(self, model: str, generation: Generation) -> None:
         while True:
             try:
-                self._scheduler.submit(model, generation)
+                self._runtimes.submit(model, generation)
             except QueueFullError:
                 await asyncio.sleep(_QUEUE_PAUSE)
             else:

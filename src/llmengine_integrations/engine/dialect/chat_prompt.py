@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from llmengine_integrations.wire.chat import ChatRequest
 
+from ..runtime.generation import ChatPrompt
+
 _ROLES = {"developer": "system", "function": "tool"}
 """Newer and older names of roles, which few templates know."""
-_FIXED = frozenset({"conversation", "messages", "tokenize", "chat_template", "return_dict", "return_tensors"})
-"""What `chat_template_kwargs` cannot set, since it would not be a variable of the template."""
 
 
 class UnsupportedContentError(ValueError):
-    """A message holds something else than text."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatPrompt:
-    """What the model's chat template makes a prompt of.
-
-    Attributes:
-        arguments: those of transformers' `apply_chat_template`.
-    """
-
-    arguments: Mapping[str, Any]
+    """A message contains something other than text."""
 
 
 def chat_prompt(request: ChatRequest, tools: Sequence[Mapping[str, Any]]) -> ChatPrompt:
@@ -38,19 +26,16 @@ def chat_prompt(request: ChatRequest, tools: Sequence[Mapping[str, Any]]) -> Cha
         tools: those that the model shall see.
 
     Raises:
-        UnsupportedContentError: a message holds an image, a recording or a file.
+        UnsupportedContentError: a message contains an image, a recording or a file.
     """
     add = request.get("add_generation_prompt")
-    variables = {key: value for key, value in (request.get("chat_template_kwargs") or {}).items() if key not in _FIXED}
     return ChatPrompt(
-        variables
-        | {
-            "conversation": [_message(dict(message)) for message in request["messages"]],
-            "tools": [_without_nulls(tool) for tool in tools] or None,
-            "documents": request.get("documents"),
-            "add_generation_prompt": True if add is None else add,
-            "continue_final_message": request.get("continue_final_message") or False,
-        }
+        messages=[_message(dict(message)) for message in request["messages"]],
+        tools=[_without_nulls(tool) for tool in tools],
+        documents=request.get("documents"),
+        add_generation_prompt=True if add is None else add,
+        continue_final_message=request.get("continue_final_message") or False,
+        template_variables=request.get("chat_template_kwargs") or {},
     )
 
 
@@ -58,7 +43,7 @@ def text_of(content: object) -> str:
     """A message's text; its parts are joined by line ends, as vLLM joins them.
 
     Raises:
-        UnsupportedContentError: a part is no text.
+        UnsupportedContentError: a part is not text.
     """
     if content is None or isinstance(content, str):
         return content or ""
@@ -93,7 +78,7 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
 def _object(arguments: str) -> object:
     try:
         found = json.loads(arguments or "{}")
-        json.dumps(found, ensure_ascii=False).encode()  # escapes may spell what is no text
+        json.dumps(found, ensure_ascii=False).encode()  # escapes may spell unpaired surrogates
     except (ValueError, RecursionError):
         return arguments
     return cast("object", found) if isinstance(found, dict) else arguments

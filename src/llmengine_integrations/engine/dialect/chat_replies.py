@@ -42,13 +42,13 @@ class ChatWriter:
         self._envelope = Envelope("chatcmpl", form.model, "chat.completion")
         self._chunks = Envelope("chatcmpl", form.model, "chat.completion.chunk")
 
-    def whole(self, choices: Sequence[list[Piece]]) -> object:
+    def full_reply(self, choices: Sequence[list[Piece]]) -> object:
         """The body of a reply that is not streamed."""
         for index, pieces in enumerate(choices):
             self._tally.count(index, pieces[-1])
         chosen = best(choices, self._form.candidates, self._form.n)
         found = [self._choice(index, pieces) for index, pieces in enumerate(chosen)]
-        return self._envelope.body(found, self._tally.whole_usage(), *_NULL_KEYS)
+        return self._envelope.body(found, self._tally.full_usage(), *_NULL_KEYS)
 
     def first(self) -> list[object]:
         """Every choice's chunk with the role, and what the content begins with."""

@@ -9,8 +9,8 @@ from llmengine_integrations.wire.chat import ChatRequest
 from llmengine_integrations.wire.chat_messages import ToolParam
 
 from ..runtime.constraints import Constraint
-from ..runtime.generation import GenerationRequest
-from .chat_prompt import ChatPrompt, UnsupportedContentError, chat_prompt, text_of
+from ..runtime.generation import ChatPrompt, GenerationRequest
+from .chat_prompt import UnsupportedContentError, chat_prompt, text_of
 from .chat_replies import ChatForm, ChatWriter
 from .choices import check_number
 from .errors import RefusedError

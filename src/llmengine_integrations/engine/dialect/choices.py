@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from ..runtime.dispatcher import Runtimes
 from ..runtime.generation import Generation, GenerationError, GenerationRequest, Piece
-from ..runtime.torch_runtime.scheduler import QueueFullError, Scheduler
+from ..runtime.runtime import QueueFullError
 from .errors import RefusedError
 
 _MOST_CHOICES = 2048  # of one request: a list of prompts may be long, and each choice takes memory before it is refused
@@ -42,16 +43,16 @@ class Choices:
         self._open = set(range(len(requests)))
         self._tasks: dict[int, asyncio.Task[list[Piece]]] = {}
 
-    def submit(self, scheduler: Scheduler, model: str) -> None:
+    def submit(self, runtimes: Runtimes, model: str) -> None:
         """Queue all of them.
 
         Raises:
             QueueFullError: they do not all fit into the queue; none is left there.
-            RefusedError: the engine is shutting down.
+            RefusedError: the model cannot do what is asked, or the engine is shutting down.
         """
         try:
             for generation in self._generations:
-                scheduler.submit(model, generation)
+                runtimes.submit(model, generation)
         except QueueFullError:
             self.cancel()
             raise
@@ -72,7 +73,7 @@ class Choices:
             if not task.cancel() and not task.cancelled():
                 task.exception()  # looked at, so that asyncio does not complain that nobody did
 
-    async def whole(self) -> list[list[Piece]]:
+    async def all_pieces(self) -> list[list[Piece]]:
         """Every choice's pieces, when all are finished.
 
         Raises:

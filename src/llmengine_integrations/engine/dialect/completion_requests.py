@@ -8,10 +8,11 @@ from typing import Any
 
 from llmengine_integrations.wire.completions import CompletionOutput, CompletionRequest, TokenOutput
 
-from ..runtime.constraints import GUIDED_FIELDS, Constraint, ConstraintError, guided_constraint
+from ..runtime.constraints import Constraint, ConstraintError
 from ..runtime.generation import GenerationRequest, Piece, SamplingParams
 from .errors import RefusedError
 from .fields import check_unicode
+from .guided_fields import GUIDED_FIELDS, guided_constraint
 
 _MOST_STOPS = 1000  # each is looked for in every piece of the text
 

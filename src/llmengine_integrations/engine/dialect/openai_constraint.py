@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llguidance import LLMatcher
-
 from llmengine_integrations.wire.chat_messages import ToolParam
 
+from ..runtime.constraint_checks import check_size, json_constraint, json_object_constraint
 from ..runtime.constraints import (
     Constraint,
     ConstraintError,
-    check_size,
-    guided_constraint,
-    json_constraint,
-    json_object_constraint,
-    json_rule,
+    JsonConstraint,
+    JsonSchema,
+    ToolCallConstraint,
+    ToolSignature,
 )
 from .errors import RefusedError
-from .tool_calls import CLOSE, OPEN
+from .guided_fields import guided_constraint
 
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
 _OPENING = frozenset({"$ref", "allOf", "anyOf", "oneOf", "patternProperties"})
@@ -58,15 +55,13 @@ def _constraint(
         other = "response_format" if schema is not None else "a tool_choice that forces a call"
         raise ConstraintError(f"Only one of guided_* and {other} can be enabled.")
     if forced:
-        return _grammar(_calls(tools, parallel=parallel))
+        return _calls(tools, parallel=parallel)
     if schema is None:
         return guided
     if not tools:
         return json_object_constraint() if schema is _ANY_OBJECT else _checked("response_format", schema)
-    _checked("response_format", schema)
-    return _grammar(
-        f"start: reply | calls\nreply: {json_rule(schema)}\n{_calls(tools, parallel=parallel, start='calls')}"
-    )
+    reply = _checked("response_format", schema).schema
+    return _calls(tools, parallel=parallel, reply=reply)
 
 
 def _response_schema(fields: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -77,26 +72,21 @@ def _response_schema(fields: Mapping[str, Any]) -> dict[str, Any] | None:
     return named.get("schema") or _ANY_OBJECT
 
 
-def _calls(tools: Sequence[ToolParam], *, parallel: bool, start: str = "start") -> str:
-    """The rules of one call, or of calls on several lines, to any of the tools."""
+def _calls(tools: Sequence[ToolParam], *, parallel: bool, reply: JsonSchema | None = None) -> ToolCallConstraint:
+    """One call, or calls on several lines, to any of the tools."""
     try:
         check_size([tool["function"].get("parameters") or {} for tool in tools])
     except ConstraintError as error:
         raise ConstraintError(f"tools: {error}") from error
-    rules = [_call_rule(number, tool) for number, tool in enumerate(tools)]
-    alternatives = " | ".join(f"call{number}" for number in range(len(tools)))
-    more = ' ("\\n" call)*' if parallel else ""
-    return "\n".join([f"{start}: call{more}", f"call: {alternatives}", *rules])
+    return ToolCallConstraint(tools=tuple(map(_signature, tools)), parallel=parallel, reply=reply)
 
 
-def _call_rule(number: int, tool: ToolParam) -> str:
+def _signature(tool: ToolParam) -> ToolSignature:
     function = tool["function"]
-    name = json.dumps(function["name"], ensure_ascii=False)
     parameters = function.get("parameters")
     schema = _NO_ARGUMENTS if parameters is None else {**_closed(parameters), "type": "object"}
-    _checked(f"The parameters of the tool {function['name']}", schema)
-    before, after = f'{OPEN}{{"name": {name}, "arguments": ', f"}}{CLOSE}"
-    return f"call{number}: {_literal(before)} {json_rule(schema)} {_literal(after)}"
+    checked = _checked(f"The parameters of the tool {function['name']}", schema)
+    return ToolSignature(function["name"], checked.schema)
 
 
 def _closed(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,17 +96,8 @@ def _closed(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"additionalProperties": False, **parameters}
 
 
-def _literal(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _checked(name: str, schema: Mapping[str, Any]) -> Constraint:
+def _checked(name: str, schema: Mapping[str, Any]) -> JsonConstraint:
     try:
         return json_constraint(schema)
     except ConstraintError as error:
         raise ConstraintError(f"{name}: {error}") from error
-
-
-def _grammar(lark: str) -> Constraint:
-    """A grammar whose parts have been checked."""
-    return Constraint(LLMatcher.grammar_from_lark(lark))

@@ -12,8 +12,7 @@ from llmengine_integrations.wire.chat import ChatRequest
 from llmengine_integrations.wire.text_completions import TextCompletionRequest
 
 from ..runtime.constraints import Constraint
-from ..runtime.generation import GenerationRequest, SamplingParams
-from .chat_prompt import ChatPrompt
+from ..runtime.generation import ChatPrompt, GenerationRequest, SamplingParams
 from .errors import RefusedError
 
 UNSUPPORTED = {

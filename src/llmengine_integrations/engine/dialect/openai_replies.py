@@ -63,7 +63,7 @@ class Tally:
         completion = self._completion_tokens
         return {"completion_tokens": completion, "prompt_tokens": prompt, "total_tokens": completion + prompt}
 
-    def whole_usage(self) -> dict[str, Any]:
+    def full_usage(self) -> dict[str, Any]:
         """The counts, for a reply that is not streamed."""
         return self.usage() | {"completion_tokens_details": None, "prompt_tokens_details": None}
 

@@ -32,13 +32,13 @@ class TextWriter:
         self._envelope = Envelope("cmpl", form.model, "text_completion")
         self._offsets = [0] * (form.prompts * form.n)
 
-    def whole(self, choices: Sequence[list[Piece]]) -> object:
+    def full_reply(self, choices: Sequence[list[Piece]]) -> object:
         """The body of a reply that is not streamed."""
         for index, pieces in enumerate(choices):
             self._tally.count(index, pieces[-1])
         chosen = best(choices, self._form.candidates, self._form.n)
         found = [self._choice(index, pieces) for index, pieces in enumerate(chosen)]
-        return self._envelope.body(found, self._tally.whole_usage(), "system_fingerprint")
+        return self._envelope.body(found, self._tally.full_usage(), "system_fingerprint")
 
     def first(self) -> list[object]:
         """Nothing: the first chunk is the first text."""

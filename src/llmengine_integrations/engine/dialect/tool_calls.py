@@ -10,8 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
-OPEN = "<tool_call>"
-CLOSE = "</tool_call>"
+from ..runtime.constraints import CALL_CLOSE, CALL_OPEN
 
 _IN_STRING = "Unterminated string"  # how the parser's message begins when the text ends inside a string
 
@@ -46,7 +45,7 @@ class ToolCallParser:
     def finish(self) -> list[str | ParsedCall]:
         """Return what was held back. A last call that is complete but for its closing tag counts; models leave that out."""
         held, self._held = self._held, ""
-        call = parse_call(held.removeprefix(OPEN)) if held.startswith(OPEN) else None
+        call = parse_call(held.removeprefix(CALL_OPEN)) if held.startswith(CALL_OPEN) else None
         if call is not None:
             return self._call(call)
         found = self._text(held)
@@ -55,7 +54,7 @@ class ToolCallParser:
 
     def _step(self) -> list[str | ParsedCall] | None:
         """Take as much as can be decided off what is held; None when more text must come first."""
-        start = self._held.find(OPEN)
+        start = self._held.find(CALL_OPEN)
         if start != 0:
             end = _possible_start(self._held) if start < 0 else start
             text, self._held = self._held[:end], self._held[end:]
@@ -64,7 +63,7 @@ class ToolCallParser:
         if end is None:
             return None
         body, self._held = self._held[:end], self._held[end:]
-        call = parse_call(body[len(OPEN) : -len(CLOSE)])
+        call = parse_call(body[len(CALL_OPEN) : -len(CALL_CLOSE)])
         return self._text(body) if call is None else self._call(call)
 
     def _call(self, call: ParsedCall) -> list[str | ParsedCall]:
@@ -103,10 +102,10 @@ def _refuse(constant: str) -> NoReturn:
 
 def _end_of_call(text: str) -> int | None:
     """Where the call that the text begins with ends: behind the first closing tag that is not inside one of its strings."""
-    position = len(OPEN)
-    while (found := text.find(CLOSE, position)) >= 0:
-        position = found + len(CLOSE)
-        if not _ends_in_string(text[len(OPEN) : found]):
+    position = len(CALL_OPEN)
+    while (found := text.find(CALL_CLOSE, position)) >= 0:
+        position = found + len(CALL_CLOSE)
+        if not _ends_in_string(text[len(CALL_OPEN) : found]):
             return position
     return None
 
@@ -123,7 +122,7 @@ def _ends_in_string(text: str) -> bool:
 
 def _possible_start(text: str) -> int:
     """Where an opening tag may have begun at the end of the text; its length if nowhere."""
-    for size in range(min(len(OPEN) - 1, len(text)), 0, -1):
-        if text.endswith(OPEN[:size]):
+    for size in range(min(len(CALL_OPEN) - 1, len(text)), 0, -1):
+        if text.endswith(CALL_OPEN[:size]):
             return len(text) - size
     return len(text)

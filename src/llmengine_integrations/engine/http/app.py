@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -25,8 +24,8 @@ from ..config import EngineConfig, is_loopback
 from ..dialect.errors import RefusedError
 from ..local_paths import LocalPaths
 from ..registry import Registry
-from ..runtime.torch_runtime.loading.lanes import load_lanes
-from ..runtime.torch_runtime.scheduler import QueueFullError, Scheduler
+from ..runtime.dispatcher import Runtimes
+from ..runtime.runtime import QueueFullError
 from ..store import Store
 from ..store.full_disk import is_full
 from ..tuning.fine_tuner import FineTuner
@@ -52,41 +51,40 @@ class Engine:
     """An application and what works behind it, which the server starts and stops."""
 
     app: Starlette
-    scheduler: Scheduler
+    runtimes: Runtimes
     tuner: FineTuner
     batches: BatchRunner
 
 
-def build_engine(config: EngineConfig, store: Store) -> Engine:
-    """Put an engine together over an open store. Nothing is loaded or started yet."""
+def build_engine(config: EngineConfig, store: Store, runtimes: Runtimes) -> Engine:
+    """Put an engine together over an open store and the runtimes of its models. Nothing is loaded or started yet."""
     registry = Registry(config)
-    scheduler = Scheduler(partial(load_lanes, config), max_waiting=config.max_waiting)
     authenticator = Authenticator(config.api_key)
-    completions = CompletionRoutes(registry, scheduler, authenticator, ping_interval=config.ping_interval)
-    chat = ChatRoutes(registry, scheduler, authenticator, ping_interval=config.ping_interval)
-    texts = TextCompletionRoutes(registry, scheduler, authenticator, ping_interval=config.ping_interval)
+    completions = CompletionRoutes(registry, runtimes, authenticator, ping_interval=config.ping_interval)
+    chat = ChatRoutes(registry, runtimes, authenticator, ping_interval=config.ping_interval)
+    texts = TextCompletionRoutes(registry, runtimes, authenticator, ping_interval=config.ping_interval)
     files = FileRoutes(store.files, authenticator)
     tuner = FineTuner(
         store.fine_tunes,
         store.models,
         registry,
-        scheduler,
+        runtimes,
         concurrency=config.max_trainings,
         threads=config.threads or 1,
         device=config.device,
     )
     links = DownloadLinks(config.download_url_lifetime)
-    models = ModelRoutes(registry, scheduler, tuner, links, authenticator)
+    models = ModelRoutes(registry, runtimes, tuner, links, authenticator)
     paths = LocalPaths(store.folder, config.allow_paths)
     training_files = TrainingFiles(store.files, paths, allow_private_urls=config.allow_private_urls)
     fine_tunes = FineTuneRoutes(store.fine_tunes, store.batches, training_files, tuner, registry, authenticator)
-    batch_runner = BatchRunner(_workshop(config, store, registry, scheduler, paths))
+    batch_runner = BatchRunner(_workshop(config, store, registry, runtimes, paths))
     batches = BatchRoutes(
         store.batches, batch_runner, registry, paths, authenticator, code_evaluator=config.allow_code_evaluator
     )
     app = Starlette(
         routes=[
-            *_health_routes(scheduler, tuner),
+            *_health_routes(runtimes, tuner),
             *StatusPage().routes,
             *completions.routes,
             *chat.routes,
@@ -100,7 +98,7 @@ def build_engine(config: EngineConfig, store: Store) -> Engine:
         middleware=_middleware(config),
         exception_handlers=EXCEPTION_HANDLERS,
     )
-    return Engine(app, scheduler, tuner, batch_runner)
+    return Engine(app, runtimes, tuner, batch_runner)
 
 
 def _middleware(config: EngineConfig) -> list[Middleware]:
@@ -154,23 +152,23 @@ class ConcurrencyLimit:
 
 
 def _workshop(
-    config: EngineConfig, store: Store, registry: Registry, scheduler: Scheduler, paths: LocalPaths
+    config: EngineConfig, store: Store, registry: Registry, runtimes: Runtimes, paths: LocalPaths
 ) -> Workshop:
     """What batch jobs are done with. They take half of a batch's places at most: the rest is for those who wait for an answer."""
     code_tool = None
     if config.allow_code_evaluator:
         log_missing_walls()
         code_tool = CodeTool(CodeEvaluator())
-    generator = Generator(scheduler, max(1, config.max_batch_size // 2))
+    generator = Generator(runtimes, max(1, config.max_batch_size // 2))
     return Workshop(store.batches, registry, generator, paths, code_tool)
 
 
-def _health_routes(scheduler: Scheduler, tuner: FineTuner) -> list[BaseRoute]:
+def _health_routes(runtimes: Runtimes, tuner: FineTuner) -> list[BaseRoute]:
     async def alive(_: Request) -> Response:
         return Response()
 
     async def ready(_: Request) -> Response:
-        return Response(status_code=200 if scheduler.ready and tuner.ready else 503)
+        return Response(status_code=200 if runtimes.ready and tuner.ready else 503)
 
     return [Route("/healthcheck", alive), Route("/healthz", alive), Route("/readyz", ready)]
 

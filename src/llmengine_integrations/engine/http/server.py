@@ -16,6 +16,8 @@ from typing import NoReturn
 import uvicorn
 
 from ..config import EngineConfig, EngineConfigError
+from ..runtime.dispatcher import Runtimes
+from ..runtimes import make_runtimes
 from ..store import open_store
 from .app import Engine, build_engine
 from .connection_limits import BoundedProtocol
@@ -39,15 +41,15 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer, and to load the models."""
         await super().startup(sockets)
-        self._engine.scheduler.start(self._on_ready, self._fail)
+        self._engine.runtimes.start(self._on_ready, self._fail)
         self._engine.tuner.start()
-        self._engine.batches.start(lambda: self._engine.scheduler.ready and self._engine.tuner.ready)
+        self._engine.batches.start(lambda: self._engine.runtimes.ready and self._engine.tuner.ready)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End every completion and training, and stop answering."""
         await self._engine.tuner.stop()
         self._engine.batches.stop()
-        self._engine.scheduler.stop()
+        self._engine.runtimes.stop()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
@@ -65,14 +67,15 @@ def serve(
     *,
     on_listening: Callable[[str, Server], object],
     on_ready: Callable[[str], object] = lambda _: None,
+    runtimes: Runtimes | None = None,
 ) -> None:
     """Serve until a signal or `should_exit` stops it.
 
     Args:
         config: already checked.
         on_listening: called with the base URL and the server once the port is bound; models are still to be loaded.
-
         on_ready: called with the base URL once they are.
+        runtimes: what runs the models. None: those of the configuration.
 
     Raises:
         EngineConfigError: the port is taken, another engine has the data folder, or a model cannot be loaded.
@@ -81,7 +84,7 @@ def serve(
         bind(config.host, config.port) as listener,
         open_store(config.data, max_file_size=config.max_upload_size) as store,
     ):
-        _serve(build_engine(config, store), listener, on_listening, on_ready)
+        _serve(build_engine(config, store, runtimes or make_runtimes(config)), listener, on_listening, on_ready)
 
 
 def _serve(
@@ -105,10 +108,10 @@ def _serve(
     with _minding_signals(server):
         on_listening(url, server)
         server.run(sockets=[listener])
-    engine.scheduler.stop()
+    engine.runtimes.stop()
     if server.failure is not None:
         raise EngineConfigError(str(server.failure)) from server.failure
-    engine.scheduler.join(timeout=_GRACE)
+    engine.runtimes.join(timeout=_GRACE)
 
 
 @contextmanager

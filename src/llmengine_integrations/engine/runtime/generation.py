@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from ..dialect.chat_prompt import ChatPrompt
 from .constraints import Constraint
-
-if TYPE_CHECKING:
-    from .torch_runtime.loading.lora import Adapter
-    from .torch_runtime.token_masks import Guide
 
 FinishReason = Literal["stop", "length"]
 
@@ -29,7 +24,7 @@ class SamplingParams:
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     repetition_penalty: float = 1.0
-    """Makes tokens of prompt and text less likely, by division; 1 is none."""
+    """Makes tokens of prompt and text less likely, by division; 1 means no penalty."""
     logit_bias: Mapping[int, float] | None = None
     """Added to the logits of tokens."""
     seed: int | None = None
@@ -39,6 +34,24 @@ class SamplingParams:
     banned: frozenset[int] = frozenset()
     """Tokens that cannot be chosen before `banned_until` tokens have been."""
     banned_until: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatPrompt:
+    """The messages of a chat, and what else the model's own chat template makes a prompt of."""
+
+    messages: Sequence[Mapping[str, Any]]
+    """OpenAI's messages, with their content as text; the arguments of tool calls are objects where they are valid JSON."""
+    tools: Sequence[Mapping[str, Any]] = ()
+    """OpenAI's tools: those that the model may see."""
+    documents: Sequence[Mapping[str, Any]] | None = None
+    """Documents for templates that cite them."""
+    add_generation_prompt: bool = True
+    """Whether the prompt ends with the beginning of the assistant's message."""
+    continue_final_message: bool = False
+    """Whether the model goes on with the last message instead of beginning a new one."""
+    template_variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Further variables of the template, as the client sent them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +70,7 @@ class GenerationRequest:
     add_special_tokens: bool | None = None
     """Whether the tokenizer adds what it adds to texts (a begin-of-text). None: to a text, not to a chat, whose template does."""
     stop_tokens: frozenset[int] = frozenset()
-    """Tokens that end the text, beside the model's own."""
+    """Tokens that end the text, in addition to the model's own."""
     ignore_end: bool = False
     """Whether to go on after the model's own end-of-text tokens."""
     min_tokens: int = 0
@@ -68,27 +81,6 @@ class GenerationRequest:
     """What the text must look like, unless `max_new_tokens` or a stop sequence cuts it. `min_tokens` and `ignore_end` give way to it."""
     incremental: bool = False
     """Whether pieces are delivered as they come (a stream) or all at the end."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
-    """What a row of a batch begins with."""
-
-    ids: Sequence[int]
-    sampling: SamplingParams = SamplingParams()
-    log_probs: bool = False
-    guide: Guide | None = None
-    adapter: Adapter | None = None
-
-
-class Choice(NamedTuple):
-    """The token chosen for a completion."""
-
-    token: int
-    log_prob: float | None
-    """Natural log-probability under the model's own distribution, before the constraint, penalties, temperature and filters."""
-    top: tuple[tuple[int, float], ...] = ()
-    """The likeliest tokens in its place with their log-probabilities, when asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +115,7 @@ class GenerationError(Exception):
 
     Attributes:
         status_code: 400 when the request is at fault, 503 when the engine stops, else 500.
-        message: what to tell the client; empty for 500, whose text the gateway fixes.
+        message: the reason, for the client; empty for 500, whose text the gateway fixes.
     """
 
     def __init__(self, status_code: int, message: str = "") -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from llmengine_integrations.engine.registry import Registry
+from llmengine_integrations.engine.runtime.runtime import ModelDescription
 from llmengine_integrations.engine.store import FineTuneStore, Job, ModelStore, TunedModel
 
 from .hyperparameters import Hyperparameters, LoraOptions
@@ -28,7 +29,7 @@ class QueueOfJobsFullError(Exception):
 
 
 class Adapters(Protocol):
-    """What runs adapters: the scheduler."""
+    """What runs adapters: the engine's runtimes."""
 
     async def load_adapter(self, name: str, *, base: str, folder: Path) -> None:
         """Make an adapter a model that completions can be asked of."""
@@ -42,8 +43,8 @@ class Adapters(Protocol):
         """End an adapter's completions, and forget it."""
         ...
 
-    def device(self, name: str) -> str | None:
-        """The kind of device that a model runs on."""
+    def describe(self, name: str) -> ModelDescription | None:
+        """What a model is; None while it is loading."""
         ...
 
 
@@ -227,7 +228,10 @@ class FineTuner:
         if job.attempts:
             note = partial(self._fine_tunes.note, level="warning")
             await asyncio.to_thread(note, job.id, "The engine was restarted during the training, which begins anew.")
-        device = (self._adapters.device(job.base) or "cpu") if self._device == "auto" else self._device
+        device = self._device
+        if device == "auto":
+            base_model = self._adapters.describe(job.base)
+            device = "cpu" if base_model is None else base_model.device
         folder = self._fine_tunes.folder(job.id)
         async with training(folder, base, device=device, threads=self._threads) as process:
             return await self._listen(job, process)

@@ -7,25 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..runtime.lora_options import LoraOptions
+
 
 class HyperparameterError(ValueError):
     """Hyperparameters that this engine cannot train with; the message says which and why."""
-
-
-class LoraOptions(BaseModel):
-    """The `peft_config`: the shape of the adapter, in the words of peft's LoraConfig."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    r: int = Field(default=16, ge=1, le=256)
-    """The rank: how much an adapter can learn."""
-    lora_alpha: float = Field(default=32, gt=0, le=4096)
-    """What the adapter adds is multiplied by `lora_alpha / r`."""
-    lora_dropout: float = Field(default=0.0, ge=0, lt=1)
-    target_modules: list[str] | str = "all-linear"
-    """The layers that are adapted: their names, or all linear ones."""
-    peft_type: str = Field(default="LORA", pattern="^LORA$")
-    task_type: str = Field(default="CAUSAL_LM", pattern="^CAUSAL_LM$")
 
 
 class Hyperparameters(BaseModel):

@@ -62,7 +62,7 @@ class CompletionRoutes(InferenceRoutes):
         constraint = await read_constraint(fields)
         generation = Generation(generation_request(fields, constraint, incremental=incremental))
         try:
-            self.scheduler.submit(model, generation)
+            self.runtimes.submit(model, generation)
         except GenerationError as error:
             raise RefusedError(error.status_code, error.message) from error
         return generation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 
 from ...registry import Registry
-from ...runtime.torch_runtime.scheduler import Scheduler
+from ...runtime.dispatcher import Runtimes
 from ..auth import Authenticator
 
 
@@ -15,13 +15,13 @@ class InferenceRoutes:
 
     Args:
         registry: the names that are served.
-        scheduler: runs the models.
+        runtimes: run the models.
         authenticator: checks keys.
         ping_interval: seconds between the keep-alive comments of a stream.
     """
 
     registry: Registry
-    scheduler: Scheduler
+    runtimes: Runtimes
     authenticator: Authenticator
     _: KW_ONLY
     ping_interval: float

@@ -15,7 +15,7 @@ from llmengine_integrations.wire.models import Model, ModelDeletion, ModelDownlo
 
 from ...dialect.errors import RefusedError
 from ...registry import Registry
-from ...runtime.torch_runtime.scheduler import Scheduler
+from ...runtime.dispatcher import Runtimes
 from ...tuning.fine_tuner import FineTuner
 from ..auth import Authenticator
 from ..error_replies import InvalidRequestError, error_item, json_reply
@@ -40,7 +40,7 @@ class ModelRoutes:
 
     Args:
         registry: the names that are served.
-        scheduler: knows which models are loaded.
+        runtimes: describe the models that are loaded.
         tuner: deletes fine-tuned models.
         links: makes the URLs of their files.
         authenticator: checks keys.
@@ -49,13 +49,13 @@ class ModelRoutes:
     def __init__(
         self,
         registry: Registry,
-        scheduler: Scheduler,
+        runtimes: Runtimes,
         tuner: FineTuner,
         links: DownloadLinks,
         authenticator: Authenticator,
     ) -> None:
         self._registry = registry
-        self._scheduler = scheduler
+        self._runtimes = runtimes
         self._tuner = tuner
         self._links = links
         self._authenticator = authenticator
@@ -113,7 +113,7 @@ class ModelRoutes:
         return json_reply(ModelDeletion(deleted=True))
 
     def _describe(self, name: str) -> Model:
-        return self._registry.describe(name, device=self._scheduler.device(self._registry.model_of(name) or name))
+        return self._registry.describe(name, self._runtimes.describe(self._registry.model_of(name) or name))
 
 
 def _ordered(names: list[str], order: str | None) -> list[str]:

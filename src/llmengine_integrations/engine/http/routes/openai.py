@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 class ReplyWriter(Protocol):
     """Turns the pieces of a request's choices into what the client gets."""
 
-    def whole(self, choices: Sequence[list[Piece]]) -> object:
+    def full_reply(self, choices: Sequence[list[Piece]]) -> object:
         """The body of a reply that is not streamed."""
         ...
 
@@ -77,17 +77,17 @@ class OpenAIRoutes(InferenceRoutes):
     ) -> Response:
         """Generate, and reply. A stream's headers are sent when its first piece is there, so that an earlier failure has a status."""
         choices = Choices(requests)
-        choices.submit(self.scheduler, model)
+        choices.submit(self.runtimes, model)
         try:
             if streamed:
                 begun = await until_disconnected(request.receive, choices.take())
                 if begun is not None:
                     return ChunkStream(choices, begun, writer, ping_interval=self.ping_interval)
             else:
-                pieces = await until_disconnected(request.receive, choices.whole())
+                pieces = await until_disconnected(request.receive, choices.all_pieces())
                 choices.cancel()
                 if pieces is not None:
-                    return json_reply(writer.whole(pieces))
+                    return json_reply(writer.full_reply(pieces))
         except GenerationError as error:
             choices.cancel()
             raise RefusedError(error.status_code, error.message or _failure(streamed=streamed)) from error

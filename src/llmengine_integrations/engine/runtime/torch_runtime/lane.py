@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..generation import Choice, Generation, GenerationError, Prompt
+from ..generation import Generation, GenerationError
+from ..runtime import ModelDescription
 from .kv_memory import BLOCK, KVMemory, most_slots
 from .lane_protocol import Delivery
+from .rows import Choice, Prompt
 from .sequence import Sequence
 
 if TYPE_CHECKING:
     from .loading.loaded_model import LoadedModel
     from .loading.lora import Adapter
     from .loading.tunable import TuningCheck
-    from .running_batch import Batch
+    from .running_batch import RunningBatch
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class Lane:
     def __init__(
         self,
         model: LoadedModel,
-        batch: Batch,
+        batch: RunningBatch,
         *,
         max_batch_size: int,
         memory: KVMemory,
@@ -72,9 +74,18 @@ class Lane:
         self._active: list[Sequence] = []
 
     @property
-    def device(self) -> str:
-        """The kind of device that the model runs on: cpu, cuda, ..."""
-        return self._model.causal_lm.device.type
+    def description(self) -> ModelDescription:
+        """What the model can do. Also asked for by other threads."""
+        tokenizer = self._model.tokenizer
+        return ModelDescription(
+            device=self._model.causal_lm.device.type,
+            context_length=self._model.context_length,
+            chat=tokenizer.can_chat,
+            tools=tokenizer.can_chat,
+            guided=tokenizer.can_guide,
+            log_probs=True,
+            adapters=True,
+        )
 
     @property
     def busy(self) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..generation import Generation, GenerationError, Piece
+from ..runtime import ModelDescription
 
 if TYPE_CHECKING:
     from .loading.tunable import TuningCheck
@@ -20,11 +21,11 @@ class Delivery(NamedTuple):
 
 
 class ModelLane(Protocol):
-    """What runs one model: `lane.Lane` over torch, or another runtime's. All but `num_waiting` is for the generation thread only."""
+    """What runs one model: `lane.Lane`, or a test's. All but `description` and `num_waiting` is for the generation thread only."""
 
     @property
-    def device(self) -> str:
-        """The kind of device that the model runs on: cpu, cuda, ..."""
+    def description(self) -> ModelDescription:
+        """What the model can do. Also asked for by other threads."""
         ...
 
     @property

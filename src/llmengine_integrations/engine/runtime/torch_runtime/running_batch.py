@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..generation import Choice, Prompt
 from .kv_cache import KVCache
 from .loading.loaded_model import CausalLM
 from .loading.lora import Adapter, AdapterMix
+from .rows import Choice, Prompt
 from .sampling import Sampler, choose
 
 
@@ -31,7 +31,7 @@ class Prefilled:
     """What a row raised stands in place of its choice."""
 
 
-class Batch:
+class RunningBatch:
     """The rows that one model generates together; used by one thread only."""
 
     def __init__(self, model: CausalLM) -> None:

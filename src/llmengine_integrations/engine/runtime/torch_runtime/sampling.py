@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..generation import Choice, SamplingParams
+from ..generation import SamplingParams
+from .rows import Choice
 from .token_masks import Guide
 
 _LOWEST_LOG_PROB = -9999.0  # JSON has no infinity

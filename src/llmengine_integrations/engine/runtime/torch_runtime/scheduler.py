@@ -1,4 +1,4 @@
-"""The generation thread: the one place where models are loaded and run, and its link to the event loop."""
+"""The runtime over torch: one generation thread in which models are loaded and run, and its link to the event loop."""
 
 from __future__ import annotations
 
@@ -11,21 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVarTuple, Unpack
 
-from ..generation import Generation, GenerationError
+from ..generation import Generation
+from ..runtime import ModelDescription, QueueFullError, not_served, shutting_down
 from .lane_protocol import Delivery, ModelLane
 
 if TYPE_CHECKING:
-    from ...tuning.hyperparameters import LoraOptions
+    from ..lora_options import LoraOptions
     from .loading.tunable import TuningCheck
 
 _log = logging.getLogger(__name__)
 
-_STOPPING = "The engine is shutting down."
 _Ts = TypeVarTuple("_Ts")
-
-
-class QueueFullError(Exception):
-    """As many completions wait as may."""
 
 
 class _Submitted(NamedTuple):
@@ -83,7 +79,7 @@ class Scheduler:
         """
         with self._wake:
             if self._stopping:
-                raise GenerationError(503, _STOPPING)
+                raise shutting_down()
             if self._num_waiting() >= self._max_waiting:
                 self._forget_cancelled()
                 if self._num_waiting() >= self._max_waiting:
@@ -92,7 +88,7 @@ class Scheduler:
         self._wake_soon()
 
     async def load_adapter(self, name: str, *, base: str, folder: Path) -> None:
-        """Load a LoRA adapter in Hugging Face form between two tokens, and serve it beside its base.
+        """Load a LoRA adapter in Hugging Face form between two tokens, and serve it together with its base.
 
         A name that is loaded already gets the new adapter; completions in flight go on with the one that they began with.
 
@@ -139,10 +135,10 @@ class Scheduler:
             layers = await asyncio.to_thread(check.layers, options)
             await self._order(partial(_try_layers, check, layers))
 
-    def device(self, name: str) -> str | None:
-        """The kind of device that a model or an adapter runs on; None while it is loading."""
+    def describe(self, name: str) -> ModelDescription | None:
+        """What a model or an adapter can do; None while it is loading, and for an unknown name."""
         lane = self._lanes.get(self._bases.get(name, name))
-        return None if lane is None else lane.device
+        return None if lane is None else lane.description
 
     def stop(self) -> None:
         """Give up all completions and end the thread after the token in hand. Call it on the event loop."""
@@ -154,9 +150,9 @@ class Scheduler:
             self._wake.notify()
         for item in given_up:
             if isinstance(item, _Order):
-                _settle(item.done, GenerationError(503, _STOPPING))
+                _settle(item.done, shutting_down())
             else:
-                item.generation.deliver([], GenerationError(503, _STOPPING))
+                item.generation.deliver([], shutting_down())
 
     def join(self, timeout: float) -> bool:
         """Wait for the thread to end; False if it has not (it may be loading, which cannot be interrupted)."""
@@ -175,7 +171,7 @@ class Scheduler:
             self._call(self._on_ready)
         while self._next_turn():
             self._deliver([delivery for lane in self._lanes.values() if lane.busy for delivery in _turn(lane)])
-        error = GenerationError(503, _STOPPING)
+        error = shutting_down()
         self._deliver([delivery for lane in self._lanes.values() for delivery in lane.fail(error)])
 
     def _next_turn(self) -> bool:
@@ -199,7 +195,7 @@ class Scheduler:
         elif name in self._lanes:
             self._lanes[name].enqueue(generation)
         else:
-            self._deliver([Delivery(generation, [], _gone(name))])
+            self._deliver([Delivery(generation, [], not_served(name))])
 
     def _carry_out(self, order: _Order) -> None:
         error: Exception | None = None
@@ -213,7 +209,7 @@ class Scheduler:
         if name in self._lanes:
             raise ValueError(f"{name} is the name of a model")
         if base not in self._lanes:
-            raise ValueError(f"{base} is no model that is served")
+            raise ValueError(f"{base} is not a served model")
         if self._bases.get(name, base) != base:
             raise ValueError(f"{name} is loaded already, for {self._bases[name]}")
         self._lanes[base].load_adapter(name, folder)
@@ -222,7 +218,7 @@ class Scheduler:
 
     def _unload_adapter(self, name: str) -> list[Delivery]:
         base = self._bases.pop(name, None)
-        return [] if base is None else self._lanes[base].unload_adapter(name, _gone(name))
+        return [] if base is None else self._lanes[base].unload_adapter(name, not_served(name))
 
     def _wake_soon(self) -> None:
         """Wake the thread when the event loop has done what it has in hand.
@@ -242,7 +238,7 @@ class Scheduler:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         with self._wake:
             if self._stopping:
-                raise GenerationError(503, _STOPPING)
+                raise shutting_down()
             self._submitted.append(_Order(run, done))
             self._wake.notify()
         await done
@@ -258,7 +254,7 @@ class Scheduler:
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
         if deliveries:
-            self._call(_hand_over, deliveries)
+            self._call(_deliver_on_loop, deliveries)
 
     def _call(self, function: Callable[[Unpack[_Ts]], object], *arguments: *_Ts) -> None:
         if self._loop is None:
@@ -283,7 +279,7 @@ def _try_layers(check: TuningCheck, layers: list[str]) -> list[Delivery]:
     return []
 
 
-def _hand_over(deliveries: list[Delivery]) -> None:
+def _deliver_on_loop(deliveries: list[Delivery]) -> None:
     for generation, pieces, error in deliveries:
         generation.deliver(pieces, error)
 
@@ -295,10 +291,6 @@ def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
         done.set_result(None)
     else:
         done.set_exception(error)
-
-
-def _gone(name: str) -> GenerationError:
-    return GenerationError(404, f"The model {name} is not served any more.")
 
 
 def _nothing(*_: object) -> None:

@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..constraints import ConstraintError
-from ..generation import Choice, Generation, GenerationError, GenerationRequest, Piece, SamplingParams
+from ..generation import Generation, GenerationError, GenerationRequest, Piece, SamplingParams
 from .detokenizer import CompletionText
 from .kv_memory import Row
+from .rows import Choice
 
 if TYPE_CHECKING:
     from .loading.loaded_model import LoadedModel

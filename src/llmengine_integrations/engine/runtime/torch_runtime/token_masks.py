@@ -12,7 +12,8 @@ from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 from llguidance.hf import from_tokenizer
 from torch import Tensor
 
-from ..constraints import Constraint, ConstraintError, failure, limits
+from ..constraints import Constraint, ConstraintError
+from ..llguidance_grammars import limits, llguidance_grammar, matcher_error
 
 _KEPT = 128  # compiled constraints; a large one takes a few megabytes
 
@@ -63,7 +64,7 @@ class Guide:
     @property
     def failure(self) -> str | None:
         """Why it cannot go on: the constraint allows nothing, or is too complex; None if it can."""
-        return failure(self._matcher)
+        return matcher_error(self._matcher)
 
 
 class Guides:
@@ -80,7 +81,7 @@ class Guides:
     def __init__(self, tokenizer: Any, end_tokens: frozenset[int]) -> None:
         self._tokenizer = _ll_tokenizer(tokenizer, sorted(end_tokens))
         self._end_tokens = frozenset(self._tokenizer.eos_tokens)
-        self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
+        self._compiled: OrderedDict[Constraint, LLMatcher] = OrderedDict()
 
     def guide(self, constraint: Constraint, *, ignore_end: bool = False) -> Guide:
         """A guide at the beginning of a constraint.
@@ -88,21 +89,21 @@ class Guides:
         Raises:
             ConstraintError: the constraint allows no text of this model's tokens.
         """
-        return Guide(self._matcher(constraint.grammar).deep_copy(), self._end_tokens, ignore_end=ignore_end)
+        return Guide(self._matcher(constraint).deep_copy(), self._end_tokens, ignore_end=ignore_end)
 
-    def _matcher(self, grammar: str) -> LLMatcher:
-        matcher = self._compiled.get(grammar)
+    def _matcher(self, constraint: Constraint) -> LLMatcher:
+        matcher = self._compiled.get(constraint)
         if matcher is None:
-            matcher = self._compiled[grammar] = self._compile(grammar)
+            matcher = self._compiled[constraint] = self._compile(llguidance_grammar(constraint))
             if len(self._compiled) > _KEPT:
                 self._compiled.popitem(last=False)
-        self._compiled.move_to_end(grammar)
+        self._compiled.move_to_end(constraint)
         return matcher
 
     def _compile(self, grammar: str) -> LLMatcher:
         matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=limits())
         matcher.compute_bitmask()
-        if (reason := failure(matcher)) is not None:
+        if (reason := matcher_error(matcher)) is not None:
             raise ConstraintError(reason)
         return matcher
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ....config import EngineConfig, EngineConfigError
-from ...generation import Choice, Prompt
 from ..kv_memory import BLOCK, KVMemory
 from ..lane import Lane
+from ..rows import Choice, Prompt
 from .model_folder import stay_offline
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _load(name: str, path: Path, config: EngineConfig, device: torch.device) -> 
 
 
 def _lane(name: str, model: LoadedModel, config: EngineConfig, memory: KVMemory) -> Lane:
-    from ..running_batch import Batch  # noqa: PLC0415 - torch is only imported while loading
+    from ..running_batch import RunningBatch  # noqa: PLC0415 - torch is only imported while loading
 
     least = BLOCK * model.causal_lm.slot_size
     if memory.size < least:
@@ -59,7 +59,7 @@ def _lane(name: str, model: LoadedModel, config: EngineConfig, memory: KVMemory)
         )
     return Lane(
         model,
-        Batch(model.causal_lm),
+        RunningBatch(model.causal_lm),
         max_batch_size=config.max_batch_size,
         memory=memory,
         tuning_check=lambda: model.causal_lm.tuning_check,
@@ -84,9 +84,9 @@ def _try_out(model: LoadedModel) -> None:
 
 
 def _generate(model: LoadedModel) -> None:
-    from ..running_batch import Batch  # noqa: PLC0415 - as above
+    from ..running_batch import RunningBatch  # noqa: PLC0415 - as above
 
-    batch = Batch(model.causal_lm)
+    batch = RunningBatch(model.causal_lm)
     for texts in (("Hello",), ("Hello", "Hello, my name is")):
         prompts = [Prompt(ids=model.tokenizer.encode(text)) for text in texts]
         batch.join(batch.prefill(prompts), range(len(prompts)))

@@ -1,6 +1,6 @@
 """Does a model give each row of a batch what it gives that row alone? Found out when it is loaded.
 
-Two rows of unlike length are run together, padded as `batch.Batch` pads them, and each alone. Some models answer otherwise in company:
+Two rows of unlike length are run together, padded as `RunningBatch` pads them, and each alone. Some models give other answers then:
 they read the padding, or scale their positions by the longest row (longrope). Nothing would fail then, and every answer would be wrong.
 """
 

@@ -1,13 +1,16 @@
-"""A model's tokenizer, behind a typed face."""
+"""A model's tokenizer, with types."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, cast
 
-from ....dialect.chat_prompt import ChatPrompt
-from ...generation import GenerationError
+from ...generation import ChatPrompt, GenerationError
+from ...runtime import NO_CHAT_TEMPLATE
 from ..token_masks import Guides
+
+_FIXED = frozenset({"conversation", "messages", "tokenize", "chat_template", "return_dict", "return_tensors"})
+"""Arguments of `apply_chat_template` that clients cannot set, since they are not variables of the template."""
 
 
 class Tokenizer:
@@ -16,12 +19,22 @@ class Tokenizer:
     def __init__(self, tokenizer: Any, end_tokens: frozenset[int]) -> None:
         self._tokenizer = tokenizer
         self.end_tokens = end_tokens
-        # Behind transformers' method, which takes ten times as long; slow tokenizers have that one only.
+        # Called directly: transformers' method, which takes ten times as long; slow tokenizers have that one only.
         self._backend: Any = getattr(tokenizer, "backend_tokenizer", None)
         self._texts: dict[int, str] = {}
         self._guides: Guides | None = None
         self._anchor: list[int] = self._tokenizer.encode("a", add_special_tokens=False)[-1:]
         self._anchor_text = self.decode(self._anchor)
+
+    @property
+    def can_chat(self) -> bool:
+        """Whether the model has a chat template."""
+        return bool(self._tokenizer.chat_template)
+
+    @property
+    def can_guide(self) -> bool:
+        """Whether the bytes of its tokens are known, which constraints need."""
+        return bool(self._tokenizer.is_fast)
 
     @property
     def guides(self) -> Guides:
@@ -39,7 +52,7 @@ class Tokenizer:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=add_special_tokens)
         if ids:
             return ids
-        # A tokenizer that adds nothing makes nothing of an empty prompt, and a model must start from something.
+        # A tokenizer that adds no special tokens returns none for an empty prompt, and a model must start from something.
         start = self._tokenizer.bos_token_id
         return [min(self.end_tokens, default=0) if start is None else int(start)]
 
@@ -47,13 +60,13 @@ class Tokenizer:
         """Tokens that a client sent, if this tokenizer has them all.
 
         Raises:
-            GenerationError: 400; it has not.
+            GenerationError: 400; a token is unknown.
         """
         size = len(self._tokenizer)
         unknown = next((token for token in ids if not 0 <= token < size), None)
         if unknown is not None:
             raise GenerationError(
-                400, f"prompt: {unknown} is no token of this model, whose tokens are 0 to {size - 1}."
+                400, f"prompt: {unknown} is not a token of this model, whose tokens are 0 to {size - 1}."
             )
         return list(ids)
 
@@ -63,10 +76,10 @@ class Tokenizer:
         Raises:
             GenerationError: 400; the model has no template, or its template refuses these messages.
         """
-        if not self._tokenizer.chat_template:
-            raise GenerationError(400, "This model has no chat template. Ask it through completions.")
+        if not self.can_chat:
+            raise GenerationError(400, NO_CHAT_TEMPLATE)
         try:
-            text = self._tokenizer.apply_chat_template(**prompt.arguments, tokenize=False)
+            text = self._tokenizer.apply_chat_template(**_template_arguments(prompt), tokenize=False)
         except Exception as error:  # a template may raise anything, and does so about the messages
             raise GenerationError(400, f"The model's chat template refuses these messages: {error}") from error
         return cast("str", text)
@@ -86,3 +99,15 @@ class Tokenizer:
             text = self.decode([*self._anchor, token], skip_special_tokens=False)[len(self._anchor_text) :]
             self._texts[token] = text
         return text
+
+
+def _template_arguments(prompt: ChatPrompt) -> dict[str, Any]:
+    """The arguments of transformers' `apply_chat_template`."""
+    variables = {key: value for key, value in prompt.template_variables.items() if key not in _FIXED}
+    return variables | {
+        "conversation": list(prompt.messages),
+        "tools": list(prompt.tools) or None,
+        "documents": prompt.documents,
+        "add_generation_prompt": prompt.add_generation_prompt,
+        "continue_final_message": prompt.continue_final_message,
+    }

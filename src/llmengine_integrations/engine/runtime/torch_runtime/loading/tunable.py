@@ -16,7 +16,7 @@ from .lora import AdapterError
 from .lora_folder import layer_of, linear_weight
 
 if TYPE_CHECKING:
-    from ....tuning.hyperparameters import LoraOptions
+    from ...lora_options import LoraOptions
     from .loaded_model import CausalLM
 
 _ALL = "all-linear"
