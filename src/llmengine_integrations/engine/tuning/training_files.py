@@ -55,7 +55,7 @@ class TrainingFiles:
                     400, f"Required column headers (one subset of {wanted}) not found in {purpose} dataset"
                 ) from error
             except DatasetError as error:
-                raise HTTPException(400, f"The {purpose} file cannot be used: {error}.") from error
+                raise HTTPException(400, f"The {purpose} file cannot be used: {error}") from error
 
     @contextmanager
     def _opened(self, named: str, fetched: Path, purpose: Purpose) -> Generator[BinaryIO]:
