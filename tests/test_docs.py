@@ -271,7 +271,9 @@ def test_endpoints_are_sorted_and_rows_are_read(engine):
         rows = b'prompt,response\na,b\nc,""\n'
         file = http.post("/v1/files", files={"file": ("train.csv", rows)}).json()["id"]
         refused = http.post("/v1/llm/fine-tunes", json={**TUNE, "training_file": file})
-    assert (refused.status_code, "row 3: the response is empty" in refused.text) == (400, True), refused.text
+    assert (refused.status_code, "row 3, column response: The cell is empty" in refused.text) == (400, True), (
+        refused.text
+    )
 
 
 def test_adding_a_resource_is_true(tmp_path):

@@ -20,7 +20,7 @@ ODD = [
     TrainingRow('with "quotes", commas', "and\nline\r\nends\r\u2028 of every kind"),
     TrainingRow(" spaces stay ", "\tas they are "),
     TrainingRow("日本語 🎉", "=1+1"),
-    TrainingRow("\ufeffmark", "nul \0 too"),
+    TrainingRow("\ufeffmark", "bell \a too"),
 ]
 FORMATS = pytest.mark.parametrize("name", ["data.csv", "data.jsonl", "data.ndjson"])
 
@@ -95,13 +95,21 @@ def test_a_file_that_is_there_is_extended_in_its_own_way(tmp_path, name, content
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("d.csv", b"question,answer\nx,y\n", "row 1: The columns must be prompt and response, or input and output"),
+        (
+            "d.csv",
+            b"question,answer\nx,y\n",
+            "row 1: The header must have the columns prompt and response, or input and output",
+        ),
         ("d.csv", b"prompt,response\nx\n", "row 2: The row has 1 cells, the header 2"),
         ("d.csv", b'prompt,response\n"x,y\n', "cannot be read"),
         ("d.csv", b"prompt,response\n\xff,y\n", "not valid UTF-8"),
-        ("d.jsonl", b'{"prompt": "x"}\n', "row 1: The columns must be"),
-        ("d.jsonl", b'{"prompt": "x", "response": 1}\n', "row 1: prompt and response must be strings"),
-        ("d.jsonl", b'{"prompt": "x", "response": "y"}\n{"input": "x", "output": "y"}', "row 2: prompt and response"),
+        ("d.jsonl", b'{"prompt": "x"}\n', "row 1: The row must have prompt and response, or input and output"),
+        ("d.jsonl", b'{"prompt": "x", "response": 1}\n', "row 1, column response: The value must be a string"),
+        (
+            "d.jsonl",
+            b'{"prompt": "x", "response": "y"}\n{"input": "x", "output": "y"}',
+            "row 2: The row must have prompt and response;",
+        ),
         ("d.jsonl", b"[]\n", "not a JSON object"),
         ("d.jsonl", b"{\n", "not valid JSON: "),
     ],
@@ -122,6 +130,8 @@ def test_rows_that_cannot_be_written(tmp_path):
     before = data.path.read_bytes()
     with pytest.raises(errors.InvalidArgumentError, match="UTF-8"):
         data.append([B, ("\ud800", "x")])
+    with pytest.raises(errors.InvalidArgumentError, match="NUL"):
+        data.append([B, ("x", "\0")])
     with pytest.raises(errors.InvalidArgumentError, match="131,072"):
         data.append([B, ("x" * 131_073, "x")])
     assert data.path.read_bytes() == before

@@ -262,13 +262,16 @@ def test_files_come_from_urls_and_paths_too(client, tmp_path, data):
     [
         (b"a,b\n1,2\n", "Required column headers"),
         (b"", "Required column headers"),
-        (b"prompt,response\n", "the file has no rows"),
-        (b"prompt,response\na,b\nc\n", "row 3: it has 1 cells, the header 2"),
-        (b"prompt,response\na,b\nc, \n", "row 3: the response is empty"),
-        (b'prompt,response\na,"b\n', "row 1 or the next: unexpected end of data"),
+        (b"prompt,response\n", "The file has no rows"),
+        (b"prompt,response\na,b\nc\n", "row 3: The row has 1 cells, the header 2"),
+        (b"prompt,response\na,b\nc, \n", "row 3, column response: The cell is empty."),
+        (b'prompt,response\na,"b\n', "row 2: The row cannot be read: unexpected end of data"),
         ("\ufeffprompt,response\na,b\n".encode(), "byte order mark"),
-        (b'{"prompt": "a", "response": "b"}\n{"prompt": 1, "response": "b"}\n', "row 2: prompt and response must be"),
-        (b'{"prompt": "a", "response": "b"}\nnothing\n', "row 2: it is no JSON"),
+        (
+            b'{"prompt": "a", "response": "b"}\n{"prompt": 1, "response": "b"}\n',
+            "row 2, column prompt: The value must be a string",
+        ),
+        (b'{"prompt": "a", "response": "b"}\nnothing\n', "row 2: The row is not valid JSON"),
         (b'{"question": "a", "response": "b"}\n', "Required column headers"),
         (
             b"prompt,response\na,b\na," + b"word " * 3000 + b"\n",

@@ -31,6 +31,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
+from .._shared.training_rows import Problem
+
 __all__ = [
     "APIConnectionError",
     "APIStatusError",
@@ -104,18 +106,14 @@ class InvalidArgumentError(LLMEngineError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingDataProblem:
-    """One thing that is wrong with a training file."""
+class TrainingDataProblem(Problem):
+    """One thing that is wrong with a training file.
 
-    message: str
-    row: int | None = None
-    """Counted from 1, a CSV file's header included; None for what concerns the whole file."""
-    column: str | None = None
-
-    def __str__(self) -> str:
-        where = f"row {self.row}" if self.row else ""
-        column = f"column {self.column}" if self.column else ""
-        return ": ".join(filter(None, (", ".join(filter(None, (where, column))), self.message)))
+    Attributes:
+        message: What is wrong.
+        row: Counted from 1, a CSV file's header included; None for what concerns the whole file.
+        column: Its name; None for what concerns the whole row.
+    """
 
 
 class TrainingDataError(InvalidArgumentError):

@@ -5,19 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias, cast
+from typing import BinaryIO, NamedTuple
 
+from ..._shared.training_rows import COLUMNS, LONGEST_CELL, LONGEST_LINE, Format, Row, TrainingReader
 from ..errors import InvalidArgumentError, TrainingDataError, TrainingDataProblem
-from .checks import COLUMNS
 
-Format: TypeAlias = Literal["csv", "jsonl"]
 _SUFFIXES: Mapping[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-_LONGEST_CELL = 131_072
-"""Characters that readers of CSV take in a cell, Python's own among them."""
 
 
 class TrainingRow(NamedTuple):
@@ -41,7 +38,7 @@ class Layout:
         """The rows in UTF-8, each with a line end.
 
         Raises:
-            InvalidArgumentError: A text has half a surrogate pair, which UTF-8 cannot hold, or is too long for a cell.
+            InvalidArgumentError: A text is too long, or has what the file cannot hold: half a surrogate pair, or a NUL character in CSV.
         """
         text = self._csv(rows, with_header=with_header) if self.format == "csv" else self._jsonl(rows)
         try:
@@ -55,15 +52,20 @@ class Layout:
         if with_header:
             writer.writerow(self.header)
         for row in rows:
-            if max(map(len, row)) > _LONGEST_CELL:
-                raise InvalidArgumentError(f"A cell of a CSV file holds {_LONGEST_CELL:,} characters at most.")
+            if max(map(len, row)) > LONGEST_CELL:
+                raise InvalidArgumentError(f"A cell of a CSV file holds {LONGEST_CELL:,} characters at most.")
+            if any("\0" in cell for cell in row):
+                raise InvalidArgumentError("A row of training data has a NUL character, which CSV cannot hold.")
             cells = dict(zip(self.columns, row, strict=True))
             writer.writerow([cells.get(name, "") for name in self.header])
         return text.getvalue()
 
     def _jsonl(self, rows: Iterable[TrainingRow]) -> str:
         objects = (dict(zip(self.columns, row, strict=True)) for row in rows)
-        return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in objects)
+        lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in objects]
+        if lines and max(map(len, lines)) > LONGEST_LINE:
+            raise InvalidArgumentError(f"A row of training data holds {LONGEST_LINE:,} characters at most.")
+        return "".join(lines)
 
 
 def format_of(path: Path) -> Format:
@@ -84,77 +86,18 @@ def read_rows(path: Path, kind: Format) -> tuple[Layout, Iterator[TrainingRow]]:
         TrainingDataError: It does not have the right columns; or, later, a row is unfit.
         OSError: It cannot be read.
     """
-    lines = _lines(path)
-    return _read_csv(path.name, lines) if kind == "csv" else _read_jsonl(path.name, lines)
+    file = path.open("rb")
+    reader = TrainingReader(file, kind, growing=True)
+    rows = _rows(path.name, file, reader)
+    first = next(rows, None)  # with it come the columns
+    layout = Layout(kind, reader.columns or COLUMNS[0], reader.header or COLUMNS[0])
+    return layout, chain([] if first is None else [first], rows)
 
 
-def _lines(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8", newline="") as file:
-        try:
-            yield from file
-        except UnicodeDecodeError as error:
-            raise _unfit(path.name, f"The file is not valid UTF-8: {error}.") from error
-
-
-def _read_csv(name: str, lines: Iterator[str]) -> tuple[Layout, Iterator[TrainingRow]]:
-    records = _records(name, csv.reader(lines, strict=True))
-    header = next(records, None)
-    if header is None:
-        return Layout("csv"), iter(())
-    columns = _columns(name, header, row=1)
-
-    def rows() -> Iterator[TrainingRow]:
-        for number, record in enumerate(records, start=2):
-            if record and len(record) != len(header):
-                raise _unfit(name, f"The row has {len(record)} cells, the header {len(header)}.", number)
-            if record:
-                cells = dict(zip(header, record, strict=True))
-                yield TrainingRow(cells[columns[0]], cells[columns[1]])
-
-    return Layout("csv", columns, tuple(header)), rows()
-
-
-def _records(name: str, reader: Iterator[list[str]]) -> Iterator[list[str]]:
-    try:
-        yield from reader
-    except csv.Error as error:
-        raise _unfit(name, f"A row cannot be read: {error}.") from error
-
-
-def _read_jsonl(name: str, lines: Iterator[str]) -> tuple[Layout, Iterator[TrainingRow]]:
-    objects = ((number, _object(name, line, number)) for number, line in enumerate(lines, start=1) if line.strip())
-    first = next(objects, None)
-    if first is None:
-        return Layout("jsonl"), iter(())
-    columns = _columns(name, list(first[1]), first[0])
-
-    def rows() -> Iterator[TrainingRow]:
-        for number, value in chain([first], objects):
-            prompt, response = (value.get(column) for column in columns)
-            if not isinstance(prompt, str) or not isinstance(response, str):
-                raise _unfit(name, f"{' and '.join(columns)} must be strings.", number)
-            yield TrainingRow(prompt, response)
-
-    return Layout("jsonl", columns), rows()
-
-
-def _object(name: str, line: str, number: int) -> dict[str, object]:
-    try:
-        value: object = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise _unfit(name, f"The row is not valid JSON: {error}.", number) from error
-    if not isinstance(value, dict):
-        raise _unfit(name, "The row is not a JSON object.", number)
-    return cast("dict[str, object]", value)
-
-
-def _columns(name: str, found: Sequence[str], row: int) -> tuple[str, str]:
-    for pair in COLUMNS:
-        if all(column in found for column in pair):
-            return pair
-    wanted = ", or ".join(" and ".join(pair) for pair in COLUMNS)
-    raise _unfit(name, f"The columns must be {wanted}; they are {', '.join(map(repr, found))[:120]}.", row)
-
-
-def _unfit(name: str, message: str, row: int | None = None) -> TrainingDataError:
-    return TrainingDataError(name, [TrainingDataProblem(message, row)])
+def _rows(name: str, file: BinaryIO, reader: TrainingReader) -> Iterator[TrainingRow]:
+    with file:
+        for found in reader:
+            if not isinstance(found, Row):
+                problem = TrainingDataProblem(found.message, found.row, found.column)
+                raise TrainingDataError(name, [problem])
+            yield TrainingRow(found.prompt, found.response)

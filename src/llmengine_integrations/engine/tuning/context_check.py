@@ -40,7 +40,7 @@ def short_enough(rows: Iterable[Row], model: Path) -> Iterator[Row]:
         for row, prompt, response in zip(group, prompts, responses, strict=True):
             length = len(prompt.ids) + len(response.ids) + _END
             if length > limit:
-                raise DatasetError(f"row {row.number}: it has {length} tokens, and the model's context {limit}")
+                raise DatasetError(f"row {row.number}: it has {length} tokens, and the model's context {limit}.")
             yield row
 
 

@@ -54,7 +54,7 @@ class TrainingFiles:
                     400, f"Required column headers (one subset of {wanted}) not found in {purpose} dataset"
                 ) from error
             except DatasetError as error:
-                raise RefusedError(400, f"The {purpose} file cannot be used: {error}.") from error
+                raise RefusedError(400, f"The {purpose} file cannot be used: {error}") from error
 
     @contextmanager
     def _opened(self, named: str, fetched: Path, purpose: Purpose) -> Generator[BinaryIO]:
