@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from llmengine_integrations.wire.chat import ChatRequest
+from llmengine_integrations.wire.chat_messages import OLDER_ROLES
 
-_ROLES = {"developer": "system", "function": "tool"}
-"""Newer and older names of roles, which few templates know."""
 _FIXED = frozenset({"conversation", "messages", "tokenize", "chat_template", "return_dict", "return_tensors"})
 """What `chat_template_kwargs` cannot set, since it would not be a variable of the template."""
 
@@ -74,7 +73,10 @@ def _text_of_part(part: Mapping[str, Any]) -> str:
 
 def _message(message: dict[str, Any]) -> dict[str, Any]:
     role = message["role"]
-    found = {"role": _ROLES.get(role, role), "content": text_of(message.get("content")) or message.get("refusal") or ""}
+    found = {
+        "role": OLDER_ROLES.get(role, role),
+        "content": text_of(message.get("content")) or message.get("refusal") or "",
+    }
     calls = message.get("tool_calls") or ([{"function": call}] if (call := message.get("function_call")) else [])
     if calls:
         found["tool_calls"] = [_call(call) for call in calls]
