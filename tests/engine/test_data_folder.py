@@ -331,7 +331,9 @@ def test_a_database_that_is_a_link_to_nothing_is_refused_by_its_name(data, tmp_p
     (data / DATABASE).symlink_to(tmp_path / "disk" / DATABASE)
     (tmp_path / "disk").mkdir()
     for use in (lambda: opened(data).__enter__(), lambda: adopt(data)):
-        with pytest.raises(DataFolderError, match=r"engine\.sqlite3 is a link to .*disk.*, which is missing\. Put that"):
+        with pytest.raises(
+            DataFolderError, match=r"engine\.sqlite3 is a link to .*disk.*, which is missing\. Put that"
+        ):
             use()
     assert list((tmp_path / "disk").iterdir()) == []
 

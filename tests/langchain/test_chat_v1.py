@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from llmengine_integrations import errors
 from llmengine_integrations.langchain import ChatLLMEngine
-from llmengine_integrations.langchain._chat.template import formatter_of, probe, role_stops
+from llmengine_integrations.langchain._chat.template import formatter_of
+from llmengine_integrations.prompting.completions_chat import turn_stops
 
 from . import chat_calls as calls
 from .gateway import completion, output_event, stream
@@ -116,7 +117,7 @@ async def test_length_and_unknown_counts(v1, says, call):
     ],
 )
 def test_role_markers(template, variables, stops):
-    assert role_stops(probe(formatter_of(template, None, variables))) == stops
+    assert turn_stops(formatter_of(template, None, variables)) == stops
 
 
 @pytest.mark.parametrize("call", calls.ALL)
@@ -169,7 +170,7 @@ def test_templates_that_want_turns_get_turns(v1, chat_gateway):
 async def test_a_template_that_refuses(v1, chat_gateway, call):
     with pytest.raises(errors.InvalidArgumentError, match="Roles must alternate"):
         await call(v1(chat_template=LLAMA_2, role_stops=[]), [AIMessage("first")])
-    with pytest.raises(errors.InvalidArgumentError, match="no Jinja template"):
+    with pytest.raises(errors.InvalidArgumentError, match="Not a Jinja template"):
         await call(v1(chat_template="{% for %}"), "x")
     assert chat_gateway.requests == []
 

@@ -115,12 +115,12 @@ def test_a_template_makes_the_prompt_over_v1(make_llm, gateway):
     assert gateway.last["prompt"] == (
         "<|system|>Be brief<|end|><|user|>Hello<|end|><|assistant|><|end|><|user|>Again<|end|><|assistant|>"
     ), "without the begin token, which the server adds"
-    assert gateway.last["stop_sequences"] == ["<|end|>"]
+    assert gateway.last["stop_sequences"] == ["<|end|>", "<|user|>"]
 
 
-def test_the_calls_own_stop_strings_replace_the_templates(make_llm, gateway):
+def test_the_calls_own_stop_strings_come_before_the_templates(make_llm, gateway):
     make_llm(api="v1", chat_template=TEMPLATE).chat(CHAT, stop=["x"])
-    assert gateway.last["stop_sequences"] == ["x"]
+    assert gateway.last["stop_sequences"] == ["x", "<|end|>", "<|user|>"]
 
 
 def test_plain_lines_make_the_prompt_over_v1(make_llm, gateway):
@@ -146,5 +146,5 @@ def test_the_space_before_an_answer_is_no_part_of_it(make_llm, gateway):
 
 
 def test_no_template_at_all_is_refused_when_it_is_given(make_llm):
-    with pytest.raises(ValueError, match="no Jinja template"):
+    with pytest.raises(ValueError, match="Not a Jinja template"):
         make_llm(api="v1", chat_template="{% if %}")

@@ -11,6 +11,7 @@ from llama_index.core.tools import FunctionTool
 
 from core._server import Server, output, stream
 from llmengine_integrations.llama_index import LLMEngine
+from llmengine_integrations.prompting.chat_template import PLAIN_STOPS
 
 from .endpoints import ALL, CHATS, STREAMS, by_name, chat_of, complete, text_of
 from .gateway import said
@@ -36,7 +37,11 @@ async def test_the_answer_ends_at_a_stop_string(call, stop, llm, gateway):
     text = "one two STOP three four"
     gateway.replies.append(said(text))
     responses = await call(llm, "hi", stop=["never", stop], max_new_tokens=5)
-    assert gateway.last["stop_sequences"] == ["never", stop]
+    assert gateway.last["stop_sequences"] == [
+        "never",
+        stop,
+        *(PLAIN_STOPS if llm.is_chat_model or call in CHATS else []),
+    ]
     assert text_of(responses[-1]) == text.partition(stop)[0]
     assert responses[-1].additional_kwargs["finish_reason"] == "stop"
     assert "usage" in responses[-1].raw

@@ -9,11 +9,13 @@ import pytest
 
 from llmengine_integrations.engine.config import DEFAULT_MODEL_PATH
 from llmengine_integrations.prompting.chat_template import (
+    PLAIN_STOPS,
     ChatTemplate,
     ChatTemplateError,
     plain_prompt,
     without_tool_messages,
 )
+from llmengine_integrations.prompting.completions_chat import turn_stops
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
@@ -43,19 +45,27 @@ def test_the_default_models_own_as_transformers_writes_it():
     template = ChatTemplate(tokenizer.chat_template, bos_token=tokenizer.bos_token)
     assert template.render(CHAT, tools=[TOOL]) == expected.removeprefix(tokenizer.bos_token)
     assert (template.shows_tools, template.shows_tool_calls) == (True, True)
-    assert template.stops() == ["<|end|>"]
+    assert turn_stops(template) == ["<|end|>", "<|user|>"]
 
 
-@pytest.mark.parametrize(("source", "stops"), [(CHATML, ["<|im_end|>"]), (VICUNA, ["\nUSER:"]), ("{{ messages }}", [])])
-def test_where_an_answer_is_over(source, stops):
-    assert ChatTemplate(source).stops() == stops
+@pytest.mark.parametrize(
+    ("formatter", "stops"),
+    [
+        (ChatTemplate(CHATML), ["<|im_end|>", "<|im_start|>"]),
+        (ChatTemplate(VICUNA), ["\nUSER:"]),
+        (plain_prompt, PLAIN_STOPS),
+        (lambda messages: " ".join(message["content"] for message in messages), []),
+    ],
+)
+def test_where_an_answer_is_over(formatter, stops):
+    assert turn_stops(formatter) == stops
 
 
 def test_a_template_that_refuses_says_why():
     template = ChatTemplate("{{ raise_exception('Roles must alternate') }}")
     with pytest.raises(ChatTemplateError, match="Roles must alternate"):
         template.render([{"role": "user", "content": "hi"}])
-    assert template.stops() == []
+    assert turn_stops(template) == []
 
 
 @pytest.mark.parametrize(

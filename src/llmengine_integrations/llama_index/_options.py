@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -105,22 +105,9 @@ def chat_arguments(options: Mapping[str, Any], *, stream: bool) -> dict[str, Any
 
 
 def completion_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options as `client.completions.create` and `client.completions.stream` take them."""
+    """The options as `client.completions.create` and `client.completions.stream` take them, without stop strings and response format."""
     found = {name: value for name, value in options.items() if name in OF_COMPLETIONS}
     found |= {name: options[name] for name in ("model", "max_new_tokens", "temperature", "timeout") if name in options}
     if options.get("logprobs") or options.get("top_logprobs"):
         found["return_token_log_probs"] = True  # TensorRT-LLM endpoints refuse the field, so it is not sent in vain
-    if options.get("stop"):
-        found["stop_sequences"] = [options["stop"]] if isinstance(options["stop"], str) else list(options["stop"])
-    schema = response_schema(options.get("response_format"))
-    if schema is not None:
-        found["guided_json"] = schema
     return found
-
-
-def response_schema(response_format: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The JSON schema that a `response_format` asks for; None for free text."""
-    if response_format is None or response_format["type"] == "text":
-        return None
-    named = cast("dict[str, Any]", response_format.get("json_schema") or {})
-    return named.get("schema") or {"type": "object"}

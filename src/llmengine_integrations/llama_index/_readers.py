@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import LogProb, ToolCallBlock
 from pydantic import BaseModel
 
 from .. import errors
-from .._shared.stops import StopFilter
-from ..prompting.guided_tools import GuidedTools
+from ..prompting.completion_replies import CompletionReading
+from ..prompting.guided_tools import GuidedReply, GuidedTools
 from ..prompting.tool_calls import StreamedCalls, WrittenCall, identified, new_call_id, read_arguments, whole_calls
 from ..wire.chat import ChatCompletion, ChatCompletionChunk, ChatLogprobs
 from ..wire.completions import Completion, CompletionChunk, TokenOutput
@@ -95,29 +95,15 @@ class ChatReader:
 
 
 class CompletionReader:
-    """Reads a completion (v1).
-
-    Args:
-        limit: `max_new_tokens` of the request: the gateway does not say why an answer ended, the count does.
-        stops: The strings at which the text ends, also where the server goes on behind them.
-        tools: The tools of the request, if its text is guided to calls and answers; then the text is read as such.
-        strip: Whether to take the whitespace off the text's beginning: what a chat without a template begins with.
-    """
+    """Reads a completion (v1). The arguments are those of `CompletionReading`."""
 
     def __init__(
         self, limit: int, stops: Sequence[str] = (), tools: GuidedTools | None = None, *, strip: bool = False
     ) -> None:
-        self._limit = limit
-        self._stops = StopFilter(stops) if stops else None
-        self._tools = tools
-        self._strip = strip
-        self._silent = True
-        self._text = ""
+        self._reading = CompletionReading(limit, stops, tools, strip=strip)
         self._shown = ""
         self._ids: list[str] = []
         self._logprobs: list[list[LogProb]] = []
-        self._prompt_tokens: int | None = None
-        self._completion_tokens: int | None = None
         self._finished = False
         self.done = False
         """Whether a stop string has been found at which the server did not end."""
@@ -125,27 +111,18 @@ class CompletionReader:
     def whole(self, reply: Completion) -> Answer:
         """The answer of a reply that came at once."""
         output = reply.output
-        self._prompt_tokens, self._completion_tokens = output.num_prompt_tokens, output.num_completion_tokens
+        self._reading.count(output.num_prompt_tokens, output.num_completion_tokens)
         self._finished = True
         self._take(output.text)
-        text, calls = self._read()
-        usage = self._usage()
-        return Answer(
-            text=text,
-            calls=calls,
-            logprobs=None if output.tokens is None else _token_logprobs(output.tokens),
-            raw=_dump(reply),
-            usage=usage,
-            details=_details(self._finish_reason(usage)),
-        )
+        logprobs = None if output.tokens is None else _token_logprobs(output.tokens)
+        answer = self._answer("", logprobs, _dump(reply))
+        answer.delta = None
+        return answer
 
     def feed(self, event: CompletionChunk) -> Answer:
         """The answer up to this event."""
         output, logprobs = event.output, None
-        if output.num_prompt_tokens is not None:
-            self._prompt_tokens = output.num_prompt_tokens
-        if output.num_completion_tokens is not None:
-            self._completion_tokens = output.num_completion_tokens
+        self._reading.count(output.num_prompt_tokens, output.num_completion_tokens)
         if output.token is not None:
             logprobs = _token_logprobs([output.token])
             self._logprobs += logprobs
@@ -160,55 +137,35 @@ class CompletionReader:
         return self._answer(self._take(""), None, {})
 
     def _answer(self, delta: str, logprobs: list[list[LogProb]] | None, raw: dict[str, Any]) -> Answer:
-        text, calls = self._read()
-        if self._tools is not None:  # what was written is not what is shown
+        ended = self._finished or self.done
+        reply = self._reading.reply(ended=ended)
+        text, calls = reply.answer, self._blocks(reply)
+        if reply.calls and not calls:  # cut off before it said what it calls
+            text = self._reading.text
+        if self._reading.tools is not None:  # what was written is not what is shown
             delta, self._shown = text[len(self._shown) :], text
         answer = Answer(text=text, calls=calls, delta=delta, logprobs=logprobs, raw=raw)
-        if self._finished or self.done:
-            answer.usage = self._usage()
-            answer.details = _details(self._finish_reason(answer.usage), list(self._logprobs))
+        if ended:
+            answer.usage = self._reading.usage or None
+            answer.details = _details(self._reading.finish_reason(reply), list(self._logprobs))
         return answer
 
     def _take(self, text: str) -> str:
-        """Take more text; what it adds to the answer."""
-        if text:
-            self._silent = False
-        if self._stops is not None:
-            text = self._stops.push(text) + (self._stops.finish() if self._finished else "")
-            self.done = self._stops.stopped and not self._finished
-        if self._strip and not self._text:
-            text = text.lstrip()
-        self._text += text
-        return text
+        """Take in more text; what it adds to the answer."""
+        added = self._reading.push(text)
+        if self._finished:
+            return added + self._reading.finish()
+        self.done = self._reading.stopped
+        return added
 
-    def _read(self) -> tuple[str, Sequence[ToolCallBlock]]:
-        if self._tools is None:
-            return self._text, ()
-        reply = self._tools.finish(self._text) if self._finished or self.done else self._tools.read(self._text)
+    def _blocks(self, reply: GuidedReply) -> Sequence[ToolCallBlock]:
         named = [call for call in reply.calls if call.name]
         while len(self._ids) < len(named):
             self._ids.append(new_call_id())
-        calls = [
-            ToolCallBlock(tool_call_id=name, tool_name=call.name, tool_kwargs=call.arguments)
-            for name, call in zip(self._ids, named, strict=False)
+        return [
+            ToolCallBlock(tool_call_id=call_id, tool_name=call.name, tool_kwargs=call.arguments)
+            for call_id, call in zip(self._ids, named, strict=False)
         ]
-        unread = len(named) < len(reply.calls) and not calls  # cut off before it said what it calls
-        return self._text if unread else reply.answer, calls
-
-    def _usage(self) -> dict[str, Any] | None:
-        """What is known of the counts, under OpenAI's names. Some vLLM endpoints count nothing and send 0."""
-        prompt, completion = self._prompt_tokens, self._completion_tokens
-        if not completion and not self._silent:
-            completion = None
-        counted = {"prompt_tokens": prompt, "completion_tokens": completion}
-        found = {name: count for name, count in counted.items() if count is not None}
-        return {**found, "total_tokens": sum(found.values())} if len(found) == len(counted) else found or None
-
-    def _finish_reason(self, usage: Mapping[str, Any] | None) -> str | None:
-        if self._stops is not None and self._stops.stopped:
-            return "stop"
-        completion = (usage or {}).get("completion_tokens")
-        return None if completion is None else "length" if completion >= self._limit else "stop"
 
 
 def _blocks(calls: Sequence[WrittenCall], finish_reason: str | None, *, finished: bool) -> list[ToolCallBlock]:

@@ -23,7 +23,8 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from .. import AsyncClient, Client, errors
-from ..prompting.chat_template import ChatTemplate, plain_prompt
+from ..prompting.chat_template import plain_prompt
+from ..prompting.completions_chat import Formatter
 from ..types import HttpAsyncClient, HttpClient
 from . import _context_window as _endpoint
 from . import _options
@@ -31,7 +32,7 @@ from ._fields import Fields
 from ._instrumentation import chat_events, completion_events
 from ._messages import wire_messages
 from ._reply_parts import Answer, ResponseT, chat_response, completion_response
-from ._requests import Call, Message, chat_call, completion_call, templated_call
+from ._requests import Call, chat_call, completion_call, templated_call
 from ._structured import Structured
 from ._tools import selections, tool_options, with_one_call
 
@@ -67,8 +68,8 @@ class LLMEngine(Fields, Structured):
         endpoint has, with the prompt made here: by `chat_template` (the model's Jinja template), else by `messages_to_prompt` if you give
         one, else as plain lines `user: ...`. Tools are then called by guided JSON (vLLM endpoints).
         `complete()` asks a chat model as its user would, and any other model for the raw continuation of the prompt, as does
-        `formatted=True`; raw continuations are v1's. Over v1 an answer ends at its `stop` strings also where the server goes on behind
-        them, as DeepSpeed and LightLLM endpoints do; a stream is then left.
+        `formatted=True`; raw continuations are v1's. Over v1 an answer ends at its `stop` strings also if the server goes on after them,
+        as DeepSpeed and LightLLM endpoints do; a stream is then left. A chat's answer also ends where the template begins the next turn.
 
     Responses:
         `raw` is the server's reply as a dict, with its `usage`. `additional_kwargs` has the token counts and `finish_reason`. `logprobs`
@@ -341,7 +342,7 @@ class LLMEngine(Fields, Structured):
             fields = {**self.additional_kwargs, **self._fields()}
             return chat_call(wire, _options.merged("chat", fields, kwargs), convert, stream=stream)
         options = _options.merged("completions", self._fields(), kwargs)
-        return templated_call(wire, options, convert, self._render())
+        return templated_call(wire, options, convert, self._formatter())
 
     def _complete_call(
         self, prompt: str, kwargs: Mapping[str, Any], *, formatted: bool, stream: bool = False
@@ -357,7 +358,7 @@ class LLMEngine(Fields, Structured):
     def _fields(self) -> dict[str, Any]:
         return {name: value for name in _options.sent_fields(type(self)) if (value := getattr(self, name)) is not None}
 
-    def _render(self) -> ChatTemplate | Callable[[Sequence[Message]], str]:
+    def _formatter(self) -> Formatter:
         """What makes the prompt of a chat over v1."""
         if self._template is not None:
             return self._template

@@ -8,18 +8,15 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from ..wire.chat_messages import OLDER_ROLES
 from .guided_tools import calls_text, object_or_text
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-_ROLES = {"developer": "system", "function": "tool"}
-"""Newer and older names of roles, which few templates know."""
-_MARK, _NEXT = "\x00answer\x00", "\x00next\x00"
-
 
 class ChatTemplateError(ValueError):
-    """A template that is no Jinja template, or that refuses the messages."""
+    """A text that is not a Jinja template, or a template that refuses the messages."""
 
 
 class ChatTemplate:
@@ -31,7 +28,7 @@ class ChatTemplate:
         variables: More variables for the template, such as `{"enable_thinking": False}`.
 
     Raises:
-        ChatTemplateError: It is no Jinja template.
+        ChatTemplateError: It is not a Jinja template.
         ImportError: Jinja is not installed.
     """
 
@@ -50,31 +47,6 @@ class ChatTemplate:
         Raises:
             ChatTemplateError: The template refuses the messages, with its own words.
         """
-        return self._render(messages, tools=tools, add_generation_prompt=True)
-
-    def stops(self) -> list[str]:
-        """Strings at which an answer is over: what the template writes behind one, for models that do not end by themselves."""
-        chat: list[Mapping[str, Any]] = [
-            {"role": "user", "content": "?"},
-            {"role": "assistant", "content": _MARK},
-            {"role": "user", "content": _NEXT},
-        ]
-        try:
-            _, _, behind = self._render(chat[:2]).partition(_MARK)
-            _, _, rest = self._render(chat).partition(_MARK)
-        except ChatTemplateError:
-            return []
-        between, found, _ = rest.partition(_NEXT)
-        candidates = [behind.strip(), between.rstrip() if found else ""]
-        return [text for text in candidates if text.strip()][:1]
-
-    def _render(
-        self,
-        messages: Sequence[Mapping[str, Any]],
-        *,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        add_generation_prompt: bool = False,
-    ) -> str:
         from jinja2 import TemplateError  # noqa: PLC0415 - loaded when a template is used
 
         try:
@@ -84,13 +56,17 @@ class ChatTemplate:
                     **self._variables,
                     "messages": [_for_template(message) for message in messages],
                     "tools": list(tools) if tools else None,
-                    "add_generation_prompt": add_generation_prompt,
+                    "add_generation_prompt": True,
                     "bos_token": self._bos_token,
                 }
             )
         except (TemplateError, TypeError) as error:
             raise ChatTemplateError(f"The chat template refuses these messages: {error}") from error
         return prompt.removeprefix(self._bos_token)
+
+    def __call__(self, messages: Sequence[Mapping[str, Any]]) -> str:
+        """`render` without tools."""
+        return self.render(messages)
 
 
 def plain_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -128,7 +104,7 @@ def without_tool_messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[st
 def _for_template(message: Mapping[str, Any]) -> dict[str, Any]:
     """The message as templates expect it: roles that they know, texts that are never null, arguments as objects."""
     role = message["role"]
-    found = {**message, "role": _ROLES.get(role, role), "content": message.get("content") or ""}
+    found = {**message, "role": OLDER_ROLES.get(role, role), "content": message.get("content") or ""}
     if message.get("tool_calls"):
         found["tool_calls"] = [
             {**call, "function": {**call["function"], "arguments": object_or_text(call["function"]["arguments"])}}
@@ -140,7 +116,7 @@ def _for_template(message: Mapping[str, Any]) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _compiled(source: str) -> Template:
     try:
-        from jinja2 import TemplateSyntaxError  # noqa: PLC0415 - as above
+        from jinja2 import TemplateSyntaxError  # noqa: PLC0415 - loaded when a template is used
         from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
     except ImportError as error:
         raise ImportError("Chat templates need Jinja: pip install jinja2") from error
@@ -154,7 +130,7 @@ def _compiled(source: str) -> Template:
     try:
         return environment.from_string(_without_generation_marks(source))
     except TemplateSyntaxError as error:
-        raise ChatTemplateError(f"The chat template is no Jinja template: {error}") from error
+        raise ChatTemplateError(f"Not a Jinja template: {error}") from error
 
 
 def _without_generation_marks(source: str) -> str:

@@ -206,3 +206,6 @@ class NamedToolChoiceParam(TypedDict):
 
 
 ToolChoiceParam: TypeAlias = Literal["none", "auto", "required"] | NamedToolChoiceParam
+
+OLDER_ROLES = {"developer": "system", "function": "tool"}
+"""A newer and an older name of a role, which few chat templates know, with the name that all of them know."""

@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from llmengine_integrations.wire.chat import ChatRequest
+from llmengine_integrations.wire.chat_messages import OLDEROLDER_ROLES
 
 from ..runtime.generation import ChatPrompt
-
-_ROLES = {"developer": "system", "function": "tool"}
-"""Newer and older names of roles, which few templates know."""
 
 
 class UnsupportedContentError(ValueError):
@@ -59,7 +57,10 @@ def _text_of_part(part: Mapping[str, Any]) -> str:
 
 def _message(message: dict[str, Any]) -> dict[str, Any]:
     role = message["role"]
-    found = {"role": _ROLES.get(role, role), "content": text_of(message.get("content")) or message.get("refusal") or ""}
+    found = {
+        "role": OLDEROLDER_ROLES.get(role, role),
+        "content": text_of(message.get("content")) or message.get("refusal") or "",
+    }
     calls = message.get("tool_calls") or ([{"function": call}] if (call := message.get("function_call")) else [])
     if calls:
         found["tool_calls"] = [_call(call) for call in calls]

@@ -14,8 +14,8 @@ from typing_extensions import override
 from .._errors import langchain_errors
 from .base import aread, read
 from .fields import ChatFields
-from .options import chat_fields, chat_params, question
-from .template import Formatter, chat_tokenizer, fingerprint, formatter_of, probe, role_stops
+from .options import chat_fields, chat_params, question, with_openai_tools
+from .template import Formatter, chat_tokenizer, fingerprint, formatter_of
 from .v1 import V1Call
 from .v2 import V2Call
 
@@ -36,8 +36,8 @@ class ChatRuns(ChatFields):
 
     @override
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        """The cache's key, beside the messages: everything that the answer depends on, whatever names the call used for it."""
-        return repr(sorted(self._identified(question(self._params(stop, kwargs))).items()))
+        """The cache's key next to the messages: everything that the answer depends on, whatever names the call used for it."""
+        return repr(sorted(self._identified(question(with_openai_tools(self._params(stop, kwargs)))).items()))
 
     def _identified(self, params: Mapping[str, Any]) -> dict[str, Any]:
         found = {"base_url": self._connected().base_url, "api": self.api, **params}
@@ -57,12 +57,10 @@ class ChatRuns(ChatFields):
         return formatter_of(params["chat_template"], chat_tokenizer(self.tokenizer), params["chat_template_kwargs"])
 
     def _call(self, messages: list[BaseMessage], stop: list[str] | None, options: Mapping[str, Any]) -> V1Call | V2Call:
-        params = self._params(stop, options)
+        params = with_openai_tools(self._params(stop, options))
         if self.api == "v2":
             return V2Call(messages, params)
-        formatter = self._formatter(params)
-        stops = role_stops(probe(formatter)) if self.role_stops is None else self.role_stops
-        return V1Call(messages, params, formatter, stops)
+        return V1Call(messages, params, self._formatter(params), self.role_stops)
 
     @override
     def _generate(

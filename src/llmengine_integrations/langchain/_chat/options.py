@@ -65,14 +65,22 @@ def chat_fields(model: BaseModel) -> dict[str, Any]:
 def chat_params(
     fields: Mapping[str, Any], extra: Mapping[str, Any], stop: Sequence[str] | None, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a call asks for, under the names of the fields, tools in OpenAI's form.
+    """What a call asks for, under the names of the fields.
 
     Raises:
         TypeError: An option is unknown, or given under two names.
-        ValueError: The tool choice names none of the tools.
     """
     given = {name: value for name, value in options.items() if name != "ls_structured_output_format"}
-    params = {**_cleared({**fields, **extra}, given), **canonical(stop, given, _NAMES)}
+    return {**_cleared({**fields, **extra}, given), **canonical(stop, given, _NAMES)}
+
+
+def with_openai_tools(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with their tools in OpenAI's form; without tools, also without what chooses among them.
+
+    Raises:
+        ValueError: The tool choice names none of the tools.
+    """
+    params = dict(params)
     tools = openai_tools(params.pop("tools", None) or ())
     choice = openai_tool_choice(params.pop("tool_choice", None), tools)
     if tools:

@@ -1,4 +1,4 @@
-"""A chat call over v1 completions, for endpoints that have no chat route: a prompt is made of the messages here. Pure."""
+"""A chat call over v1 completions, for endpoints that have no chat route: LangChain's side of `prompting.completions_chat`. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 
 from ... import AsyncClient, Client
-from ...prompting.guided_tools import GuidedTools
+from ...prompting.chat_template import ChatTemplateError
+from ...prompting.completions_chat import CompletionsChat, CompletionsChatError, completions_chat
 from ...wire.completions import Completion
 from .._errors import InvalidArgumentError
-from .guided_tools import reply_schema, tools_of
+from .messages import openai_messages
 from .options import V1_OPTIONS
-from .plain_messages import plain_messages
 from .template import Formatter
 from .v1_replies import V1Chunks, V1Reading, v1_result
 
-_MAX_NEW_TOKENS = 256  # the route must be told; this is the client's own default
+_MAX_NEW_TOKENS = 256  # the route needs one; this is the client's own default
 _TRANSLATED = frozenset(
     {
         "chat_template",
@@ -34,17 +34,16 @@ _TRANSLATED = frozenset(
         "tools",
     }
 )
-_GUIDED = ("guided_json", "guided_regex", "guided_choice", "guided_grammar")
 
 
 class V1Call:
     """One call: what to send, and how to read the reply.
 
     Args:
-        messages: the chat.
-        params: what the call asks for.
-        formatter: makes a prompt of plain turns.
-        role_stops: the strings with which another's turn begins.
+        messages: The chat.
+        params: What the call asks for.
+        formatter: Makes a prompt of messages.
+        role_stops: The strings with which somebody else's turn begins. Found out from the formatter by default.
 
     Raises:
         InvalidArgumentError: v1 completions do not have an option, or a message holds more than text.
@@ -55,23 +54,24 @@ class V1Call:
         messages: Sequence[BaseMessage],
         params: Mapping[str, Any],
         formatter: Formatter,
-        role_stops: Sequence[str],
+        role_stops: Sequence[str] | None,
     ) -> None:
         _check(params)
-        tools, stops = tools_of(params), list(dict.fromkeys([*(params["stop"] or ()), *role_stops]))
+        chat = _completion(messages, params, formatter, role_stops)
+        guided = {} if chat.guided_json is None else {"guided_json": chat.guided_json}
         self.arguments: dict[str, Any] = {
             **{name: value for name, value in params.items() if name not in _TRANSLATED and value is not None},
-            **_guided(params, tools),
+            **guided,
             "max_new_tokens": params["max_new_tokens"] or _MAX_NEW_TOKENS,
-            "prompt": formatter(plain_messages(messages, None if tools is None else tools.instructions(listed=False))),
-            "stop_sequences": stops or None,
+            "prompt": chat.prompt,
+            "stop_sequences": chat.stops or None,
             "return_token_log_probs": params["logprobs"] or None,  # TensorRT-LLM endpoints refuse the field
         }
         self._reading = V1Reading(
             model=params["model"],
             limit=self.arguments["max_new_tokens"],
-            stops=[] if params["include_stop_str_in_output"] else stops,
-            tools=tools,
+            stops=[] if params["include_stop_str_in_output"] else chat.stops,
+            tools=chat.tools,
         )
 
     def resource(self, client: Client | AsyncClient) -> Any:
@@ -100,11 +100,13 @@ def _check(params: Mapping[str, Any]) -> None:
         raise InvalidArgumentError(f"v1 completions do not have {', '.join(unknown)}.")
 
 
-def _guided(params: Mapping[str, Any], tools: GuidedTools | None) -> dict[str, Any]:
-    """The constraint on the text that the tools or the response format ask for."""
-    schema = reply_schema(params) if tools is None else tools.schema()
-    if schema is None:
-        return {}
-    if given := [name for name in _GUIDED if params[name] is not None]:
-        raise InvalidArgumentError(f"{given[0]} cannot be combined with tools or a response_format.")
-    return {"guided_json": schema}
+def _completion(
+    messages: Sequence[BaseMessage],
+    params: Mapping[str, Any],
+    formatter: Formatter,
+    role_stops: Sequence[str] | None,
+) -> CompletionsChat:
+    try:
+        return completions_chat(openai_messages(messages), params, formatter, role_stops)
+    except (ChatTemplateError, CompletionsChatError) as error:
+        raise InvalidArgumentError(str(error)) from error

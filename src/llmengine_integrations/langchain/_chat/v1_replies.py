@@ -12,13 +12,11 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from ..._shared.stops import StopFilter
-from ...prompting.guided_tools import GuidedTools
+from ...prompting.completion_replies import CompletionReading
+from ...prompting.guided_tools import GuidedReply, GuidedTools
 from ...wire.completions import Completion, CompletionChunk, TokenOutput
-from .._llm.results import counted
-from .guided_tools import Answer, read_answer
 from .results import closing, llm_output
-from .tools import Calls
+from .tools import Calls, parsed_calls
 
 
 @dataclass(frozen=True)
@@ -26,10 +24,10 @@ class V1Reading:
     """How a call's reply is to be read.
 
     Attributes:
-        model: the endpoint's name.
-        limit: tokens to generate at most.
-        stops: the strings at which the text ends.
-        tools: what the text is guided to calls of; None for free text.
+        model: The endpoint's name.
+        limit: Tokens to generate at most.
+        stops: The strings at which the text ends.
+        tools: The tools that the text is guided to; None for free text.
     """
 
     model: str
@@ -37,92 +35,88 @@ class V1Reading:
     stops: Sequence[str]
     tools: GuidedTools | None
 
-    def answer(self, text: str) -> Answer:
-        """What the model wrote."""
-        return Answer(text, Calls([], [])) if self.tools is None else read_answer(self.tools, text)
-
 
 def v1_result(reply: Completion, reading: V1Reading) -> ChatResult:
     """The result of a call."""
     chunks, output = V1Chunks(reading), reply.output
-    chunks.count(output.num_prompt_tokens, output.num_completion_tokens, reply.request_id)
-    answer = reading.answer(chunks.text(output.text) + chunks.rest())
+    text = chunks.take(output.text, output.num_prompt_tokens, output.num_completion_tokens, reply.request_id)
+    text += chunks.rest()
+    found, info = chunks.close()
     message = AIMessage(
-        content=answer.text,
-        tool_calls=answer.calls.valid,
-        invalid_tool_calls=answer.calls.invalid,
+        content=text if reading.tools is None else found.text,
+        tool_calls=found.calls.valid,
+        invalid_tool_calls=found.calls.invalid,
         usage_metadata=chunks.usage_metadata,
     )
-    info = chunks.closing(answer) | _logprobs(output.tokens)
+    info |= _logprobs(output.tokens)
     return ChatResult(
         generations=[ChatGeneration(message=message, generation_info=info)],
         llm_output=llm_output(info["token_usage"], {"model": reading.model}),
     )
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What the model wrote, as LangChain has it."""
+
+    text: str
+    calls: Calls
+
+
 class V1Chunks:
     """Reads one stream, event by event. Where calls may come, the text is JSON and passed on when it is complete."""
 
     def __init__(self, reading: V1Reading) -> None:
-        self._reading = reading
-        self._filter = StopFilter(reading.stops)
-        self._texts: list[str] = []
-        self._prompt_tokens: int | None = None
-        self._completion_tokens: int | None = None
+        self._model = reading.model
+        self._tools = reading.tools
+        self._reading = CompletionReading(reading.limit, reading.stops, reading.tools)
         self._request_id: str | None = None
 
     @property
     def done(self) -> bool:
         """Whether a stop string has been found: nothing that comes after it is of interest."""
-        return self._filter.stopped
+        return self._reading.stopped
 
     def feed(self, event: CompletionChunk) -> list[ChatGenerationChunk]:
         """The chunk for an event, unless it adds nothing."""
         output = event.output
-        self.count(output.num_prompt_tokens, output.num_completion_tokens, event.request_id)
-        return self._chunk(self.text(output.text), _logprobs(None if output.token is None else [output.token]))
+        text = self.take(output.text, output.num_prompt_tokens, output.num_completion_tokens, event.request_id)
+        return self._chunk(text, _logprobs(None if output.token is None else [output.token]))
 
     def end(self) -> list[ChatGenerationChunk]:
-        """What was held back, and the chunk that says how it went."""
+        """What was held back, and the chunk that says why the answer ended."""
         rest = self._chunk(self.rest(), {})
-        answer = self._reading.answer("".join(self._texts))
+        found, info = self.close()
         message = AIMessageChunk(
-            content="" if self._reading.tools is None else answer.text,
+            content="" if self._tools is None else found.text,
             tool_call_chunks=[
-                _call_chunk(index, call) for index, call in enumerate([*answer.calls.valid, *answer.calls.invalid])
+                _call_chunk(index, call) for index, call in enumerate([*found.calls.valid, *found.calls.invalid])
             ],
             usage_metadata=self.usage_metadata,
             chunk_position="last",
         )
-        return [*rest, ChatGenerationChunk(message=message, generation_info=self.closing(answer))]
+        return [*rest, ChatGenerationChunk(message=message, generation_info=info)]
 
-    def count(self, prompt_tokens: int | None, completion_tokens: int | None, request_id: str | None) -> None:
-        """Take note of what the server counted so far."""
-        self._prompt_tokens = self._prompt_tokens if prompt_tokens is None else prompt_tokens
-        self._completion_tokens = self._completion_tokens if completion_tokens is None else completion_tokens
+    def take(self, text: str, prompt_tokens: int | None, completion_tokens: int | None, request_id: str | None) -> str:
+        """Take in more text and counts; returns the text that comes before any stop string."""
+        self._reading.count(prompt_tokens, completion_tokens)
         self._request_id = request_id or self._request_id
-
-    def text(self, text: str) -> str:
-        """Take more text; what comes before any stop string."""
-        return self._kept(self._filter.push(text))
+        return self._reading.push(text)
 
     def rest(self) -> str:
         """The text that was held back."""
-        return self._kept(self._filter.finish())
+        return self._reading.finish()
 
-    def closing(self, answer: Answer) -> dict[str, Any]:
-        """What is known at the end."""
-        usage, finish_reason = self._counted
-        if answer.calls.valid:
-            finish_reason = "tool_calls"
-        elif self.done:
-            finish_reason = "stop"
-        return closing(finish_reason, usage, {"model": self._reading.model}, self._request_id)
+    def close(self) -> tuple[_Found, dict[str, Any]]:
+        """What the model wrote, and what is known of it at the end."""
+        reply, reading = self._reading.reply(ended=True), self._reading
+        info = closing(reading.finish_reason(reply), reading.usage, {"model": self._model}, self._request_id)
+        return _found(reply, reading.text, self._tools), info
 
     @property
     def usage_metadata(self) -> UsageMetadata | None:
         """The counts under LangChain's names; None unless all are known."""
-        usage, _ = self._counted
+        usage = self._reading.usage
         if "total_tokens" not in usage:
             return None
         return UsageMetadata(
@@ -131,20 +125,27 @@ class V1Chunks:
             total_tokens=usage["total_tokens"],
         )
 
-    @property
-    def _counted(self) -> tuple[dict[str, int], str | None]:
-        empty = not "".join(self._texts)
-        return counted(self._prompt_tokens, self._completion_tokens, self._reading.limit, empty=empty)
-
-    def _kept(self, text: str) -> str:
-        self._texts.append(text)
-        return text
-
     def _chunk(self, text: str, info: dict[str, Any]) -> list[ChatGenerationChunk]:
-        content = text if self._reading.tools is None else ""
+        content = text if self._tools is None else ""
         if not content and not info:
             return []
         return [ChatGenerationChunk(message=AIMessageChunk(content=content), generation_info=info or None)]
+
+
+def _found(reply: GuidedReply, text: str, tools: GuidedTools | None) -> _Found:
+    """The reply as LangChain has it.
+
+    A call that was cut off is invalid. It has the whole text as a JSON string: LangChain would complete anything else to an object when
+    it adds up a stream, and take it for a call. So has what was written instead of a call that had to be made.
+    """
+    calls: list[tuple[str | None, str]] = [
+        (call.name or None, json.dumps(call.arguments, ensure_ascii=False)) for call in reply.calls
+    ]
+    instead = tools is not None and tools.choice != "auto" and not calls and bool(text.strip())
+    if instead:
+        calls = [(None, json.dumps(text, ensure_ascii=False))]
+    found = parsed_calls([(name, arguments, None) for name, arguments in calls])
+    return _Found("" if instead else reply.answer, found)
 
 
 def _call_chunk(index: int, call: Mapping[str, Any]) -> ToolCallChunk:

@@ -10,10 +10,11 @@ chunk carries its log-probabilities, as lists, and only the last one says anythi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 
+from ...prompting.completion_replies import counted
 from ...wire.completions import Completion, CompletionChunk, TokenOutput
 
 
@@ -96,41 +97,6 @@ def _closing(
         "token_usage": usage,
         "request_id": request_id,
     }
-
-
-def counted(
-    prompt_tokens: int | None, completion_tokens: int | None, limit: int, *, empty: bool
-) -> tuple[dict[str, int], Literal["stop", "length"] | None]:
-    """What is known of the counts, and why the answer ended.
-
-    Args:
-        prompt_tokens: as the server counted.
-        completion_tokens: as the server counted.
-        limit: tokens to generate at most.
-        empty: whether the text is.
-    """
-    if not completion_tokens and not empty:  # some vLLM endpoints count nothing and send 0
-        completion_tokens = None
-    return _usage(prompt_tokens, completion_tokens), _finish_reason(completion_tokens, limit)
-
-
-def _finish_reason(completion_tokens: int | None, limit: int) -> Literal["stop", "length"] | None:
-    """The gateway does not say why an answer ended; the count does. None where it does not count."""
-    if completion_tokens is None:
-        return None
-    return "length" if completion_tokens >= limit else "stop"
-
-
-def _usage(prompt_tokens: int | None, completion_tokens: int | None) -> dict[str, int]:
-    """What is known of the counts, under OpenAI's names, which LangChain's handlers read."""
-    usage: dict[str, int] = {}
-    if prompt_tokens is not None:
-        usage["prompt_tokens"] = prompt_tokens
-    if completion_tokens is not None:
-        usage["completion_tokens"] = completion_tokens
-    if prompt_tokens is not None and completion_tokens is not None:
-        usage["total_tokens"] = prompt_tokens + completion_tokens
-    return usage
 
 
 def _total(usages: Sequence[Mapping[str, int]]) -> dict[str, int]:
