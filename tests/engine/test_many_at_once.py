@@ -202,7 +202,7 @@ async def test_nor_those_who_left_while_the_models_were_loading():
 async def test_a_turn_that_breaks_fails_its_completions_and_the_thread_goes_on(monkeypatch, caplog):
     lane = fake_lane(FakeBatch())
     turns = iter([_break, lane.turn, lane.turn, lane.turn])
-    monkeypatch.setattr(lane, "turn", lambda: next(turns)())
+    monkeypatch.setattr(lane, "turn", lambda: next(turns)())  # noqa: PLW0108 - another one each time
     async with scheduled({"m": lane}) as scheduler:
         generations = [Generation(GenerationRequest(prompt="x", max_new_tokens=3)) for _ in range(2)]
         scheduler.submit("m", generations[0])

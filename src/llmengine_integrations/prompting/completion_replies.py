@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from .._shared.stops import StopFilter
 from .guided_tools import GuidedReply, GuidedTools
-from .stops import StopFilter
 
 
 def counted(

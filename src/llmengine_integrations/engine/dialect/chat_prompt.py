@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from llmengine_integrations.wire.chat import ChatRequest
-from llmengine_integrations.wire.chat_messages import OLDEROLDER_ROLES
+from llmengine_integrations.wire.chat_messages import OLDER_ROLES
 
 from ..runtime.generation import ChatPrompt
 
@@ -58,7 +58,7 @@ def _text_of_part(part: Mapping[str, Any]) -> str:
 def _message(message: dict[str, Any]) -> dict[str, Any]:
     role = message["role"]
     found = {
-        "role": OLDEROLDER_ROLES.get(role, role),
+        "role": OLDER_ROLES.get(role, role),
         "content": text_of(message.get("content")) or message.get("refusal") or "",
     }
     calls = message.get("tool_calls") or ([{"function": call}] if (call := message.get("function_call")) else [])

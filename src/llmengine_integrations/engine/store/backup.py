@@ -30,8 +30,8 @@ def back_up(folder: Path, to: Path) -> None:
         to: the copy: a new folder.
 
     Raises:
-        DataFolderError: there is no database, it is damaged or that of another folder, there is something at `to`, or it cannot be written; one line. Nothing is left
-            at `to` then, unless the process is killed.
+        DataFolderError: the database is missing, damaged or that of another folder, `to` exists, or it cannot be written; one line.
+            Nothing is left at `to` then, unless the process is killed.
     """
     if not (folder / DATABASE).is_file():
         raise DataFolderError(f"{folder} has no {DATABASE}: there is nothing to back up")

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVarTuple, Unpack
 
-from ..generation import Generation
+from ..generation import Generation, GenerationError
 from ..runtime import ModelDescription, QueueFullError, not_served, shutting_down
 from .lane_protocol import Delivery, ModelLane
 
@@ -269,7 +269,7 @@ def _turn(lane: ModelLane) -> list[Delivery]:
     """A lane's turn. If it breaks, the lane's completions fail, and the thread goes on: nobody else could answer."""
     try:
         return lane.turn()
-    except Exception:
+    except Exception:  # noqa: BLE001 - logged; the completions fail
         _log.exception("a turn failed")
         return lane.fail(GenerationError(500))
 
