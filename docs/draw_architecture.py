@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,6 +95,9 @@ def drawing() -> str:
 def _arrow(source: str, target: str, taken: list[float]) -> str:
     """An arrow that passes between the boxes of the rows that it crosses, and not within GAP of another such arrow."""
     one, other = BOXES[source], BOXES[target]
+    if one.top == other.top:  # next to each other
+        ends = (one.left, other.left + other.width) if one.left > other.left else (one.left + one.width, other.left)
+        return _line(source, target, [(end, one.top + BOX_HEIGHT / 2) for end in ends])
     crossed = [box for box in BOXES.values() if one.top < box.top < other.top]
     middle = (max(one.left, other.left) + min(one.left + one.width, other.left + other.width)) / 2
     free = [
@@ -107,7 +111,11 @@ def _arrow(source: str, target: str, taken: list[float]) -> str:
     if crossed:
         taken.append(lane)
         points[1:1] = [(lane, min(box.top for box in crossed)), (lane, max(box.top for box in crossed) + BOX_HEIGHT)]
-    way = "L".join(f"{x:g} {y}" for x, y in points)
+    return _line(source, target, points)
+
+
+def _line(source: str, target: str, points: Sequence[tuple[float, float]]) -> str:
+    way = "L".join(f"{x:g} {y:g}" for x, y in points)
     return (
         f'<path d="M{way}" fill="none" stroke="#607080" marker-end="url(#tip)">'
         f"<title>{source} imports {target}</title></path>"
