@@ -25,7 +25,7 @@ from llmengine_integrations.core.downloads.protocol import (
     Part,
     Receive,
     Renew,
-    fetch,
+    download_steps,
     safe_name,
     safe_names,
 )
@@ -386,7 +386,7 @@ async def test_the_gateways_own_error_comes_through(api, server, folder):
 
 
 class Stage:
-    """Plays the driver of `fetch`: `heads` are the replies, each with the bytes of body that come, or an error."""
+    """Plays the driver of `download_steps`: `heads` are the replies, each with the bytes of body that come, or an error."""
 
     def __init__(self, *heads, part=None, new_url="https://new/"):
         self.heads = deque(heads)
@@ -396,7 +396,7 @@ class Stage:
 
     def run(self, **options):
         options = {"max_retries": 2, "allow_http": False} | options
-        steps = fetch("f", "https://old/", self.part, **options)
+        steps = download_steps("f", "https://old/", self.part, **options)
         step = advance(steps)
         while not isinstance(step, Done):
             answer, error = None, None
