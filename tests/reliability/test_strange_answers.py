@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from core._api import EVERY
 from core._server import output, reply, stream
 from llmengine_integrations.core._timeouts import Timeout
-from llmengine_integrations.core.downloads.model_folder import File
+from llmengine_integrations.core.downloads.model_folder import FileDownload
 from llmengine_integrations.core.downloads.protocol import Get, Head, Part, Renew
 from llmengine_integrations.core.transport.backend import Outgoing
 from llmengine_integrations.errors import BadRequestError, LLMEngineError, StreamError
@@ -104,7 +104,7 @@ def test_a_loaders_pickle_holds_no_key(monkeypatch):
 
 def test_what_a_debugger_shows_of_a_download_has_no_presigned_url(tmp_path):
     url = "https://h/f?Signature=5ecret"
-    file = File(
+    file = FileDownload(
         name="f",
         url=url,
         path=tmp_path,
