@@ -190,7 +190,7 @@ def test_a_proxy_may_say_done():
 
 @pytest.mark.parametrize("data", [b'{"id":"chatcmpl-1"}', b'{"error":null}', b"Bad Gateway", b"[]"])
 def test_what_is_no_event_is_an_invalid_response(data):
-    with pytest.raises(InvalidResponseError, match="no valid ChatCompletionChunk") as caught:
+    with pytest.raises(InvalidResponseError, match="not a valid ChatCompletionChunk") as caught:
         ChatEventReader().feed(data)
     assert caught.value.body == data.decode()
 

@@ -123,7 +123,7 @@ async def test_fields_of_a_newer_server_are_kept(api, server):
 )
 async def test_garbage_is_no_reply(garbage, api, server):
     server.then(stream(output("a"), garbage, output("b", finished=True)))
-    with pytest.raises(InvalidResponseError, match="no valid") as caught:
+    with pytest.raises(InvalidResponseError, match="not a valid") as caught:
         await api.read()
     assert caught.value.status_code == 200
 

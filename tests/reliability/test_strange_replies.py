@@ -194,10 +194,10 @@ async def test_a_download_replaces_files_only(kind, connect, server, tmp_path):
     os.mkfifo(pipe := tmp_path / "f")
     api = connect()
     server.always(reply(200, {"id": "f", "content": "text"}))
-    with pytest.raises(FileExistsError, match="no file"):
+    with pytest.raises(FileExistsError, match="not a file"):
         await api.call("files.download", "f", pipe, overwrite=True)
     server.always(reply(200, {"urls": {"f": f"{server.url}/f"}}))
-    with pytest.raises(FileExistsError, match="no file"):
+    with pytest.raises(FileExistsError, match="not a file"):
         await api.call("models.download", "m", tmp_path, overwrite=True)
     assert pipe.is_fifo()
     assert server.targets == ["/v1/llm/model-endpoints/download"]
