@@ -109,6 +109,22 @@ class TestPickling:
         assert b"secret" not in stored
         assert b"Basic" not in stored
 
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("X-Corp-JWT", "secret"),
+            ("X-Functions-Code", "secret"),
+            ("X-Sig", "secret"),
+            ("X-Corp", "Bearer secret"),
+            ("X-Id", "eyJsecret"),
+        ],
+    )
+    def test_nor_a_header_that_looks_like_one(self, kind, name, value):
+        headers = {name: value, "X-Team": "blue"}
+        stored = pickle.dumps(MADE[kind](FAR, "k", default_headers=headers))
+        assert b"secret" not in stored
+        assert b"blue" in stored
+
     def test_what_was_not_given_is_looked_up_again(self, kind, monkeypatch):
         monkeypatch.setenv("LLM_ENGINE_BASE_PATH", "http://localhost:1")
         stored = pickle.dumps(MADE[kind]())

@@ -156,6 +156,22 @@ async def test_predict_and_call_refuses_a_call_that_was_cut_off(make_llm, gatewa
     assert ran == []
 
 
+@pytest.mark.parametrize("parallel", [False, True])
+async def test_also_where_no_call_is_required(make_llm, gateway, parallel, tool, ran):
+    """LlamaIndex's own method ends in a KeyError there, after the calls before it were made."""
+    cut, options = [("delete_files", CUT[0])], {"error_on_no_tool_call": False, "allow_parallel_tool_calls": parallel}
+    both = [("delete_files", WHOLE), *cut] if parallel else cut
+    gateway.replies, llm = [said(calls=both, finish_reason="length")] * 2, make_llm()
+    with pytest.raises(ToolCallError, match="The call of delete_files was not made"):
+        llm.predict_and_call([tool], "x", **options)
+    with pytest.raises(ToolCallError, match="The call of delete_files was not made"):
+        await llm.apredict_and_call([tool], "x", **options)
+    assert ran == []
+    gateway.replies = [said("No need.")] * 2
+    assert llm.predict_and_call([tool], "x", **options).response == "No need."
+    assert (await llm.apredict_and_call([tool], "x", **options)).response == "No need."
+
+
 def test_a_call_that_ends_exactly_at_the_limit_is_made(make_llm, gateway, tool, ran):
     gateway.replies = [scripted("v2", WHOLE)]
     make_llm().predict_and_call([tool], "x")

@@ -23,7 +23,10 @@ API_KEY_VARIABLE = "SCALE_API_KEY"
 ALLOW_HTTP_VARIABLE = "LLM_ENGINE_ALLOW_HTTP"
 LOCAL_PLACEHOLDER = "local"
 """Sent to a server on loopback when there is no key: an engine without a key accepts any, but not none."""
-_SECRET_HEADER = re.compile(r"auth|cookie|key|token|secret|pass|credential|session|signature", re.IGNORECASE)
+_SECRET_HEADER = re.compile(
+    r"auth|cookie|key|token|secret|pass|credential|session|sig|jwt|bearer|saml|assertion|code", re.IGNORECASE
+)
+_SECRET_VALUE = re.compile(r"\s*(basic|bearer|digest|negotiate|eyJ)", re.IGNORECASE)  # eyJ: a JSON web token
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")
 
 
@@ -118,7 +121,8 @@ def portable(
     allow_http: bool = False,
 ) -> dict[str, Any]:
     """A client's arguments as a pickle may carry them: without credentials, which must not lie in files and queues."""
-    headers = {k: v for k, v in (default_headers or {}).items() if not _SECRET_HEADER.search(k)}
+    given = (default_headers or {}).items()
+    headers = {k: v for k, v in given if not (_SECRET_HEADER.search(k) or _SECRET_VALUE.match(v))}
     return {
         "base_url": normalise_base_url(base_url) if base_url else None,
         "timeout": timeout,

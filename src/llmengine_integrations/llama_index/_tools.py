@@ -39,6 +39,18 @@ class ToolCallError(errors.InvalidResponseError, ValueError):
     """The model asked for a tool call that cannot be made: its arguments cannot be read whole, or it names no tool."""
 
 
+class NoToolCallError(ValueError):
+    """The model answered without a tool call.
+
+    Attributes:
+        content: What it said instead.
+    """
+
+    def __init__(self, content: str | None) -> None:
+        super().__init__(f"Expected at least one tool call, but got none: {content!r}")
+        self.content = content or ""
+
+
 def selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[ToolSelection]:
     """The calls of a reply, or, without `error_on_no_tool_call`, of a chunk in which they are still being written.
 
@@ -52,7 +64,7 @@ def selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[T
     """
     calls = wire_calls(response.message)
     if not calls and error_on_no_tool_call:
-        raise ValueError(f"Expected at least one tool call, but got none: {response.message.content!r}")
+        raise NoToolCallError(response.message.content)
     if not calls or not _is_growing(response):
         reason = cast("Any", response).additional_kwargs.get("finish_reason", "stop")
         return [_selection(call, reason, error_on_no_tool_call=error_on_no_tool_call) for call in calls]

@@ -31,6 +31,7 @@ from . import _options
 from ._fields import Fields
 from ._instrumentation import chat_events, completion_events
 from ._messages import wire_messages
+from ._predict_and_call import PredictAndCall
 from ._reply_parts import Answer, ResponseT, chat_response, completion_response
 from ._requests import Call, chat_call, completion_call, templated_call
 from ._structured import Structured
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from ..wire.models import Model
 
 
-class LLMEngine(Fields, Structured):
+class LLMEngine(Fields, PredictAndCall, Structured):
     """A language model served by LLM Engine, for chats, completions, tools, structured output and agents.
 
     Setup:
