@@ -254,3 +254,17 @@ def test_end_tokens_that_the_model_cannot_write_fail_no_row(ends, tmp_path):
     settings.write_text(json.dumps(json.loads(settings.read_text()) | {"eos_token_id": ends}))
     (lane,) = load_lanes(EngineConfig(models={"m": folder}, threads=1)).values()
     assert isinstance(run(lane, a={"prompt": "Hello", "min_tokens": 6})["a"], str)
+
+
+@pytest.mark.parametrize(("factor", "served"), [(1.0, True), (1.02, False)])
+def test_longrope_is_refused_however_little_it_changes(factor, served, tmp_path):
+    """With 16 bits, rounding would hide it; with equal factors it changes nothing."""
+    rope = {"rope_type": "longrope", "rope_theta": 1e4, "factor": 1.0, "original_max_position_embeddings": 64}
+    rope |= {"short_factor": [1.0] * 8, "long_factor": [factor] * 8}
+    folder = tiny_family("phi3-longrope", tmp_path, rope_parameters=rope)
+    config = EngineConfig(models={"m": folder}, dtype="bfloat16")
+    if served:
+        assert load_lanes(config)
+        return
+    with pytest.raises(EngineConfigError, match=r"otherwise than alone, .*longrope scales"):
+        load_lanes(config)
