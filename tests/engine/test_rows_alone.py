@@ -268,3 +268,18 @@ def test_longrope_is_refused_however_little_it_changes(factor, served, tmp_path)
         return
     with pytest.raises(EngineConfigError, match=r"otherwise than alone, .*longrope scales"):
         load_lanes(config)
+
+
+def test_rows_are_held_to_a_limit_that_the_settings_leave_to_transformers(tmp_path):
+    from llmengine_integrations.engine.tuning.context_check import short_enough  # noqa: PLC0415
+    from llmengine_integrations.engine.tuning.dataset import DatasetError, Row  # noqa: PLC0415
+
+    folder = tiny_family("gpt2", tmp_path, n_positions=1024)
+    settings = json.loads((folder / "config.json").read_text())
+    del settings["n_positions"]
+    (folder / "config.json").write_text(json.dumps(settings))
+    fits, too_long = Row(1, "a", "b"), Row(2, "a " * 1100, "b")
+    assert LoadedModel.load(folder, torch.device("cpu")).context_length == 1024
+    assert list(short_enough([fits], folder)) == [fits]
+    with pytest.raises(DatasetError, match=r"row 2: .* the model's context 1024"):
+        list(short_enough([fits, too_long], folder))
