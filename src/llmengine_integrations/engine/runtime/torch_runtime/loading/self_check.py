@@ -6,7 +6,7 @@ they read the padding, or scale their positions by the longest row (longrope). N
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -61,14 +61,19 @@ def _scales_by_the_longest_row(settings: Any, context_length: int) -> bool:
     With 16 bits the logits do not show that for every prompt, so the settings are asked.
     """
     found: dict[str, Any] = getattr(settings, "rope_parameters", None) or {}
-    for rope in [found] if "rope_type" in found else [each for each in found.values() if isinstance(each, dict)]:
-        switch = rope.get("original_max_position_embeddings") or getattr(
-            settings, "original_max_position_embeddings", None
-        )
-        same = rope.get("short_factor") == rope.get("long_factor")
-        if rope.get("rope_type") == "longrope" and not same and (switch is None or switch < context_length):
-            return True
-    return False
+    one_for_all = "rope_type" in found
+    return any(
+        _changes_scale(rope, settings, context_length) for rope in ([found] if one_for_all else found.values()) if rope
+    )
+
+
+def _changes_scale(rope: Mapping[str, Any], settings: Any, context_length: int) -> bool:
+    if rope.get("rope_type") != "longrope" or rope.get("short_factor") == rope.get("long_factor"):
+        return False
+    switch: int | None = rope.get("original_max_position_embeddings")
+    if switch is None:
+        switch = getattr(settings, "original_max_position_embeddings", None)
+    return switch is None or switch < context_length
 
 
 @torch.inference_mode()
