@@ -127,6 +127,20 @@ def test_links_stay_in_the_folder(folder):
     check_model_folder("m", folder)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_chat_templates_in_their_own_folder_stay_there_too(folder, whole):
+    outside = folder.parent / "outside"
+    outside.mkdir()
+    (outside / "x.jinja").write_text("secret")
+    templates = folder / "additional_chat_templates"
+    if whole:
+        templates.symlink_to(outside)
+    else:
+        templates.mkdir()
+        (templates / "x.jinja").symlink_to(outside / "x.jinja")
+    assert "x.jinja is a link to a file outside" in refusal(folder)
+
+
 def test_a_link_to_settings_outside_the_folder(folder):
     (folder / "config.json").rename(folder.parent / "config.json")
     (folder / "config.json").symlink_to("../config.json")

@@ -254,3 +254,32 @@ def test_end_tokens_that_the_model_cannot_write_fail_no_row(ends, tmp_path):
     settings.write_text(json.dumps(json.loads(settings.read_text()) | {"eos_token_id": ends}))
     (lane,) = load_lanes(EngineConfig(models={"m": folder}, threads=1)).values()
     assert isinstance(run(lane, a={"prompt": "Hello", "min_tokens": 6})["a"], str)
+
+
+@pytest.mark.parametrize(("factor", "served"), [(1.0, True), (1.02, False)])
+def test_longrope_is_refused_however_little_it_changes(factor, served, tmp_path):
+    """With 16 bits, rounding would hide it; with equal factors it changes nothing."""
+    rope = {"rope_type": "longrope", "rope_theta": 1e4, "factor": 1.0, "original_max_position_embeddings": 64}
+    rope |= {"short_factor": [1.0] * 8, "long_factor": [factor] * 8}
+    folder = tiny_family("phi3-longrope", tmp_path, rope_parameters=rope)
+    config = EngineConfig(models={"m": folder}, dtype="bfloat16")
+    if served:
+        assert load_lanes(config)
+        return
+    with pytest.raises(EngineConfigError, match=r"otherwise than alone, .*longrope scales"):
+        load_lanes(config)
+
+
+def test_rows_are_held_to_a_limit_that_the_settings_leave_to_transformers(tmp_path):
+    from llmengine_integrations.engine.tuning.context_check import short_enough  # noqa: PLC0415
+    from llmengine_integrations.engine.tuning.dataset import DatasetError, Row  # noqa: PLC0415
+
+    folder = tiny_family("gpt2", tmp_path, n_positions=1024)
+    settings = json.loads((folder / "config.json").read_text())
+    del settings["n_positions"]
+    (folder / "config.json").write_text(json.dumps(settings))
+    fits, too_long = Row(1, "a", "b"), Row(2, "a " * 1100, "b")
+    assert LoadedModel.load(folder, torch.device("cpu")).context_length == 1024
+    assert list(short_enough([fits], folder)) == [fits]
+    with pytest.raises(DatasetError, match=r"row 2: .* the model's context 1024"):
+        list(short_enough([fits, too_long], folder))

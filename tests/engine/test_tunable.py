@@ -60,7 +60,7 @@ def create(client: Client, model: str, **peft_config: object) -> str:
         ("mixtral", ["q_proj", "nothing"], "names 'nothing', and the model has no such layer"),
         ("mixtral", ["proj"], "names 'proj', and the model has no such layer"),
         ("mixtral", [""], "names '', and the model has no such layer"),
-        ("mixtral", [], "names nothing"),
+        ("mixtral", [], "is an empty list"),
         ("mixtral", ["embed_tokens"], "it would change model.embed_tokens"),
         ("mixtral", ["self_attn"], "peft cannot train these target_modules"),
         ("mixtral", ["input_layernorm"], "peft cannot train these target_modules"),

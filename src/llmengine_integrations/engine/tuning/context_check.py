@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmengine_integrations.engine.config import read_model_settings
-from llmengine_integrations.engine.runtime.torch_runtime.loading.context_length import context_length_of
+from llmengine_integrations.engine.runtime.torch_runtime.loading.context_length import context_length, context_length_of
 
 from .dataset import DatasetError, Row
 
@@ -24,9 +24,9 @@ def short_enough(rows: Iterable[Row], model: Path) -> Iterator[Row]:
     Raises:
         DatasetError: a row is too long.
     """
-    limit = context_length_of(read_model_settings(model))
     path = model / "tokenizer.json"
-    if limit is None or not path.is_file():
+    limit = (context_length_of(read_model_settings(model)) or _default_limit(model)) if path.is_file() else None
+    if limit is None:
         yield from rows
         return
     from tokenizers import Tokenizer  # noqa: PLC0415 - only fine-tunes need it
@@ -42,6 +42,14 @@ def short_enough(rows: Iterable[Row], model: Path) -> Iterator[Row]:
             if length > limit:
                 raise DatasetError(f"row {row.number}: it has {length} tokens, and the model's context {limit}.")
             yield row
+
+
+def _default_limit(model: Path) -> int | None:
+    """What transformers takes for a limit that `config.json` leaves out."""
+    from llmengine_integrations.engine.runtime.torch_runtime.loading.hugging_face import load_settings  # noqa: PLC0415 - takes seconds
+
+    settings = load_settings(model)
+    return context_length(lambda name: getattr(settings, name, None))
 
 
 def _groups(rows: Iterator[Row]) -> Iterator[list[Row]]:

@@ -18,6 +18,17 @@ _transformers = cast("Any", transformers)
 _LISTED = 3  # names in a message
 
 
+def load_settings(folder: Path) -> Any:
+    """The settings of a folder's language model, with transformers' defaults for what `config.json` leaves out.
+
+    Raises:
+        ModelFolderError: the folder is not one that the engine loads.
+    """
+    check_folder(folder)
+    _check_code(folder)
+    return _transformers.AutoConfig.from_pretrained(**_local(folder)).get_text_config()
+
+
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of a model's folder.
 

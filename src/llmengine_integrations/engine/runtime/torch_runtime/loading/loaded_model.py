@@ -42,6 +42,11 @@ class CausalLM:
         self._takes_bare_masks = self._try_bare_masks()
 
     @property
+    def settings(self) -> Any:
+        """The configuration of its text part, as transformers has it."""
+        return self._model.config.get_text_config()
+
+    @property
     def dtype(self) -> torch.dtype:
         """The numbers that it computes with."""
         return cast("torch.dtype", self._model.dtype)

@@ -113,7 +113,9 @@ def _checked(targets: list[str] | str, known: Sequence[str]) -> list[str] | str:
     ends = [f".{name}" for name in known if name]
     unknown = [target for target in targets if not any(target and name.endswith(f".{target}") for name in ends)]
     if unknown or not targets:
-        usual = ", ".join(map(repr, unknown[:_LISTED])) or "nothing"
+        if not targets:
+            raise AdapterError("peft_config.target_modules is an empty list")
+        usual = ", ".join(map(repr, unknown[:_LISTED]))
         raise AdapterError(f"peft_config.target_modules names {usual:.200}, and the model has no such layer")
     return targets
 
