@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_type_hints
 
+import httpx
 import pytest
 from click.testing import CliRunner
 from pydantic import SecretStr
@@ -144,8 +145,9 @@ def test_every_setting_is_read():
     read = vars(config)[" read"]
     read.clear()  # what its own checks have read
     check_start(config)
-    with running(config) as (_, server):
+    with running(config) as (url, server):
         assert server.ready_event.wait(60)
+        assert httpx.get(f"{url}/v1/llm/model-endpoints", auth=("key", "")).status_code == 200
     assert read == set(FIELDS)
 
 
