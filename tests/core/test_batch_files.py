@@ -126,7 +126,7 @@ async def test_what_is_no_output_file(api, output, tmp_path):
     with pytest.raises(InvalidResponseError, match="not valid JSON"):
         await results(api, broken)
     broken.write_text("{}", encoding="utf-8")
-    with pytest.raises(InvalidResponseError, match="no JSON array"):
+    with pytest.raises(InvalidResponseError, match="does not hold a JSON array"):
         await results(api, broken)
     with pytest.raises(FileNotFoundError):
         await results(api, tmp_path / "later.json")
