@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from typing_extensions import override
 
+from ._shared.durable_files import write_file
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
@@ -143,10 +145,4 @@ def _save(figure: Any, path: Path) -> None:
     """Write a figure; one that cannot be drawn or written leaves the old file as it was."""
     picture = io.BytesIO()
     figure.savefig(picture, format=path.suffix[1:] or "png", bbox_inches="tight", dpi=144)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(picture.getvalue())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    write_file(path, picture.getvalue())

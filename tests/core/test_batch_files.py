@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -144,12 +145,10 @@ async def test_an_input_file_is_whole_or_as_it_was(api, tmp_path, monkeypatch):
     path = tmp_path / "in.json"
     path.write_text("before", encoding="utf-8")
 
-    def full(self, data):
-        with self.open("wb") as file:
-            file.write(data[:3])
+    def full(_descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         await api.call("batch_completions.input_file", path, PROMPTS)
     assert path.read_text("utf-8") == "before"

@@ -9,7 +9,8 @@ import pytest
 
 from core._server import COMPLETION, reply
 from llmengine_integrations import Client
-from llmengine_integrations.core._proxies import Proxy, is_loopback, proxy_for
+from llmengine_integrations._shared.loopback import is_loopback
+from llmengine_integrations.core._proxies import Proxy, proxy_for
 from llmengine_integrations.errors import APIConnectionError, ConfigurationError
 
 PROXY = "http://proxy.example:3128"

@@ -51,6 +51,31 @@ def file_lock(path: Path) -> Generator[None]:
         yield
 
 
+class TakenError(Exception):
+    """Another holds the lock."""
+
+
+@contextmanager
+def sole_lock(path: Path) -> Generator[None]:
+    """Hold the lock, without waiting for it. The system lets go of it when its holder dies; the file stays, and is its maker's alone.
+
+    Raises:
+        TakenError: It is held by another process, or elsewhere in this one.
+        OSError: The file cannot be made or locked.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            _try(descriptor)
+        except OSError as error:
+            if error.errno in _TAKEN:
+                raise TakenError(str(path)) from error
+            raise
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class Claim:
     """A file that its holder alone writes to, until it lets go of it or dies. Made if it is not there.
 

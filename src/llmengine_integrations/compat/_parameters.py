@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 from pydantic import ConfigDict, Field, model_validator
 
+from .._shared.did_you_mean import did_you_mean
 from ..wire.batch_completions import BatchChatRequest, BatchModel, BatchTextRequest
 from ..wire.chat_messages import ChatMessageParam
 from ..wire.text_completions import TextPrompt
@@ -84,8 +84,7 @@ class _V2Request(Parameters):
         known: Mapping[str, Any] = self.options.__annotations__
         for name in self.model_extra or {}:
             if name not in known:
-                close = get_close_matches(name, known, n=1)
-                raise ValueError(f"There is no option {name!r}" + (f"; did you mean {close[0]!r}?" if close else "."))
+                raise ValueError(f"There is no option {name!r}{did_you_mean(name, known) or '.'}")
         return self
 
     def given(self) -> dict[str, Any]:

@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
 from pydantic_core import PydanticSerializationError, ValidationError, to_json
 
+from .._shared.did_you_mean import unexpected
 from ._foreign_errors import fail
 from ._timeouts import TimeoutLike
 from .errors import InvalidArgumentError, InvalidResponseError
@@ -182,8 +182,5 @@ def set_options(options: Mapping[str, Any], known: type[Any], *also: str) -> dic
     names: Mapping[str, Any] = known.__annotations__
     for name in options:
         if name not in names:
-            close = get_close_matches(name, [*names, *also], n=1)
-            raise TypeError(
-                f"unexpected keyword argument {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
-            )
+            raise unexpected(name, [*names, *also])
     return {name: value for name, value in options.items() if value is not None}

@@ -10,19 +10,17 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from socket import inet_aton
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Self
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
+from .._shared.loopback import address_of, is_loopback, without_zone
 from .errors import ConfigurationError
 
 _PORTS = {"http": 80, "https": 443}
 _SUFFIX = "_proxy"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _BRACKETS = re.compile(r"\[([^\]]*)\](/\d+)?")
-_ZONE = re.compile(r"%[^/]*")
-_NUMBERS = re.compile(r"(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+)){0,3}", re.IGNORECASE)
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
 
@@ -106,15 +104,6 @@ def chosen(url: str, proxies: Mapping[str, str]) -> str | None:
     return proxy
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
-    name = host.rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    address = _address(host)
-    return address is not None and address.is_loopback
-
-
 def _split(url: str) -> SplitResult | None:
     """A URL's parts, if it is valid."""
     try:
@@ -126,7 +115,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 def _bypassed(host: str, port: int | None, exceptions: str) -> bool:
-    name, address = _canonical(host), _address(host)
+    name, address = _canonical(host), address_of(host)
     return any(_names(entry, name, address, port) for entry in re.split(r"[\s,]+", exceptions))
 
 
@@ -150,28 +139,12 @@ def _network(entry: str) -> IPv4Network | IPv6Network | None:
     bracketed = _BRACKETS.fullmatch(entry)
     text = f"{bracketed[1]}{bracketed[2] or ''}" if bracketed else entry
     try:
-        found = ip_network(_ZONE.sub("", text), strict=False)
+        found = ip_network(without_zone(text), strict=False)
     except ValueError:
         return None
     if isinstance(found, IPv6Network) and found.subnet_of(_MAPPED):
         return IPv4Network((int(found.network_address) & 0xFFFFFFFF, found.prefixlen - _MAPPED.prefixlen))
     return found
-
-
-def _address(host: str) -> IPv4Address | IPv6Address | None:
-    """The address that a URL's host is, in any spelling that connections take: `127.1` and `::ffff:127.0.0.1` are 127.0.0.1."""
-    try:
-        found = ip_address(_ZONE.sub("", host))
-    except ValueError:
-        return _in_numbers(host.rstrip("."))
-    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
-
-
-def _in_numbers(host: str) -> IPv4Address | None:
-    try:
-        return IPv4Address(inet_aton(host)) if _NUMBERS.fullmatch(host) else None
-    except OSError:
-        return None
 
 
 def _canonical(name: str) -> str:

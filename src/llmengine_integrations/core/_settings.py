@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
+from .._shared.loopback import is_loopback
 from .._version import __version__
-from ._proxies import chosen, is_loopback, named
+from ._proxies import chosen, named
 from ._timeouts import Timeout, TimeoutLike
 from .errors import ConfigurationError
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from llmengine_integrations._shared.durable_files import write_file
+
 from .config import (
     API_KEY_VARIABLE,
     DATA_FOLDER_STATUS,
@@ -34,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
     def announce(url: str, server: Server) -> None:
         threading.Thread(target=_end_with_parent, args=(parent, server), daemon=True).start()
-        _write_whole(Path(address_file), url)
+        write_file(Path(address_file), url.encode(), durable=False)  # whole, for the parent watches for it
 
     try:
         config = EngineConfig.model_validate_json(settings)
@@ -46,13 +48,6 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the parent shows the end of this stream
         return DATA_FOLDER_STATUS if isinstance(error, DataFolderError) else 1
     return 0
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that readers see whole or not at all."""
-    unfinished = path.with_suffix(".new")
-    unfinished.write_text(text)
-    unfinished.replace(path)
 
 
 def _end_with_parent(parent: int, server: Server) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import ipaddress
 import json
 import os
 import re
@@ -31,6 +30,8 @@ from .model_source import HuggingFaceFolder, ModelSource, ModelSourceError, pars
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+from llmengine_integrations._shared.loopback import is_loopback
 
 DEFAULT_MODEL_NAME = "llmengine-tiny"
 DEFAULT_MODEL_PATH = Path(__file__).parent / "default_model"
@@ -324,7 +325,7 @@ def check_start(config: EngineConfig) -> None:
     missing = [name for name in _RUNTIME if importlib.util.find_spec(name) is None]
     if missing:
         raise EngineConfigError(f"the embedded engine needs {', '.join(missing)}. Install it with: {INSTALL_COMMAND}")
-    if config.api_key is None and not is_loopback(config.host):
+    if config.api_key is None and not is_loopback(config.host, subdomains=False):
         raise UnsafeHostError(
             f"{config.host} can be reached from other machines, so an API key is needed: "
             f"give --api-key or set {API_KEY_VARIABLE}, or serve on 127.0.0.1"
@@ -343,16 +344,6 @@ def read_model_settings(path: Path, file: str = "config.json") -> dict[str, Any]
     except (OSError, ValueError, RecursionError):
         return {}
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the host. Names other than localhost count as reachable."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def weights_size(path: Path) -> int:

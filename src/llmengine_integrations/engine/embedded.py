@@ -12,13 +12,14 @@ import tempfile
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 from typing_extensions import Unpack
+
+from llmengine_integrations._shared.did_you_mean import did_you_mean
 
 from .config import (
     API_KEY_VARIABLE,
@@ -185,8 +186,7 @@ class EmbeddedEngine:
 def _refuse_unknown(settings: Mapping[str, object]) -> None:
     for name in settings:
         if name not in EngineSettings.__annotations__:
-            close = get_close_matches(name, EngineSettings.__annotations__, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(name, EngineSettings.__annotations__)
             raise TypeError(f"EmbeddedEngine has no setting {name!r}{hint}")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from operator import attrgetter
 from typing import Any
 
+from .._shared.did_you_mean import unexpected
 from ..wire.completions import CompletionOptions
 
 ALIASES = {
@@ -86,8 +86,7 @@ def check_known(name: str, known: Collection[str]) -> None:
         TypeError: It is none of the known ones; the message names the closest.
     """
     if name not in known:
-        close = get_close_matches(name, list(known), n=1)
-        raise TypeError(f"unexpected keyword argument {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+        raise unexpected(name, known)
 
 
 def fields(model: object) -> dict[str, Any]:

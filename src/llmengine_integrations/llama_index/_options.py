@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from .._shared.did_you_mean import unexpected
 from ..wire.chat import ChatStreamOptions
 from ..wire.completions import CompletionOptions
 
@@ -51,8 +51,7 @@ def check_known(name: str, known: Iterable[str]) -> None:
     """
     names = list(known)
     if name not in names:
-        close = get_close_matches(name, [*names, *ALIASES], n=1)
-        raise TypeError(f"unexpected keyword argument {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+        raise unexpected(name, [*names, *ALIASES])
 
 
 def merged(route: Route, fields: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

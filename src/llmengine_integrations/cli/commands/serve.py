@@ -17,11 +17,11 @@ from llmengine_integrations.engine.config import (
 )
 
 from ..options.engine_options import engine_options
+from ..terminal.error_messages import INTERRUPTED
 
 if TYPE_CHECKING:
     from llmengine_integrations.engine.http.server import Server
 
-_INTERRUPTED = 130
 _PROMPT = r"Maria lives in Valencia.\nQuestion: Where does Maria live?\nAnswer:"  # the small model answers this kind
 
 
@@ -41,7 +41,7 @@ def serve(models: tuple[str, ...], aliases: tuple[str, ...], **settings: object)
     except EngineConfigError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
 
 def _serve(config: EngineConfig) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, cast
 
 from llmengine_integrations import Client
+from llmengine_integrations._shared.durable_files import write_file
 
 from .reply import Reply, ReplyPrinter
 
@@ -59,15 +59,7 @@ class Conversation:
         Raises:
             OSError: The file cannot be written.
         """
-        part = path.with_name(f".{path.name}.part")
-        try:
-            part.write_text(json.dumps(self.all_messages, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-            os.replace(part, path)  # noqa: PTH105 - named for what it does
-        except BaseException as error:
-            part.unlink(missing_ok=True)
-            if isinstance(error, OSError):  # it names the temporary file
-                raise OSError(error.errno, error.strerror, str(path)) from error
-            raise
+        write_file(path, (json.dumps(self.all_messages, ensure_ascii=False, indent=2) + "\n").encode())
 
     def load(self, path: Path) -> None:
         """Replace the messages with those of a JSON file.

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
-from uuid import uuid4
 
 from pydantic_core import from_json, to_json
 
+from ..._shared.durable_files import write_file
 from .._foreign_errors import fail, reason
 from ..errors import ConfigurationError, InvalidArgumentError, InvalidResponseError, LLMEngineError, bare
 
@@ -63,7 +63,7 @@ def write_json(path: PathLike, content: object, storage: Storage | None) -> None
     """
     local = _local(path)
     if local is not None:
-        _replace(local, to_json(content))
+        write_file(local, to_json(content))
         return
     with _hiding(os.fspath(path)), _open(os.fspath(path), "wb", storage) as file:
         file.write(to_json(content))
@@ -79,17 +79,6 @@ def _local(path: PathLike) -> Path | None:
     if parts.netloc not in {"", "localhost"}:
         raise InvalidArgumentError(f"{path} names another machine; a local file's URL has three slashes: file:///...")
     return Path(url2pathname(parts.path))
-
-
-def _replace(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
 
 
 def _read(url: str, storage: Storage | None) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
+from ..._shared.durable_files import flush_to_disk
 from ..._shared.file_lock import Claim
 from .._steps import Transfer
 from ..errors import LLMEngineError
@@ -50,8 +50,7 @@ class Writer:
         """Make sure that it is on the disk, and close it."""
         with self._lock:
             file = self._open()
-            file.flush()
-            os.fsync(file.fileno())
+            flush_to_disk(file)
             file.close()
 
     def close(self) -> None:

@@ -17,8 +17,8 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 from pydantic import SecretStr
 from pydantic_core import to_json
 
+from ..._shared.loopback import is_loopback
 from ..._version import __version__
-from .._proxies import is_loopback
 from .._steps import Sleep
 from ..errors import (
     APIConnectionError,

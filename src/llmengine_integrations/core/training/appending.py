@@ -13,12 +13,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
+from ..._shared.durable_files import replacing
 from ..._shared.file_lock import file_lock
 from .rows import Format, Layout, TrainingRow, format_of, read_rows
 
 Example: TypeAlias = TrainingRow | tuple[str, str] | Mapping[str, str]
+_PIECE = 1024 * 1024  # bytes
 _Stamp: TypeAlias = tuple[int, int, int] | None
 
 
@@ -142,33 +144,19 @@ def _stamp(path: Path) -> _Stamp:
 
 
 def _extend(path: Path, layout: Layout, rows: Iterable[TrainingRow]) -> None:
+    old = _stamp(path)
+    empty = not old or not old[1]
+    added = layout.encode(rows, with_header=empty)
     part = path.with_name(f".{path.name}.part")  # under the lock there is one; a dead writer's is overwritten
-    try:
-        if old := _stamp(path):
-            shutil.copyfile(path, part)
-            shutil.copymode(path, part)
-        empty = not old or not old[1]
-        with part.open("wb" if empty else "r+b") as file:
-            if not empty:
-                file.seek(-1, os.SEEK_END)
-                last = file.read(1)
-                file.seek(0, os.SEEK_END)
-                file.write(b"" if last in b"\r\n" else b"\n")
-            file.write(layout.encode(rows, with_header=empty))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    with replacing(path, part=part) as file:
+        if not empty:
+            _copy(path, file)
+        file.write(added)
 
 
-def _sync_folder(folder: Path) -> None:
-    """A new name survives a power failure once its folder is written."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _copy(path: Path, file: IO[bytes]) -> None:
+    """Copy a file that is not empty, and end its last line."""
+    with path.open("rb") as old:
+        shutil.copyfileobj(old, file, _PIECE)
+        old.seek(-1, os.SEEK_END)
+        file.write(b"" if old.read(1) in b"\r\n" else b"\n")

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from llmengine_integrations._shared.durable_files import replacing
+
 
 def prepare(path: Path) -> None:
     """Find out before the work whether the file could be written.
@@ -22,7 +24,7 @@ def prepare(path: Path) -> None:
 
 
 def write(path: Path, items: Iterable[str], job_id: str) -> None:
-    """Write the file beside its place, and put it there when it is whole and on the disk.
+    """Write the file, which appears when it is whole and on the disk.
 
     Args:
         path: its place; a file that is there is replaced.
@@ -32,34 +34,20 @@ def write(path: Path, items: Iterable[str], job_id: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    unfinished = path.with_name(f".{job_id}.part")
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write("[")
-            for number, item in enumerate(items):
-                file.write(",\n" if number else "\n")
-                file.write(item)
-            file.write("\n]\n")
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        _sync_folder(path.parent)
-    except BaseException:
-        discard(path, job_id)
-        raise
+    # A link that has come to its place since the path was checked is not followed: it may lead anywhere.
+    with replacing(path, part=_unfinished(path, job_id), follow_links=False) as file:
+        file.write(b"[")
+        for number, item in enumerate(items):
+            file.write(b",\n" if number else b"\n")
+            file.write(item.encode())
+        file.write(b"\n]\n")
 
 
 def discard(path: Path, job_id: str) -> None:
     """Delete what a crash left of an unfinished file."""
     with suppress(OSError):
-        path.with_name(f".{job_id}.part").unlink(missing_ok=True)
+        _unfinished(path, job_id).unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a renaming last; Windows knows no such thing."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _unfinished(path: Path, job_id: str) -> Path:
+    return path.with_name(f".{job_id}.part")

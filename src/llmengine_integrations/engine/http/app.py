@@ -15,12 +15,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from llmengine_integrations._shared.loopback import is_loopback
+
 from ..batch_jobs.batch_job import Workshop
 from ..batch_jobs.code_evaluator import CodeEvaluator, log_missing_walls
 from ..batch_jobs.code_tool import CodeTool
 from ..batch_jobs.runner import BatchRunner
 from ..batch_jobs.slots import Generator
-from ..config import EngineConfig, is_loopback
+from ..config import EngineConfig
 from ..dialect.errors import RefusedError
 from ..local_paths import LocalPaths
 from ..registry import Registry
@@ -103,7 +105,7 @@ def build_engine(config: EngineConfig, store: Store, runtimes: Runtimes) -> Engi
 
 def _middleware(config: EngineConfig) -> list[Middleware]:
     limit = Middleware(ConcurrencyLimit, limit=config.max_concurrency)
-    keyless = config.api_key is None and is_loopback(config.host)
+    keyless = config.api_key is None and is_loopback(config.host, subdomains=False)
     return [Middleware(LocalOnly), limit] if keyless else [limit]
 
 

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..config import is_loopback
+from llmengine_integrations._shared.loopback import is_loopback
+
 from .error_replies import detail_reply
 
 
@@ -47,4 +48,4 @@ def _is_local(url: str) -> bool:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return False
-    return is_loopback(host) or host.endswith(".localhost")
+    return is_loopback(host)

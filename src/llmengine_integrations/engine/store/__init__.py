@@ -24,6 +24,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmengine_integrations._shared.file_lock import TakenError, sole_lock
 from llmengine_integrations.engine.config import DataFolderError
 from llmengine_integrations.engine.local_paths import SHARED_FOLDER
 
@@ -34,7 +35,6 @@ from .checks import DATABASE, check_database, known_id, mark
 from .database import Database
 from .files import FileStore, FileTooLargeError, Incoming, NotTextError
 from .fine_tunes import FineTuneStore, Job
-from .folder_lock import FolderInUseError, locked
 from .holdings import FILES, FINE_TUNES, MODELS, adopt_command, counted, holdings
 from .models import ModelStore, TunedModel
 from .removals import Removals
@@ -91,7 +91,7 @@ def open_store(folder: Path | None, *, max_file_size: int) -> Generator[Store]:
             folder = Path(stack.enter_context(temporary))
         with _one_line_errors(folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            stack.enter_context(locked(folder / "lock"))
+            stack.enter_context(sole_lock(folder / "lock"))
             check_database(folder)
             store = _open(folder, stack, max_file_size)
         if store.unlisted:
@@ -115,7 +115,7 @@ def adopt(folder: Path) -> Adoption:
     with ExitStack() as stack, _one_line_errors(folder):
         if not (folder / DATABASE).exists() and known_id(folder) is None and not holdings(folder):
             raise DataFolderError(f"{folder} is not the data folder of an engine: there is nothing to take in")
-        stack.enter_context(locked(folder / "lock"))
+        stack.enter_context(sole_lock(folder / "lock"))
         check_database(folder, adopting=True)
         store = _open(folder, stack, max_file_size=0)
         return adopt_all(store.unlisted, store.files, store.fine_tunes)
@@ -140,7 +140,7 @@ def _open(folder: Path, stack: ExitStack, max_file_size: int) -> Store:
 def _one_line_errors(folder: Path) -> Generator[None]:
     try:
         yield
-    except FolderInUseError as error:
+    except TakenError as error:
         raise DataFolderError(
             f"the data folder {folder} is in use by another engine: stop that one, or choose another folder with --data"
         ) from error

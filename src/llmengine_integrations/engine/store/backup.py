@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from llmengine_integrations._shared.durable_files import sync_file, sync_folder
 from llmengine_integrations.engine.config import DataFolderError
 from llmengine_integrations.engine.local_paths import SHARED_FOLDER
 
 from .checks import DATABASE, MARKER, check_database
-from .fsync import sync_file, sync_folder
 from .holdings import FILES, FINE_TUNES, MODELS
 
 _UNFINISHED = ".part"

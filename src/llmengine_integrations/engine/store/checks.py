@@ -6,10 +6,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from llmengine_integrations._shared.durable_files import sync_folder
 from llmengine_integrations.engine.config import DataFolderError
 
 from .database import VERSION, expected_schema, schema
-from .fsync import sync_folder
 from .holdings import adopt_command, counted, holdings
 
 DATABASE = "engine.sqlite3"

@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
+from llmengine_integrations._shared.durable_files import flush_to_disk, sync_folder
 from llmengine_integrations.wire.files import File
 
 from .database import Database
-from .fsync import sync_folder
 from .holdings import log_gone, whole
 from .records import created_at, is_text, read_json, record_of, write_record
 from .removals import Removals
@@ -248,8 +248,7 @@ class Incoming:
             NotTextError: it ends within a character.
         """
         self._check(b"", final=True)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        flush_to_disk(self._file)
         self._file.close()
         file = File(id=self._id, filename=self._filename, size=self._size)
         self._store.admit(file)

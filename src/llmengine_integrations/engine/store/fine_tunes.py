@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmengine_integrations._shared.durable_files import sync_file, sync_folder
 from llmengine_integrations.wire.fine_tunes import FineTune, FineTuneEvent
 
 from .database import Database
-from .fsync import sync_file, sync_folder
 from .holdings import whole
 from .models import ModelStore, TunedModel
 from .records import created_at, read_json

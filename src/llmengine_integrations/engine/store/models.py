@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmengine_integrations._shared.durable_files import sync_folder
+
 from .database import Database
-from .fsync import sync_folder
 from .holdings import log_gone, whole
 from .records import created_at, read_json, record_of, write_record
 from .removals import Removals

@@ -6,9 +6,10 @@ Nothing reads them as long as there is the database. They are for the day when i
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, cast
+
+from llmengine_integrations._shared.durable_files import flush_to_disk
 
 SUFFIX = ".json"
 _END_OF_TIME = 253402300800.0  # the year 10000 in seconds since 1970, which a datetime cannot hold
@@ -21,10 +22,9 @@ def record_of(path: Path) -> Path:
 
 def write_record(path: Path, fields: dict[str, Any]) -> None:
     """Write the record of a file or folder, which may not be there yet. It is on the disk when this returns."""
-    with record_of(path).open("w", encoding="utf-8") as file:
-        json.dump(fields, file)
-        file.flush()
-        os.fsync(file.fileno())
+    with record_of(path).open("wb") as file:
+        file.write(json.dumps(fields).encode())
+        flush_to_disk(file)
 
 
 def created_at(path: Path) -> float:

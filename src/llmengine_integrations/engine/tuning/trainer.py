@@ -15,8 +15,8 @@ import torch
 import transformers
 from torch import Tensor
 
+from llmengine_integrations._shared.durable_files import sync_file, sync_folder
 from llmengine_integrations.engine.runtime.torch_runtime.loading.hugging_face import load_causal_lm, load_tokenizer
-from llmengine_integrations.engine.store.fsync import sync_file, sync_folder
 
 from .examples import Batch, Example, batches, collate, example, split
 from .hyperparameters import Hyperparameters
