@@ -79,7 +79,8 @@ class ChatFields(Connected, BoundedChatModel):
     formatter: Formatter | None = Field(default=None, exclude=True)
     """Over v1: makes the prompt of messages, dicts with `role` ("system", "user" or "assistant") and `content`. Not serialized."""
     role_stops: list[str] | None = None
-    """Over v1: the strings with which another's turn begins, which end the answer. Found out from the template by default; [] for none."""
+    """Over v1: the strings with which somebody else's turn begins, which end the answer. Found out from the template by default; [] for
+    none. Not used where the text is guided, by tools, a format or a guided_* field: it ends by itself."""
 
     @model_validator(mode="after")
     def _set_llmengine_version(self) -> Self:
