@@ -77,7 +77,7 @@ async def test_options_of_the_call(way, llm, gateway):
 @each_way
 async def test_an_answer_that_is_cut_off_raises(way, llm, gateway):
     gateway.replies = [said('{"name": "Maria Lo')]
-    with pytest.raises(ValueError, match=r"no Person: .*max_new_tokens"):
+    with pytest.raises(ValueError, match=r"not a valid Person: .*max_new_tokens"):
         await way(llm)
 
 

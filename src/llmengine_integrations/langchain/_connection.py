@@ -18,7 +18,7 @@ from ._options import check_known, check_once
 class Connected(Serializable):
     """What a model needs to reach LLM Engine. The environment is read by the clients, not here."""
 
-    # An error of a wrong field must not show the key that was given beside it.
+    # An error of a wrong field must not show the key that was given with it.
     model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
 
     base_url: str | None = None

@@ -6,7 +6,6 @@ fallbacks and retry middleware read `is_retryable`.
 
 from __future__ import annotations
 
-import re
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from langchain_core import exceptions
 from langchain_core.exceptions import ContextOverflowError
 
 from .. import errors
+from ..wire.context_overflow import says_too_long
 
 if TYPE_CHECKING or hasattr(exceptions, "ModelError"):
     from langchain_core.exceptions import (
@@ -141,10 +141,6 @@ _BOTH: dict[type[errors.LLMEngineError], type[errors.LLMEngineError]] = {
     errors.InvalidResponseError: InvalidResponseError,
 }
 
-# What vLLM ("This model's maximum context length is ...") and text-generation-inference ("`inputs` must have less than ... tokens",
-# "`inputs` tokens + `max_new_tokens` must be <= ...") say; the gateway passes it on.
-_TOO_LONG = re.compile(r"maximum context length|`inputs` must have less than|`inputs` tokens \+ `max_new_tokens`")
-
 
 class langchain_errors:  # noqa: N801 - reads as the function that a context manager usually is; a generator costs every call 2 us
     """Raise core's errors as classes that are LangChain's too, with every attribute, from the original."""
@@ -162,10 +158,10 @@ class langchain_errors:  # noqa: N801 - reads as the function that a context man
 
 def _kind(error: errors.LLMEngineError) -> type[errors.LLMEngineError] | None:
     match error:
-        case errors.BadRequestError() if _TOO_LONG.search(error.message):
+        case errors.BadRequestError() if says_too_long(error.message):
             return PromptTooLongError
         case errors.StreamError(status_code=int(status)) if 400 <= status < 500:  # noqa: PLR2004 - HTTP's own classes
-            return StreamPromptTooLongError if _TOO_LONG.search(error.message) else StreamRefusedError
+            return StreamPromptTooLongError if says_too_long(error.message) else StreamRefusedError
         case _:
             return _BOTH.get(type(error))
 

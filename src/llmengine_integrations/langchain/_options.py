@@ -83,7 +83,7 @@ def check_known(name: str, known: Collection[str]) -> None:
     """Refuse a misspelt name, as Python does a misspelt keyword argument.
 
     Raises:
-        TypeError: It is none of the known ones; the message names the closest.
+        TypeError: It is not one of the known names; the message suggests the closest.
     """
     if name not in known:
         raise unexpected(name, known)

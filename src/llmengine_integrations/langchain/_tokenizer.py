@@ -44,7 +44,7 @@ class CountsTokens(BaseLanguageModel[LanguageModelOutputVar]):
         """The ids of a text's tokens, as the tokenizer has them: with the token that begins a text, if it adds one.
 
         Raises:
-            ConfigurationError: There is no tokenizer, or none where its path points.
+            ConfigurationError: No tokenizer is set, or its path does not lead to one.
         """
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)

@@ -15,7 +15,7 @@ from typing_extensions import override
 from .. import AsyncClient, Client
 from ..types import HttpAsyncClient, HttpClient
 from ._chat import structured as _structured
-from ._chat.hooks import ChatRuns
+from ._chat.hooks import ChatHooks
 from ._chat.results import PROVIDER, combined_outputs
 from ._chat.structured import Method, Schema
 from ._chat.template import ChatTokenizer, Formatter
@@ -23,7 +23,7 @@ from ._chat.tools import ToolLike, openai_tool_choice, openai_tools
 from ._tokenizer import Tokenizer
 
 
-class ChatLLMEngine(ChatRuns):
+class ChatLLMEngine(ChatHooks):
     r"""A chat model served by LLM Engine.
 
     Setup:
@@ -75,7 +75,7 @@ class ChatLLMEngine(ChatRuns):
         async for chunk in llm.astream("What is the capital of France?"): ...
         await llm.abatch(["What is the capital of France?", "And of Peru?"], config={"max_concurrency": 2})
         ```
-        Native: no threads. Who leaves an `async for` early calls `aclose()` on the stream, as with any async generator.
+        Native: no threads. If you leave an `async for` early, call `aclose()` on the stream, as with any async generator.
 
     Tool calling:
         ```python
@@ -128,7 +128,8 @@ class ChatLLMEngine(ChatRuns):
         ChatLLMEngine(model="mistral-7b", api="v1", tokenizer=AutoTokenizer.from_pretrained("..."))
         ChatLLMEngine(model="mistral-7b", api="v1", formatter=lambda messages: ...)
         ```
-        The answer ends where the model begins another's turn. Tools and structured output go by `guided_json`, which vLLM endpoints
+        The answer ends where the model begins somebody else's turn. A template that writes tools and tool calls is given them; otherwise
+        they are put into words. Tools and structured output go by `guided_json`, which vLLM endpoints
         have; other frameworks refuse them. With tools, a stream brings the answer in one piece.
 
     Counting tokens:
@@ -136,8 +137,8 @@ class ChatLLMEngine(ChatRuns):
         `custom_get_token_ids`. Without either it raises ConfigurationError.
 
     Serialization:
-        No key and no header is in what `dumps`, `repr` and traces hold; whatever is loaded takes its key from `SCALE_API_KEY`. Pickles
-        hold those headers that are no secrets; a model with an `http_client` cannot be pickled.
+        `dumps`, `repr` and traces hold neither the key nor headers; a loaded model takes its key from `SCALE_API_KEY`. Pickles
+        hold the headers that are not secret; a model with an `http_client` cannot be pickled.
 
         ```python
         loads(dumps(llm), allowed_objects=[ChatLLMEngine], valid_namespaces=["llmengine_integrations"])

@@ -79,7 +79,7 @@ class LLMEngine(Connected, PerCallLLM):
         async for text in llm.astream("The capital of France is"): ...
         await llm.abatch(["The capital of France is", "The capital of Peru is"], config={"max_concurrency": 2})
         ```
-        Native: no threads. Who leaves an `async for` early calls `aclose()` on the stream, as with any async generator.
+        Native: no threads. If you leave an `async for` early, call `aclose()` on the stream, as with any async generator.
 
     Batch:
         ```python
@@ -109,8 +109,8 @@ class LLMEngine(Connected, PerCallLLM):
         `custom_get_token_ids`. Without either it raises ConfigurationError.
 
     Serialization:
-        No key and no header is in what `dumps`, `repr` and traces hold; whatever is loaded takes its key from `SCALE_API_KEY`. Pickles
-        hold those headers that are no secrets; a model with an `http_client` cannot be pickled.
+        `dumps`, `repr` and traces hold neither the key nor headers; a loaded model takes its key from `SCALE_API_KEY`. Pickles
+        hold the headers that are not secret; a model with an `http_client` cannot be pickled.
 
         ```python
         loads(dumps(llm), allowed_objects=[LLMEngine], valid_namespaces=["llmengine_integrations"])

@@ -17,7 +17,7 @@ from ._options import ALIASES, check_known
 class Connected(BaseComponent):
     """What a component needs to reach LLM Engine. The environment is read by the clients, not here."""
 
-    # An error of a wrong field must not show the key that was given beside it.
+    # An error of a wrong field must not show the key that was given with it.
     model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
 
     base_url: str | None = Field(
@@ -68,7 +68,7 @@ class Connected(BaseComponent):
         def __init__(self, **fields: Any) -> None:
             names = type(self).model_fields
             given: dict[str, Any] = {}
-            fields.pop("class_name", None)  # LlamaIndex writes it beside the fields
+            fields.pop("class_name", None)  # LlamaIndex writes it next to the fields
             for key, value in fields.items():
                 name = key if key in names else ALIASES.get(key, key)
                 check_known(name if name in names else key, names)

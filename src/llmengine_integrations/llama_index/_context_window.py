@@ -1,27 +1,24 @@
-"""What a server says of its endpoint: whether it is there, which routes it has, and how large its context is."""
+"""What a server says about an endpoint: whether it exists, which routes it has, and how many tokens its context holds."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from .. import errors
+from ..wire.context_overflow import stated_context
 from ..wire.models import Model, ModelList
 
 _CHATS = frozenset({"vllm", "sglang"})
 """Frameworks behind the v2 routes."""
 _KEYS = ("max_model_len", "context_window", "max_context_length", "context_length")
-"""Under which an endpoint's metadata may say it."""
-# What vLLM ("This model's maximum context length is 2048 tokens") and text-generation-inference ("`inputs` tokens +
-# `max_new_tokens` must be <= 2048") answer to a request that asks for too much; the gateway passes it on.
-_TOLD = re.compile(r"maximum context length (?:is|of) (\d+)|`inputs` tokens \+ `max_new_tokens` must be <= (\d+)")
+"""The names under which an endpoint's metadata may state its context."""
 
 
 def found(listed: ModelList, name: str) -> Model:
     """The endpoint of this name.
 
     Raises:
-        NotFoundError: There is none among those that the key may see.
+        NotFoundError: There is no such endpoint among those that the key may see.
     """
     for model in listed.items:
         if model.name == name:
@@ -56,10 +53,10 @@ def probe(model: Model) -> dict[str, Any] | None:
             return None
 
 
-def told_window(error: errors.APIStatusError) -> int | None:
-    """The context that a refusal tells of; None if it refuses for another reason."""
-    told = _TOLD.search(error.message)
-    return None if told is None else int(next(group for group in told.groups() if group))
+def refusal_fields(error: errors.APIStatusError) -> dict[str, Any]:
+    """The fields that follow from the refusal of a probe; none if the server refused it for another reason."""
+    window = stated_context(error.message)
+    return {} if window is None else {"context_window": window}
 
 
 def _stated_window(model: Model) -> int | None:

@@ -23,13 +23,9 @@ from llama_index.core.base.llms.types import (
 
 from ..prompting.chat_template import plain_prompt, without_tool_messages
 from ..prompting.tool_calls import sendable_arguments
+from ..wire.chat_messages import OLDER_ROLES
 
-_ROLES = {
-    MessageRole.DEVELOPER: "system",
-    MessageRole.FUNCTION: "tool",
-    MessageRole.MODEL: "assistant",
-    MessageRole.CHATBOT: "assistant",
-}
+_ROLES = {**OLDER_ROLES, MessageRole.MODEL.value: "assistant", MessageRole.CHATBOT.value: "assistant"}
 _LEFT_OUT = (ThinkingBlock, CachePoint, ToolCallBlock)
 """Blocks that are no content: thoughts are not sent back, calls have a field of their own."""
 
@@ -45,8 +41,8 @@ def wire_messages(messages: Iterable[ChatMessage]) -> list[dict[str, Any]]:
 
 def chat_prompt(messages: Iterable[ChatMessage]) -> str:
     """A chat as plain lines, which is how `LLMEngine(api="v1")` asks a model without a template; "" if nothing in it is text."""
-    told = [_told(message) for message in messages]
-    return plain_prompt(without_tool_messages(told)) if any(one["content"].strip() for one in told) else ""
+    turns = [_in_words(message) for message in messages]
+    return plain_prompt(without_tool_messages(turns)) if any(one["content"].strip() for one in turns) else ""
 
 
 def wire_calls(message: ChatMessage) -> list[dict[str, Any]]:
@@ -67,7 +63,7 @@ def wire_call(block: ToolCallBlock) -> dict[str, Any]:
 
 
 def _message(message: ChatMessage) -> dict[str, Any]:
-    role = _ROLES.get(message.role, message.role.value)
+    role = _ROLES.get(message.role.value, message.role.value)
     content = _content(message.blocks)
     found: dict[str, Any] = {"role": role, "content": content}
     if role == "tool":
@@ -85,10 +81,10 @@ def _sendable(call: Mapping[str, Any]) -> dict[str, Any]:
     return {**call, "function": {**function, "arguments": sendable_arguments(function.get("arguments") or "")}}
 
 
-def _told(message: ChatMessage) -> dict[str, Any]:
-    """What can be told of any LLM's message in words: its text and its calls."""
+def _in_words(message: ChatMessage) -> dict[str, Any]:
+    """What any LLM's message says in words: its text and its calls."""
     calls = [wire_call(block) for block in message.blocks if isinstance(block, ToolCallBlock)]
-    found = {"role": _ROLES.get(message.role, message.role.value), "content": message.content or ""}
+    found = {"role": _ROLES.get(message.role.value, message.role.value), "content": message.content or ""}
     found["tool_call_id"] = str(message.additional_kwargs.get("tool_call_id") or "")
     return {**found, "tool_calls": calls} if calls else found
 

@@ -47,7 +47,7 @@ def check_known(name: str, known: Iterable[str]) -> None:
     """Refuse a misspelt name, as Python does a misspelt keyword argument.
 
     Raises:
-        TypeError: It is none of the known ones; the message names the closest.
+        TypeError: It is not one of the known names; the message suggests the closest.
     """
     names = list(known)
     if name not in names:

@@ -17,7 +17,7 @@ from ..wire.completions import Completion, CompletionChunk, TokenOutput
 from ._reply_parts import Answer
 
 
-class ChatReader:
+class ChatReplyReader:
     """Reads a chat reply (v2). Only its first choice is read; the others are in `raw`."""
 
     done = False
@@ -94,7 +94,7 @@ class ChatReader:
         )
 
 
-class CompletionReader:
+class CompletionReplyReader:
     """Reads a completion (v1). The arguments are those of `CompletionReading`."""
 
     def __init__(

@@ -9,7 +9,7 @@ from typing import Any, Generic
 from ..prompting.chat_template import ChatTemplate
 from ..prompting.completions_chat import CompletionsChat, Formatter, Message, completions_chat, response_schema
 from ._options import Route, chat_arguments, completion_arguments
-from ._readers import ChatReader, CompletionReader
+from ._readers import ChatReplyReader, CompletionReplyReader
 from ._reply_parts import Answer, Reader, ResponseT
 
 
@@ -39,7 +39,7 @@ def chat_call(
 ) -> Call[ResponseT]:
     """A chat over v2."""
     arguments = {"messages": list(messages), **chat_arguments(options, stream=stream)}
-    return Call("chat", arguments, ChatReader, convert)
+    return Call("chat", arguments, ChatReplyReader, convert)
 
 
 def completion_call(prompt: str, options: Mapping[str, Any], convert: Callable[[Answer], ResponseT]) -> Call[ResponseT]:
@@ -84,7 +84,7 @@ def _completion_call(
     # Some servers honour stop strings in part or not at all; one that is asked to keep them does honour them.
     stops = () if options.get("include_stop_str_in_output") else chat.stops
     limit, tools = options["max_new_tokens"], chat.tools
-    return Call("completions", arguments, lambda: CompletionReader(limit, stops, tools, strip=strip), convert)
+    return Call("completions", arguments, lambda: CompletionReplyReader(limit, stops, tools, strip=strip), convert)
 
 
 def _stops(options: Mapping[str, Any]) -> list[str]:

@@ -37,7 +37,7 @@ async def arun(steps: Steps[T], client: AsyncClient) -> T:
         while True:
             try:
                 reply = await step(client)
-            except BaseException as error:  # noqa: BLE001 - as above
+            except BaseException as error:  # noqa: BLE001 - whatever the caller's step raises
                 step = steps.throw(error)
             else:
                 step = steps.send(reply)

@@ -49,7 +49,7 @@ class Structured(FunctionCallingLLM):
             **prompt_args: The prompt's variables.
 
         Raises:
-            ValueError: The text is no such object: it was cut off, or the server did not keep it to the schema.
+            ValueError: The text is not such an object: it was cut off, or the server did not keep it to the schema.
         """
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             return super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
@@ -192,7 +192,7 @@ def _finished(output_cls: type[M], text: str | None) -> M:
         found = output_cls.model_validate_json(text or "")
     except ValidationError as error:
         raise ValueError(
-            f"The model's answer is no {output_cls.__name__}: {text!r}. If it was cut off, raise max_new_tokens."
+            f"The model's answer is not a valid {output_cls.__name__}: {text!r}. If it was cut off, raise max_new_tokens."
         ) from error
     dispatcher.event(LLMStructuredPredictEndEvent(output=found))
     return found

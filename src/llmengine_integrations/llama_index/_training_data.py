@@ -25,7 +25,7 @@ def examples(data: Data, messages_to_prompt: Callable[[Sequence[ChatMessage]], s
     """What to send: a reference that the server reads itself, a file of this machine, or rows.
 
     Raises:
-        InvalidArgumentError: There is no such file, or a row is none.
+        InvalidArgumentError: There is no such file, or a row is not a row of training data.
     """
     if isinstance(data, str) and (data.startswith("file-") or "://" in data):
         return data

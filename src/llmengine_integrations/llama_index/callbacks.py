@@ -173,11 +173,11 @@ def _finish_reason(answer: Any) -> str | None:
     return finish_reason_of(_plain(cast("Any", answer).additional_kwargs), _plain(first), raw)
 
 
-def _plain(told: Any) -> Mapping[str, Any]:
+def _plain(value: Any) -> Mapping[str, Any]:
     """What a provider sent, as a mapping: some packages keep objects."""
-    if isinstance(told, Mapping):
-        return cast("Mapping[str, Any]", told)
-    return told.model_dump() if isinstance(told, BaseModel) else {}
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, Any]", value)
+    return value.model_dump() if isinstance(value, BaseModel) else {}
 
 
 def _calls_tools(message: ChatMessage) -> bool:

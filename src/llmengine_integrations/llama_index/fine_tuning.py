@@ -35,7 +35,7 @@ _THEIR_WORDS = {"SUCCESS": "succeeded", "FAILURE": "failed"}
 
 
 class NotFinetunedError(LLMEngineError, ValueError):
-    """There is no fine-tuned model to have: nothing was started, the job goes on, or it failed."""
+    """There is no fine-tuned model: no job was started, it is still running, or it failed."""
 
 
 class BaseLLMFinetuneEngine(ABC):
@@ -308,7 +308,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         """Delete the model that the job made.
 
         Raises:
-            NotFinetunedError: There is none.
+            NotFinetunedError: There is no fine-tuned model.
         """
         self.client.models.delete(run(self._model(), self.client))
 
@@ -390,7 +390,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
 def register_with_llama_index_finetuning() -> bool:
     """Make `isinstance` true for the base class of the package llama-index-finetuning, if the user has imported that.
 
-    It is never imported here: it is deprecated, and cannot be installed beside current packages.
+    It is never imported here: it is deprecated, and cannot be installed next to current packages.
     """
     theirs = getattr(sys.modules.get(_THEIRS), "BaseLLMFinetuneEngine", None)
     if theirs is None:

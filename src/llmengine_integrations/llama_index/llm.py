@@ -26,8 +26,7 @@ from .. import AsyncClient, Client, errors
 from ..prompting.chat_template import plain_prompt
 from ..prompting.completions_chat import Formatter
 from ..types import HttpAsyncClient, HttpClient
-from . import _context_window as _endpoint
-from . import _options
+from . import _context_window, _options
 from ._fields import Fields
 from ._instrumentation import chat_events, completion_events
 from ._messages import wire_messages
@@ -78,12 +77,12 @@ class LLMEngine(Fields, PredictAndCall, Structured):
         chunk, and at the end all of them in `additional_kwargs["logprobs"]`.
 
     Events:
-        LlamaIndex's own, for whoever looks: handlers of the instrumentation's dispatchers and of `callback_manager` see each call, and
+        LlamaIndex's own: handlers of the instrumentation's dispatchers and of `callback_manager` see each call, and
         each token of a stream, as with any other model. Where there are none, nothing is made for them.
 
     Secrets:
-        No key and no header is in what `to_dict`, `to_json`, `repr` and events hold; whatever is loaded takes its key from
-        `SCALE_API_KEY`. Pickles hold those headers that are no secrets; a model with an `http_client` cannot be pickled.
+        `to_dict`, `to_json`, `repr` and events hold neither the key nor headers; a loaded model takes its key from
+        `SCALE_API_KEY`. Pickles hold the headers that are not secret; a model with an `http_client` cannot be pickled.
 
     Connection:
         `base_url`, `api_key`, `timeout`, `max_retries`, `default_headers` and `allow_http` are those of `llmengine_integrations.Client`;
@@ -156,9 +155,9 @@ class LLMEngine(Fields, PredictAndCall, Structured):
 
     @classmethod
     def from_endpoint(cls, model: str, **fields: Any) -> Self:
-        """The model behind an endpoint, with the context window and the routes that the server tells of.
+        """The model behind an endpoint, with the context window and the routes that the server reports.
 
-        Asks once for the endpoint, and where that does not say how much its context holds, once more with a request that the server
+        Asks once for the endpoint, and if that does not say how much its context holds, once more with a request that the server
         refuses because it is too large.
 
         Args:
@@ -170,13 +169,13 @@ class LLMEngine(Fields, PredictAndCall, Structured):
         """
         llm = cls(model=model, **fields)
         client = llm._blocking()
-        found = _endpoint.found(client.models.list(name=model), model)
-        known = {**_endpoint.fields(found), **fields}
-        if "context_window" not in known and (probe := _endpoint.probe(found)) is not None:
+        found = _context_window.found(client.models.list(name=model), model)
+        known = {**_context_window.fields(found), **fields}
+        if "context_window" not in known and (probe := _context_window.probe(found)) is not None:
             try:
                 client.completions.create(**probe)
             except errors.APIStatusError as error:
-                known |= _told(error)
+                known |= _context_window.refusal_fields(error)
         return cls._resolved(found, known)
 
     @classmethod
@@ -184,13 +183,13 @@ class LLMEngine(Fields, PredictAndCall, Structured):
         """`from_endpoint`, awaited."""
         llm = cls(model=model, **fields)
         client = llm._awaiting()
-        found = _endpoint.found(await client.models.list(name=model), model)
-        known = {**_endpoint.fields(found), **fields}
-        if "context_window" not in known and (probe := _endpoint.probe(found)) is not None:
+        found = _context_window.found(await client.models.list(name=model), model)
+        known = {**_context_window.fields(found), **fields}
+        if "context_window" not in known and (probe := _context_window.probe(found)) is not None:
             try:
                 await client.completions.create(**probe)
             except errors.APIStatusError as error:
-                known |= _told(error)
+                known |= _context_window.refusal_fields(error)
         return cls._resolved(found, known)
 
     @classmethod
@@ -320,7 +319,7 @@ class LLMEngine(Fields, PredictAndCall, Structured):
         what is wrong. There is no such tool, so agents give that back to the model, which can make the call again.
 
         Raises:
-            ValueError: There is none, and `error_on_no_tool_call`.
+            ValueError: There is no tool call, and `error_on_no_tool_call`.
             ToolCallError: One cannot be read whole, or the reply is still being written, and `error_on_no_tool_call`. Also a ValueError.
             TypeError: There is another keyword argument; LlamaIndex's signature has them, but there is nothing that they could say.
         """
@@ -400,8 +399,3 @@ class LLMEngine(Fields, PredictAndCall, Structured):
                     return
             if (last := reader.end()) is not None:
                 yield convert(last)
-
-
-def _told(error: errors.APIStatusError) -> dict[str, Any]:
-    window = _endpoint.told_window(error)
-    return {} if window is None else {"context_window": window}

@@ -99,7 +99,7 @@ class GuidedTools:
 
     @staticmethod
     def read(text: str) -> GuidedReply:
-        """What a text says that is still being written. One that is no JSON is an answer: so it is when the route did not guide it."""
+        """What a text says while it is still being written. Text that is not JSON is an answer: the server did not guide it."""
         items = _items(parse_partial(text))
         if not items:
             return GuidedReply("" if text.lstrip()[:1] in {"{", "[", ""} else text, [])

@@ -18,7 +18,7 @@ _LAST_KEY = re.compile(rf"{_STRING}\s*:?\s*$")
 def parse_partial(text: str) -> Any | None:
     """What is certain of a JSON value so far: strings grow, keys without a value and half-written numbers and words are left out.
 
-    None where nothing is certain yet, or the text is no JSON.
+    None if nothing is certain yet, or the text is not JSON.
     """
     for candidate in (text, *_completions(text)):
         try:

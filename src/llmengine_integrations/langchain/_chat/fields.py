@@ -15,7 +15,7 @@ from .template import Formatter, chat_tokenizer
 
 
 class ChatFields(Connected, BoundedChatModel):
-    """What a chat model is told when it is made. None leaves a field to the server, unless it says otherwise."""
+    """The fields of a chat model. None leaves a field to the server, unless its description says otherwise."""
 
     model: str = Field(validation_alias=AliasChoices("model", "model_name"))
     """The endpoint's name."""
@@ -48,7 +48,7 @@ class ChatFields(Connected, BoundedChatModel):
     frequency_penalty: float | None = None
     """Penalty for each occurrence of a token, -2 to 2; over v1 0 to 2."""
     repetition_penalty: float | None = None
-    """Divides the scores of tokens that occurred, the prompt's included; 1 is none. Not over v1."""
+    """Divides the scores of tokens that occurred, the prompt's included; 1 changes nothing. Not over v1."""
     include_stop_str_in_output: bool | None = None
     """Whether the answer keeps the stop string that ended it."""
     skip_special_tokens: bool | None = None
@@ -79,7 +79,8 @@ class ChatFields(Connected, BoundedChatModel):
     formatter: Formatter | None = Field(default=None, exclude=True)
     """Over v1: makes the prompt of messages, dicts with `role` ("system", "user" or "assistant") and `content`. Not serialized."""
     role_stops: list[str] | None = None
-    """Over v1: the strings with which another's turn begins, which end the answer. Found out from the template by default; [] for none."""
+    """Over v1: the strings with which somebody else's turn begins, which end the answer. Found out from the template by default; [] for
+    none. Not used where the text is guided, by tools, a format or a guided_* field: it ends by itself."""
 
     @model_validator(mode="after")
     def _set_llmengine_version(self) -> Self:

@@ -20,7 +20,7 @@ from .v1 import V1Call
 from .v2 import V2Call
 
 
-class ChatRuns(ChatFields):
+class ChatHooks(ChatFields):
     """LangChain's hooks, each a few lines over a call's value and a client."""
 
     @property

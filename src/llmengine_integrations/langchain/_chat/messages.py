@@ -114,7 +114,7 @@ def _function(call: Mapping[str, Any], arguments: str) -> dict[str, Any]:
 
 
 def _thought(message: AIMessage) -> str:
-    """What the model thought, wherever LangChain keeps it: beside the content, or (its format v1) as a part of it."""
+    """What the model thought, wherever LangChain keeps it: outside the content, or (its format v1) as a part of it."""
     if thought := message.additional_kwargs.get("reasoning_content"):
         return str(thought)
     return "".join(

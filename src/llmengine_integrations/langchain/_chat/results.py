@@ -48,7 +48,7 @@ def chat_result(reply: ChatCompletion, params: Mapping[str, Any]) -> ChatResult:
 
 
 def llm_output(usage: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """What a result says beside its generations."""
+    """What a result says in addition to its generations."""
     return {"token_usage": usage, "model_name": params["model"]}
 
 
@@ -169,7 +169,7 @@ def _generation(
     return ChatGeneration(
         message=AIMessage(
             content=message.content or "",
-            additional_kwargs=_beside(message),
+            additional_kwargs=_outside_content(message),
             tool_calls=calls.valid,
             invalid_tool_calls=calls.invalid,
             usage_metadata=usage_metadata(usage),
@@ -178,8 +178,8 @@ def _generation(
     )
 
 
-def _beside(message: ChatCompletionMessage | ChatDelta) -> dict[str, Any]:
-    """What LangChain has no place for in a message: thoughts (its `content_blocks` find them here) and refusals."""
+def _outside_content(message: ChatCompletionMessage | ChatDelta) -> dict[str, Any]:
+    """What LangChain's messages have no field for: thoughts (its `content_blocks` find them here) and refusals."""
     thought = message.reasoning_content or (message.model_extra or {}).get("reasoning")  # newer vLLM's name of it
     if not (thought or message.refusal):
         return {}
@@ -188,10 +188,10 @@ def _beside(message: ChatCompletionMessage | ChatDelta) -> dict[str, Any]:
 
 
 def _delta(delta: ChatDelta, calls: Sequence[ToolCallChunk]) -> AIMessageChunk:
-    beside = _beside(delta)
-    if not (beside or calls):
+    extra = _outside_content(delta)
+    if not (extra or calls):
         return AIMessageChunk(content=delta.content or "")  # what else is given is validated too: 0.6 us a token
-    return AIMessageChunk(content=delta.content or "", additional_kwargs=beside, tool_call_chunks=list(calls))
+    return AIMessageChunk(content=delta.content or "", additional_kwargs=extra, tool_call_chunks=list(calls))
 
 
 def _logprobs(logprobs: ChatLogprobs | None) -> dict[str, Any]:

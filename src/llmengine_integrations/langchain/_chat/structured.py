@@ -86,7 +86,7 @@ def plan(schema: Schema | None, method: Method, strict: bool | None) -> tuple[Pa
 def parsing(
     model: Runnable[LanguageModelInput, AIMessage], parser: Parser, *, include_raw: bool
 ) -> Runnable[LanguageModelInput, Any]:
-    """The model with its parser; with `include_raw`, an error of parsing is returned beside the message."""
+    """The model with its parser; with `include_raw`, an error of parsing is returned with the message."""
     if not include_raw:
         return model | parser
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
@@ -162,7 +162,7 @@ class _WholeJsonParser(_Whole, JsonOutputParser):
 
 @contextmanager
 def _not_too_deep(result: list[Generation]) -> Generator[None]:
-    """Brackets nested by the thousand, as of a model that repeats itself, are one more kind of what is no JSON."""
+    """Report thousands of nested brackets, as a model that repeats itself writes them, as text that cannot be parsed."""
     try:
         yield
     except RecursionError as error:
@@ -202,12 +202,12 @@ class _ArgumentsParser(_Whole, JsonOutputKeyToolsParser):
 
 
 def _called(found: Any, result: list[Generation]) -> Any:
-    """What a call held; LangChain's parsers pass over its absence, and over arguments that are no JSON, with None."""
+    """The arguments of a call. If there is no call, or its arguments are not JSON, LangChain's parsers return None; this raises."""
     if found is not None:
         return found
     message = result[0].message if isinstance(result[0], ChatGeneration) else None
     calls = message.invalid_tool_calls if isinstance(message, AIMessage) else []
-    errors = " ".join(call["error"] or "The arguments are no JSON object." for call in calls)
+    errors = " ".join(call["error"] or "The arguments are not a JSON object." for call in calls)
     written = " ".join(call["args"] or "" for call in calls) or result[0].text
     raise OutputParserException(errors or "The model did not call the tool.", llm_output=written)
 

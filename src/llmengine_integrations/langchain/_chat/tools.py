@@ -23,7 +23,7 @@ _WORDS = {"any": "required", True: "required", False: None}
 
 
 class Calls(NamedTuple):
-    """The calls of a message: those that can be made, and those whose arguments are no JSON object."""
+    """The calls of a message: those that can be made, and those whose arguments are not a JSON object."""
 
     valid: list[ToolCall]
     invalid: list[InvalidToolCall]
@@ -114,13 +114,13 @@ class CallChunks:
         """What a call's arguments still need, so that LangChain reads them as they are read here."""
         written, (args, _) = call.arguments, read_call(call.name, call.arguments, finish_reason)
         if call.number in self._shown:
-            return "" if args is not None or not _completed(written) else _spoiling(written)
+            return "" if args is not None or not _completed(written) else _breaking_end(written)
         if args is None:
             return written or _ENDINGS[0]  # LangChain takes "" for {}
         return json.dumps(args, ensure_ascii=False) if written else ""
 
 
-def _spoiling(arguments: str) -> str:
+def _breaking_end(arguments: str) -> str:
     return next(ending for ending in _ENDINGS if not _completed(arguments + ending))
 
 

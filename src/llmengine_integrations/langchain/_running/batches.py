@@ -1,4 +1,4 @@
-"""Batches of a model: each input a run of its own, at most so many at a time, and none left running behind an error."""
+"""Batches of a model with a concurrency limit: each input has its own run, and no call goes on after an error."""
 
 from __future__ import annotations
 

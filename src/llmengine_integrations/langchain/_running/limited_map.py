@@ -1,4 +1,4 @@
-"""Many calls at once, at most so many at a time, in order; the first error ends the rest."""
+"""Many calls with a concurrency limit, results in order; the first error ends the rest."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from ._generations import first, info_of, log_probs, model_of, text_of, usage_of
 
 @dataclass(frozen=True, slots=True)
 class StreamedToken:
-    """A token that came. Where the model tells no tokens, as without log-probabilities, a piece of the text."""
+    """A token that came. If the model does not report tokens, as without log-probabilities, a piece of the text."""
 
     text: str
     """What it adds to the run's text; nothing, if it is special, or but a part of a character."""
@@ -25,7 +25,7 @@ class StreamedToken:
     elapsed: float | None = None
     """Seconds from the run's start; None if the answer came whole."""
     token: str | None = None
-    """The token as the model tells it, special ones such as an end token included."""
+    """The token as the model reports it, special ones such as an end token included."""
 
 
 @dataclass(slots=True)
@@ -87,11 +87,11 @@ class StreamedRun:
     def add(self, generation: Generation, elapsed: float | None) -> list[StreamedToken]:
         """Take in a chunk, or a whole answer, and return its tokens."""
         text = text_of(generation)
-        told = list(log_probs(info_of(generation)))
-        pieces = _pieces(text, [token for token, _ in told])
+        reported = list(log_probs(info_of(generation)))
+        pieces = _pieces(text, [token for token, _ in reported])
         tokens = [
             StreamedToken(piece, log_prob, elapsed, token)
-            for piece, (token, log_prob) in zip(pieces, told, strict=True)
+            for piece, (token, log_prob) in zip(pieces, reported, strict=True)
         ]
         if not tokens and text:
             tokens = [StreamedToken(text, None, elapsed)]

@@ -130,5 +130,5 @@ def _answered(asked: ModelAnswer, generation: Generation) -> ModelAnswer:
     return replace(asked, text=text_of(generation), finish_reason=reason, calls_tools=calls_tools(generation))
 
 
-def _asks_for_json(told: Mapping[str, Any]) -> bool:
-    return asks_for_json(told.get("invocation_params") or {})
+def _asks_for_json(info: Mapping[str, Any]) -> bool:
+    return asks_for_json(info.get("invocation_params") or {})
