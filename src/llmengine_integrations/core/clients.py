@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
+from .._shared.thread_lock import ThreadLock
 from ._settings import normalise_base_url
 from ._timeouts import Timeout
 from .client import AsyncClient, Client
@@ -21,17 +20,8 @@ if TYPE_CHECKING:
     from ._timeouts import TimeoutLike
     from .transport.httpx_backend import HttpAsyncClient, HttpClient
 
-_making = threading.Lock()
+_making = ThreadLock()
 """Held while a client is made, so that threads which need it at the same time get the same one."""
-
-
-def _let_go() -> None:
-    global _making  # noqa: PLW0603 - a thread that a forked child does not have may hold it
-    _making = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
 
 
 class Connection(NamedTuple):

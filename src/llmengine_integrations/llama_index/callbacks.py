@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -22,6 +21,7 @@ from llama_index.core.callbacks.schema import CBEventType, EventPayload
 from pydantic import BaseModel
 from typing_extensions import override
 
+from .._shared.thread_lock import ThreadLock
 from ..datasets import AnswerCheck, ModelAnswer, TrainingFile, TrainingRow, asks_for_json, finish_reason_of
 from ._messages import chat_prompt
 
@@ -62,7 +62,7 @@ class LLMEngineFineTuningHandler(BaseCallbackHandler):
         self._check = AnswerCheck(truncated=truncated)
         self._json: set[str] = set()
         self._recorded: dict[str, tuple[list[ChatMessage], TrainingRow]] = {}
-        self._lock = threading.Lock()
+        self._lock = ThreadLock()
 
     @property
     def left_out(self) -> dict[str, int]:

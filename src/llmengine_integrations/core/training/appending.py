@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import IO, TypeAlias
 
 from ..._shared.durable_files import replacing
 from ..._shared.file_lock import file_lock
+from ..._shared.thread_lock import ThreadLock
 from .rows import Format, Layout, TrainingRow, format_of, read_rows
 
 Example: TypeAlias = TrainingRow | tuple[str, str] | Mapping[str, str]
@@ -55,7 +55,7 @@ class TrainingFile:
         self._format: Format = format_of(self.path)
         self._keep = keep
         self._deduplicate = deduplicate
-        self._lock = threading.Lock()
+        self._lock = ThreadLock()
         self._layout = Layout(self._format)
         self._seen: set[bytes] = set()
         self._stamp: _Stamp = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
+from ..._shared.thread_lock import ThreadLock
 from .rows import TrainingRow
 
 Flaw: TypeAlias = Literal[
@@ -82,7 +82,7 @@ class AnswerCheck:
 
     def __init__(self, *, truncated: bool = False) -> None:
         self._truncated = truncated
-        self._lock = threading.Lock()
+        self._lock = ThreadLock()
         self._left_out: Counter[str] = Counter()
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ from langchain_core.messages import BaseMessage, get_buffer_string
 from langchain_core.outputs import Generation, LLMResult
 from typing_extensions import override
 
+from ..._shared.thread_lock import ThreadLock
 from ...datasets import AnswerCheck, ModelAnswer, TrainingFile, TrainingRow, asks_for_json, finish_reason_of
 from ._generations import calls_tools, has_media, info_of, text_of
 
@@ -58,7 +58,7 @@ class FineTuneDatasetCallbackHandler(BaseCallbackHandler):
         self._messages_to_prompt = messages_to_prompt
         self._tags = None if tags is None else frozenset(tags)
         self._check = AnswerCheck(truncated=truncated)
-        self._lock = threading.Lock()
+        self._lock = ThreadLock()
         self._prompts: dict[UUID, ModelAnswer] = {}
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -14,6 +13,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, Generation, GenerationChunk, LLMResult
 from typing_extensions import override
 
+from ..._shared.thread_lock import ThreadLock
 from ._runs import StreamedRun, StreamedToken
 
 __all__ = ["AsyncTokenStreamCallbackHandler", "StreamedRun", "StreamedToken", "TokenStreamCallbackHandler"]
@@ -24,7 +24,7 @@ class _Recorder:
 
     def __init__(self, keep: int, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = ThreadLock()
         self._started: dict[UUID, tuple[float, StreamedRun]] = {}
         self._ended: deque[StreamedRun] = deque(maxlen=keep)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +13,7 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.outputs import LLMResult
 from typing_extensions import override
 
+from ..._shared.thread_lock import ThreadLock
 from ._generations import first, info_of, model_of, usage_of
 
 UNKNOWN_MODEL = "unknown"
@@ -36,7 +36,7 @@ class LLMEngineUsageCallbackHandler(BaseCallbackHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lock = threading.Lock()
+        self._lock = ThreadLock()
         self._usage: dict[str, UsageMetadata] = {}
         self._runs: dict[str, int] = {}
         self._incomplete: dict[str, int] = {}
