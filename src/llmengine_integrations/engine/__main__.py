@@ -6,7 +6,6 @@ It ends when its standard input ends, which happens when the parent closes it or
 from __future__ import annotations
 
 import os
-import select
 import sys
 import threading
 import time
@@ -24,7 +23,8 @@ from .config import (
     EngineConfigError,
     check_start,
 )
-from .http.server import Server, leave, serve
+from .http.server import Server, serve
+from .process_exit import exit_now, wait_for_parent
 
 _PATIENCE = 8.0  # seconds to stop in good order once the parent is gone
 
@@ -51,19 +51,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _end_with_parent(parent: int, server: Server) -> None:
-    _wait_for_end(parent)
+    wait_for_parent(parent)
     server.should_exit = True
     time.sleep(_PATIENCE)
     os._exit(1)
 
 
-def _wait_for_end(parent: int) -> None:
-    """Wait until standard input ends. A process forked by the parent may hold its other end open, so watch the parent too."""
-    while os.name != "posix" or os.getppid() == parent:
-        readable = os.name != "posix" or bool(select.select([0], [], [], 1.0)[0])
-        if readable and not os.read(0, 1024):
-            return
-
-
 if __name__ == "__main__":
-    leave(main(sys.argv[1:]))
+    exit_now(main(sys.argv[1:]))

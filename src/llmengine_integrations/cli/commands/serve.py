@@ -15,6 +15,7 @@ from llmengine_integrations.engine.config import (
     check_start,
     named_models,
 )
+from llmengine_integrations.engine.process_exit import exit_now
 
 from ..options.engine_options import engine_options
 from ..terminal.error_messages import INTERRUPTED
@@ -45,7 +46,6 @@ def serve(models: tuple[str, ...], aliases: tuple[str, ...], **settings: object)
 
 
 def _serve(config: EngineConfig) -> None:
-    from llmengine_integrations.engine.http.server import leave  # noqa: PLC0415 - needs the extra, just checked
     from llmengine_integrations.engine.http.server import serve as run  # noqa: PLC0415 - needs the extra, just checked
 
     def listening(url: str, _: Server) -> None:
@@ -62,7 +62,7 @@ def _serve(config: EngineConfig) -> None:
 
     run(config, on_listening=listening, on_ready=ready)
     click.echo("Stopped.")
-    leave()
+    exit_now()
 
 
 def _example(url: str, config: EngineConfig) -> str:

@@ -30,7 +30,7 @@ class JobError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class BatchJobServices:
     """What jobs are done with."""
 
     store: BatchStore
@@ -46,13 +46,13 @@ class Job:
 
     Args:
         batch: the job.
-        workshop: what to do it with.
+        services: what to do it with.
     """
 
-    def __init__(self, batch: Batch, workshop: Workshop) -> None:
+    def __init__(self, batch: Batch, services: BatchJobServices) -> None:
         self._batch = batch
-        self._shop = workshop
-        self._store = workshop.store
+        self._services = services
+        self._store = services.store
         self._unsaved: list[RowOutput] = []
         self._saving = asyncio.Lock()
         self._model = ""
@@ -72,7 +72,7 @@ class Job:
             return
         done = await asyncio.to_thread(self._store.places_done, self._batch)
         left = iter([place for place in range(self._content.rows) if place not in done])
-        await all_of(self._work(left, self._content) for _ in range(self._shop.generator.at_a_time))
+        await all_of(self._work(left, self._content) for _ in range(self._services.generator.at_a_time))
         await asyncio.to_thread(self._finish, output)
 
     async def _begin(self, text: str, rows: int) -> bool:
@@ -91,8 +91,8 @@ class Job:
                 await self._save(RowOutput(place, encode_json(error_item(error)).decode(), failed=True))
 
     async def _item(self, work: RowWork) -> object:
-        tool, config = self._shop.code_tool, self._batch.request.get("tool_config")
-        generate = self._shop.generator.generate
+        tool, config = self._services.code_tool, self._batch.request.get("tool_config")
+        generate = self._services.generator.generate
         if tool is not None and config is not None:
             return await tool.complete(lambda request: generate(self._model, request), work.requests[0], config)
         return work.output(await all_of(generate(self._model, request) for request in work.requests))
@@ -120,7 +120,7 @@ class Job:
             raise JobError(f"The input file is no valid JSON: {error}") from error
         except ContentError as error:
             raise JobError(str(error)) from error
-        if tool and self._shop.code_tool is None:
+        if tool and self._services.code_tool is None:
             raise JobError(
                 "The job needs the code evaluator, and this engine was started without --allow-code-evaluator."
             )
@@ -131,7 +131,7 @@ class Job:
         if given is None:
             raise JobError("There is neither content nor an input_data_path.")
         try:
-            path = self._shop.paths.resolve(given)
+            path = self._services.paths.resolve(given)
             if path.exists() and not path.is_file():  # of a pipe the end may never come
                 raise JobError("The input file cannot be read: it is no file.")
             if path.stat().st_size > _LARGEST_INPUT:
@@ -151,7 +151,7 @@ class Job:
 
     def _output_path(self) -> Path:
         try:
-            path = self._shop.paths.resolve(self._batch.request["output_data_path"], writing=True)
+            path = self._services.paths.resolve(self._batch.request["output_data_path"], writing=True)
             output_file.discard(path, self._batch.id)
             output_file.prepare(path)
         except PathNotAllowedError as error:
@@ -162,7 +162,7 @@ class Job:
 
     def _served_model(self) -> str:
         name: str = self._batch.request["model_config"]["model"]
-        model = self._shop.registry.model_of(name)
+        model = self._services.registry.model_of(name)
         if model is None:
             raise JobError(f"This engine serves no model {name}.")
         return model

@@ -10,7 +10,7 @@ from contextlib import suppress
 from llmengine_integrations.engine.runtime.generation import GenerationError
 from llmengine_integrations.engine.store.batch_jobs import Batch
 
-from .batch_job import Job, JobError, Workshop
+from .batch_job import BatchJobServices, Job, JobError
 
 _log = logging.getLogger(__name__)
 
@@ -22,11 +22,11 @@ class BatchRunner:
     """Works on the jobs of a store, on the event loop: one at a time, the one of the highest priority first.
 
     Args:
-        workshop: what to do the jobs with.
+        services: what to do the jobs with.
     """
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._shop = workshop
+    def __init__(self, services: BatchJobServices) -> None:
+        self._services = services
         self._woken = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._current: tuple[str, asyncio.Task[None]] | None = None
@@ -55,7 +55,7 @@ class BatchRunner:
         while True:
             self._woken.clear()
             try:
-                batch = await asyncio.to_thread(self._shop.store.next)
+                batch = await asyncio.to_thread(self._services.store.next)
                 if batch is None:
                     await self._woken.wait()
                 else:
@@ -83,7 +83,7 @@ class BatchRunner:
         patience = asyncio.timeout(limit)
         try:
             async with patience:
-                await Job(batch, self._shop).run()
+                await Job(batch, self._services).run()
                 return
         except JobError as error:
             reason = str(error)
@@ -95,5 +95,5 @@ class BatchRunner:
             else:
                 _log.exception("%s failed", batch.id)
                 reason = "Something went wrong in the engine; its log says what."
-        if await asyncio.to_thread(self._shop.store.fail, batch, reason):
+        if await asyncio.to_thread(self._services.store.fail, batch, reason):
             _log.warning("%s failed: %s", batch.id, reason)

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llmengine_integrations._shared.loopback import is_loopback
 
-from ..batch_jobs.batch_job import Workshop
+from ..batch_jobs.batch_job import BatchJobServices
 from ..batch_jobs.code_evaluator import CodeEvaluator, log_missing_walls
 from ..batch_jobs.code_tool import CodeTool
 from ..batch_jobs.runner import BatchRunner
@@ -80,7 +80,7 @@ def build_engine(config: EngineConfig, store: Store, runtimes: Runtimes) -> Engi
     paths = LocalPaths(store.folder, config.allow_paths)
     training_files = TrainingFiles(store.files, paths, allow_private_urls=config.allow_private_urls)
     fine_tunes = FineTuneRoutes(store.fine_tunes, store.batches, training_files, tuner, registry, authenticator)
-    batch_runner = BatchRunner(_workshop(config, store, registry, runtimes, paths))
+    batch_runner = BatchRunner(_batch_job_services(config, store, registry, runtimes, paths))
     batches = BatchRoutes(
         store.batches, batch_runner, registry, paths, authenticator, code_evaluator=config.allow_code_evaluator
     )
@@ -153,16 +153,16 @@ class ConcurrencyLimit:
             release()
 
 
-def _workshop(
+def _batch_job_services(
     config: EngineConfig, store: Store, registry: Registry, runtimes: Runtimes, paths: LocalPaths
-) -> Workshop:
+) -> BatchJobServices:
     """What batch jobs are done with. They take half of a batch's places at most: the rest is for those who wait for an answer."""
     code_tool = None
     if config.allow_code_evaluator:
         log_missing_walls()
         code_tool = CodeTool(CodeEvaluator())
     generator = Generator(runtimes, max(1, config.max_batch_size // 2))
-    return Workshop(store.batches, registry, generator, paths, code_tool)
+    return BatchJobServices(store.batches, registry, generator, paths, code_tool)
 
 
 def _health_routes(runtimes: Runtimes, tuner: FineTuner) -> list[BaseRoute]:

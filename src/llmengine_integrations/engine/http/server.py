@@ -6,12 +6,10 @@ import errno
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
 
 import uvicorn
 
@@ -126,17 +124,6 @@ def _minding_signals(server: Server) -> Generator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def leave(status: int = 0) -> NoReturn:
-    """End the process at once after serving.
-
-    Python would take seconds to tear torch down on a busy machine, and would wait for, or crash with, a generation thread that is
-    still loading, which cannot be interrupted.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
 
 
 def bind(host: str, port: int) -> socket.socket:

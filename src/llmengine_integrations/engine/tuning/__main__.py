@@ -10,8 +10,9 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TextIO
 
+from llmengine_integrations.engine.process_exit import exit_now, wait_for_parent
 from llmengine_integrations.engine.runtime.torch_runtime.loading.model_folder import stay_offline
 from llmengine_integrations.engine.store.full_disk import is_full
 
@@ -23,7 +24,7 @@ _NICE = 10
 def main(arguments: list[str]) -> int:
     """Train; 1 if that failed, and a line on standard output says why."""
     folder, base, device, threads = arguments
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     if os.name == "posix":
         os.nice(_NICE)
     lines = _claim_output()
@@ -44,10 +45,10 @@ def _train(folder: Path, base: Path, device: str, threads: int, report: Callable
     stay_offline()
     import torch  # noqa: PLC0415 - takes seconds, and the parent must be watched first
 
-    from .trainer import Trainer, quiet  # noqa: PLC0415 - as above
+    from .trainer import Trainer, silence_libraries  # noqa: PLC0415 - as above
 
     torch.set_num_threads(threads)
-    quiet()
+    silence_libraries()
     Trainer(folder, base, device, report).run()
 
 
@@ -58,14 +59,13 @@ def _claim_output() -> TextIO:
     return lines
 
 
-def _end_with_parent() -> None:
-    while os.read(0, 1024):
-        pass
+def _end_with_parent(parent: int) -> None:
+    wait_for_parent(parent)
     os._exit(1)
 
 
 def reason(error: Exception) -> str:
-    """What a failure is told as."""
+    """The message for a failure."""
     text = " ".join(str(error).split())[:500]
     if isinstance(error, TrainingError):
         return text
@@ -76,12 +76,5 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def leave(status: int) -> NoReturn:
-    """End at once: tearing torch down takes a while."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
-
-
 if __name__ == "__main__":
-    leave(main(sys.argv[1:]))
+    exit_now(main(sys.argv[1:]))

@@ -245,7 +245,7 @@ class FineTuner:
                     return None
                 case Failed():
                     return message.reason
-        return await process.epitaph()
+        return await process.failure_reason()
 
     async def _publish(self, job: Job) -> None:
         """Make the adapter a model. Not to be interrupted; it makes way for a cancellation by itself."""

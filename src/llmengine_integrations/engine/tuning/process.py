@@ -44,7 +44,7 @@ class TrainingProcess:
             if message is not None:
                 yield message
 
-    async def epitaph(self) -> str:
+    async def failure_reason(self) -> str:
         """Wait for its end, and say how it ended."""
         status = await self.process.wait()
         if status == -getattr(signal, "SIGKILL", 9):

@@ -182,7 +182,7 @@ class Trainer:
         self._report(Event(message=message, level=level))
 
 
-def quiet() -> None:
+def silence_libraries() -> None:
     """Keep the libraries from drawing progress bars."""
     _transformers.utils.logging.disable_progress_bar()
     _transformers.utils.logging.set_verbosity_error()
