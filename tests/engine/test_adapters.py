@@ -162,7 +162,7 @@ def not_finite(folder):
         (lambda folder: settings(folder, use_dora=True), "made with use_dora"),
         (lambda folder: settings(folder, init_lora_weights="pissa"), "made with init_lora_weights"),
         (lambda folder: (folder / "adapter_config.json").unlink(), "no adapter_config.json"),
-        (lambda folder: (folder / "adapter_config.json").write_text("[]"), "is no object"),
+        (lambda folder: (folder / "adapter_config.json").write_text("[]"), "is not a JSON object"),
         (emptied, "no adapter_model.safetensors that can be read"),
         (not_finite, "not finite"),
     ],

@@ -269,9 +269,9 @@ def test_text_of_all_languages(tmp_path):
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        (b"{", "no valid JSON"),
+        (b"{", "not valid JSON"),
         (b"\xff", "not UTF-8"),
-        (b"[" * 100_000, "no valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
         (b"[" + b"[]," * 3_000_000 + b"1]", "more than 5000000 values"),
         (b'"text"', "not an object with prompts"),
         (b'{"prompts": ["a"]}', "max_new_tokens"),
@@ -292,7 +292,7 @@ def test_an_input_file_that_is_a_pipe(shop):
     """Opening it would wait until somebody writes, and all jobs with it."""
     os.mkfifo(shop.shared / "pipe")
     job = shop.ended(shop.create(input_data_path="pipe", output="pipe-out.json"))
-    assert job["metadata"] == {"error": "The input file cannot be read: it is no file."}
+    assert job["metadata"] == {"error": "The input file cannot be read: it is not a file."}
 
 
 def test_a_job_without_content_or_input_fails(shop):

@@ -147,7 +147,7 @@ def test_a_start_that_takes_too_long():
     ("models", "aliases", "message"),
     [
         ({"m": "/no/such/folder"}, (), "model m: /no/such/folder is not a folder"),
-        ({"m": Path(__file__).parent}, (), "is no Hugging Face model"),
+        ({"m": Path(__file__).parent}, (), "is not a Hugging Face model"),
         (None, {"x": "nobody"}, "points to 'nobody'"),
         (None, ["llmengine-tiny"], "already the name of a model"),
     ],

@@ -279,7 +279,7 @@ def test_constraints_are_compiled_once_and_a_few_are_kept(model, monkeypatch):
         ({"guided_grammar": "root ::= (((" * 3000}, "guided_grammar: "),
         ({"guided_grammar": "root ::= b"}, "guided_grammar: Rule 'b' not found"),
         ({"guided_grammar": 'start: "a" b'}, 'guided_grammar: at 1(8): unknown name: "b"'),
-        ({"guided_grammar": 'root ::= "\\ud800"'}, "guided_grammar: \\ud800 is no character."),
+        ({"guided_grammar": 'root ::= "\\ud800"'}, "guided_grammar: \\ud800 is not a valid character."),
         ({"guided_grammar": "?"}, "guided_grammar: 1("),
         (
             {"guided_json": {}, "guided_regex": ""},

@@ -51,7 +51,7 @@ class LocalPaths:
         try:
             path = (self._shared / _local(text)).resolve()
         except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL, or half of a surrogate pair
-            raise PathNotAllowedError(f"{text!r:.200} is no path that can be used: {error}.") from error
+            raise PathNotAllowedError(f"{text!r:.200} is not a usable path: {error}.") from error
         if self._is_ours(path):
             allowed = path.is_relative_to(self._shared) or not writing
         else:

@@ -117,7 +117,7 @@ class Job:
             lists = request["version"] == "v2" and not tool
             content = read_content(found, config["model"], config.get("seed"), lists=lists)
         except (ValueError, RecursionError) as error:
-            raise JobError(f"The input file is no valid JSON: {error}") from error
+            raise JobError(f"The input file is not valid JSON: {error}") from error
         except ContentError as error:
             raise JobError(str(error)) from error
         if tool and self._services.code_tool is None:
@@ -133,7 +133,7 @@ class Job:
         try:
             path = self._services.paths.resolve(given)
             if path.exists() and not path.is_file():  # of a pipe the end may never come
-                raise JobError("The input file cannot be read: it is no file.")
+                raise JobError("The input file cannot be read: it is not a file.")
             if path.stat().st_size > _LARGEST_INPUT:
                 raise JobError(f"The input file has more than {_LARGEST_INPUT} bytes, the most that this engine takes.")
             raw = path.read_bytes()

@@ -145,7 +145,7 @@ def _logit_bias(given: dict[str, int] | None) -> dict[int, float] | None:
 
 def _token(key: str) -> int:
     if not key.isdecimal():
-        raise ValueError(f"{key!r} is no token id")
+        raise ValueError(f"{key!r} is not a token id")
     return int(key)
 
 

@@ -97,7 +97,7 @@ def parse_call(text: str) -> ParsedCall | None:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _end_of_call(text: str) -> int | None:

@@ -138,7 +138,7 @@ def bind(host: str, port: int) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise EngineConfigError(f"{host} is no address of this machine ({error.strerror})") from error
+        raise EngineConfigError(f"{host} is not an address of this machine ({error.strerror})") from error
     try:
         if os.name == "posix":  # elsewhere the option would let two engines share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -54,5 +54,5 @@ def _character(escape: re.Match[str]) -> str:
         character = chr(int(digits, 16))
         character.encode()
     except (ValueError, OverflowError) as error:
-        raise GbnfError(f"{escape[0]} is no character.") from error
+        raise GbnfError(f"{escape[0]} is not a valid character.") from error
     return escape[0] if character in _SPECIAL or not character.isprintable() else character

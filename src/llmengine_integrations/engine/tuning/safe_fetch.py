@@ -158,7 +158,7 @@ def _parts(url: str) -> tuple[SplitResult, str, int]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise FetchError(f"The URL is none: {error}.") from error
+        raise FetchError(f"Not a valid URL: {error}.") from error
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         raise FetchError("The URL must be an http or https one, and name a host.")
     if parts.username is not None:

@@ -88,7 +88,7 @@ class ModelRoutes:
         fields = validated(await read_body(request, self._authenticator), _DOWNLOAD)
         name, form = fields["model_name"], fields.get("download_format")
         if form not in (None, "hugging_face"):
-            raise RefusedError(400, f"The download format {form!r} is none that this engine has: hugging_face is.")
+            raise RefusedError(400, f"Unsupported download format {form!r}; this engine has only 'hugging_face'.")
         endpoint = self._registry.get(name)
         files = (
             {} if endpoint is None or endpoint.tuned is None else await run_in_threadpool(model_files, endpoint.folder)

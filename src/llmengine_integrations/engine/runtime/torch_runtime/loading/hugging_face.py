@@ -82,4 +82,4 @@ def _check_code(folder: Path) -> None:
     ):
         found = getattr(_transformers, name, None) if name else None
         if found is not None and not issubclass(found, _transformers.PreTrainedTokenizerBase):
-            raise ModelFolderError(f"{folder} names {name} as its tokenizer, which is none")
+            raise ModelFolderError(f"{folder} names {name} as its tokenizer class, which is not a tokenizer")

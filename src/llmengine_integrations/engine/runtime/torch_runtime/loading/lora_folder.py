@@ -75,7 +75,7 @@ def _settings(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise AdapterError(f"{folder} holds no {_SETTINGS} that can be read") from error
     if not isinstance(found, dict):
-        raise AdapterError(f"{folder}: {_SETTINGS} is no object")
+        raise AdapterError(f"{folder}: {_SETTINGS} is not a JSON object")
     settings = cast("dict[str, Any]", found)
     kind = settings.get("peft_type")
     if kind != "LORA":
@@ -121,7 +121,7 @@ def _weight(folder: Path, name: str, model: nn.Module) -> Tensor:
         raise AdapterError(f"{folder} is for another model: this one has no layer {name}") from error
     weight = linear_weight(layer)
     if weight is None:
-        raise AdapterError(f"{folder} changes {name}, which is no linear layer")
+        raise AdapterError(f"{folder} changes {name}, which is not a linear layer")
     return weight
 
 

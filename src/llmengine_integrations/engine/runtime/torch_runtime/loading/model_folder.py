@@ -74,7 +74,7 @@ def check_folder(folder: Path) -> None:
         ModelFolderError: says what was found, and where.
     """
     if not _settings(folder, _SETTINGS[0]).get("model_type"):
-        raise ModelFolderError(f"{folder} is no Hugging Face model (no config.json with a model_type)")
+        raise ModelFolderError(f"{folder} is not a Hugging Face model (no config.json with a model_type)")
     if (folder / "adapter_config.json").exists():
         raise ModelFolderError(
             f"{folder} holds an adapter (adapter_config.json): merge it into the model, or take its files out"
@@ -193,7 +193,9 @@ def _check_settings(folder: Path, name: str) -> None:
                 f"{folder}: {name} sets {key}, which would have code or other files loaded: take it out of the file"
             )
         elif plain == "tokenizer_class" and not (value is None or _is_tokenizer(value)):
-            raise ModelFolderError(f"{folder}: {name} sets {key} to {value!r:.{_LONGEST_NAME}}, which is no tokenizer")
+            raise ModelFolderError(
+                f"{folder}: {name} sets {key} to {value!r:.{_LONGEST_NAME}}, which is not a tokenizer"
+            )
 
 
 def _entries(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
