@@ -1,1 +1,1 @@
-"""From a request's fields to a generation request, and from pieces of text to a reply's body. No web framework, no model."""
+"""Turns a request's fields into a generation request, and pieces of text into a reply's body. Uses no web framework and no model."""

@@ -1,4 +1,4 @@
-"""The messages of a chat request, in the form in which chat templates expect them."""
+"""Converts the messages of a chat request to the form that chat templates expect."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def chat_prompt(request: ChatRequest, tools: Sequence[Mapping[str, Any]]) -> Cha
 
     Args:
         request: the request.
-        tools: those that the model shall see.
+        tools: the tools that the model sees.
 
     Raises:
-        UnsupportedContentError: a message contains an image, a recording or a file.
+        UnsupportedContentError: a message contains an image, audio or a file.
     """
     add = request.get("add_generation_prompt")
     return ChatPrompt(
@@ -38,7 +38,7 @@ def chat_prompt(request: ChatRequest, tools: Sequence[Mapping[str, Any]]) -> Cha
 
 
 def text_of(content: object) -> str:
-    """A message's text; its parts are joined by line ends, as vLLM joins them.
+    """A message's text. Its parts are joined with newlines, as in vLLM.
 
     Raises:
         UnsupportedContentError: a part is not text.
@@ -71,7 +71,7 @@ def _message(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _call(call: Mapping[str, Any]) -> dict[str, Any]:
-    """A call whose arguments are an object, which templates write in the way that the model was trained with."""
+    """A call with its arguments as an object. Templates write an object in the format that the model was trained on."""
     function = {"name": call["function"]["name"], "arguments": _object(call["function"]["arguments"])}
     return {**call, "type": "function", "function": function}
 
@@ -79,13 +79,13 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
 def _object(arguments: str) -> object:
     try:
         found = json.loads(arguments or "{}")
-        json.dumps(found, ensure_ascii=False).encode()  # escapes may spell unpaired surrogates
+        json.dumps(found, ensure_ascii=False).encode()  # escapes may encode unpaired surrogates
     except (ValueError, RecursionError):
         return arguments
     return cast("object", found) if isinstance(found, dict) else arguments
 
 
 def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Without keys that are null, one level and the function's deep: `parameters` is the user's own schema."""
+    """A tool without the null keys of its function. Null values in `parameters` stay, because that is the user's own schema."""
     function = {key: item for key, item in value["function"].items() if item is not None}
     return {**value, "function": function}

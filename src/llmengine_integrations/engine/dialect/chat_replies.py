@@ -1,4 +1,4 @@
-"""What a chat request's client gets: messages with tool calls, whole or in chunks."""
+"""The replies to chat requests: messages with tool calls, complete or in chunks."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _NULL_KEYS = ("service_tier", "system_fingerprint")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatForm:
-    """How the reply shall look."""
+    """The form of the reply."""
 
     model: str
     n: int = 1
     candidates: int = 1
     logprobs: bool = False
     tools: bool = False
-    """Whether tool calls are looked for in the text."""
+    """Whether the text is searched for tool calls."""
     parallel: bool = True
     """Whether more than the first call is returned."""
     echo: str = ""
-    """With which the content begins."""
+    """The text at the start of the content."""
     include_usage: bool = False
 
 
@@ -43,7 +43,7 @@ class ChatWriter:
         self._chunks = Envelope("chatcmpl", form.model, "chat.completion.chunk")
 
     def full_reply(self, choices: Sequence[list[Piece]]) -> object:
-        """The body of a reply that is not streamed."""
+        """The body of a non-streamed reply."""
         for index, pieces in enumerate(choices):
             self._tally.count(index, pieces[-1])
         chosen = best(choices, self._form.candidates, self._form.n)
@@ -51,7 +51,7 @@ class ChatWriter:
         return self._envelope.body(found, self._tally.full_usage(), *_NULL_KEYS)
 
     def first(self) -> list[object]:
-        """Every choice's chunk with the role, and what the content begins with."""
+        """For every choice, a chunk with the role and the start of the content."""
         delta = {"content": self._form.echo, "role": "assistant"}
         return [self._chunks.chunk({"delta": delta, "index": index}) for index in range(self._form.n)]
 
@@ -63,7 +63,7 @@ class ChatWriter:
         return found
 
     def last(self) -> list[object]:
-        """The chunk with the usage, if it was asked for."""
+        """The chunk with the usage, if the request asked for it."""
         return [self._chunks.usage_chunk(self._tally.usage())] if self._form.include_usage else []
 
     def _choice(self, index: int, pieces: Sequence[Piece]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class ChatWriter:
 
 
 class _Reader:
-    """One choice's text on its way into contents and calls."""
+    """Splits one choice's text into content and calls."""
 
     def __init__(self, form: ChatForm) -> None:
         self._parser = ToolCallParser() if form.tools else None
@@ -110,7 +110,7 @@ class _Reader:
         return self._calls > 0
 
     def read(self, text: str, *, final: bool) -> list[str | ParsedCall]:
-        """Take more text; what is certain by now to be text or a call."""
+        """Add more text. Returns the parts that are certain to be text or a call."""
         if self._parser is None:
             return [text] if text else []
         found = self._parser.push(text)
@@ -119,7 +119,7 @@ class _Reader:
         return [item for item in found if isinstance(item, str) or self._counts()]
 
     def deltas(self, found: Iterable[str | ParsedCall]) -> Iterable[dict[str, Any]]:
-        """Text as it is; a call's name, then its arguments."""
+        """The deltas: text unchanged; for a call, its name and then its arguments."""
         items = list(found)
         number = self._calls - sum(isinstance(item, ParsedCall) for item in items)
         for item in items:
@@ -132,7 +132,7 @@ class _Reader:
                 number += 1
 
     def finish_reason(self, last: Piece) -> str | None:
-        """Why the choice ended: with calls, unless it was cut off behind them."""
+        """Why the choice ended. It is `tool_calls` if there were calls and the text was not cut off after them."""
         return "tool_calls" if self._calls and last.finish_reason == "stop" else last.finish_reason
 
     def _counts(self) -> bool:

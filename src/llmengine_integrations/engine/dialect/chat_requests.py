@@ -1,4 +1,4 @@
-"""Chat requests: what to generate for one, and who writes its reply."""
+"""Chat requests: what to generate for a request, and the writer of its reply."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .openai_options import candidates, check_options, generation_request, repea
 
 
 async def chat_work(fields: ChatRequest) -> tuple[list[GenerationRequest], ChatWriter]:
-    """What to generate for a request, and who writes the reply.
+    """What to generate for a request, and the writer of its reply.
 
     Raises:
-        RefusedError: 400 that names the field that is wrong.
+        RefusedError: 400 that names the invalid field.
     """
     _check(fields)
     tools = _shown_tools(fields)
@@ -38,7 +38,7 @@ async def chat_work(fields: ChatRequest) -> tuple[list[GenerationRequest], ChatW
 
 
 def _check(fields: ChatRequest) -> None:
-    """Refuse what does not go together.
+    """Refuse invalid combinations of fields.
 
     Raises:
         RefusedError: 400 that names the field.
@@ -74,7 +74,7 @@ async def _constraint(fields: ChatRequest, tools: Sequence[ToolParam]) -> Constr
 
 
 def _shown_tools(fields: ChatRequest) -> Sequence[ToolParam]:
-    """The tools that the model sees: none if it must not call any."""
+    """The tools that the model sees; empty if it may not call any."""
     return [] if fields.get("tool_choice") == "none" else fields.get("tools") or []
 
 
@@ -108,6 +108,6 @@ def _form(fields: ChatRequest, tools: Sequence[ToolParam]) -> ChatForm:
 
 
 def _echo(fields: ChatRequest) -> str:
-    """The last message's text, if the reply shall begin with it and goes on with it."""
+    """The last message's text, if the request asks to echo it and it is the assistant's."""
     last = fields["messages"][-1]
     return text_of(last.get("content")) if fields.get("echo") and last["role"] == "assistant" else ""

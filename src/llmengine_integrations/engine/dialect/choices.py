@@ -12,14 +12,14 @@ from ..runtime.generation import Generation, GenerationError, GenerationRequest,
 from ..runtime.runtime import QueueFullError
 from .errors import RefusedError
 
-_MOST_CHOICES = 2048  # of one request: a list of prompts may be long, and each choice takes memory before it is refused
+_MOST_CHOICES = 2048  # per request: a list of prompts may be long, and each choice takes memory before it is refused
 
 
 def check_number(choices: int) -> None:
-    """Refuse more choices than a request may have. Ask before they are made: the fields of a short request can ask for billions.
+    """Refuse more choices than a request may have. Call this before creating them: a short request can ask for billions.
 
     Raises:
-        RefusedError: 400 that says how many may be.
+        RefusedError: 400 that states the limit.
     """
     if choices > _MOST_CHOICES:
         raise RefusedError(
@@ -28,14 +28,14 @@ def check_number(choices: int) -> None:
 
 
 class Arrival(NamedTuple):
-    """Pieces of one of the choices."""
+    """Pieces of one choice."""
 
     choice: int
     pieces: list[Piece]
 
 
 class Choices:
-    """The completions of a request, submitted together and given up together."""
+    """The completions of a request, which are submitted and cancelled together."""
 
     def __init__(self, requests: Sequence[GenerationRequest]) -> None:
         check_number(len(requests))
@@ -44,11 +44,11 @@ class Choices:
         self._tasks: dict[int, asyncio.Task[list[Piece]]] = {}
 
     def submit(self, runtimes: Runtimes, model: str) -> None:
-        """Queue all of them.
+        """Queue all completions.
 
         Raises:
-            QueueFullError: they do not all fit into the queue; none is left there.
-            RefusedError: the model cannot do what is asked, or the engine is shutting down.
+            QueueFullError: they do not all fit into the queue; none of them stays there.
+            RefusedError: the model does not support the request, or the engine is shutting down.
         """
         try:
             for generation in self._generations:
@@ -66,15 +66,15 @@ class Choices:
         return not self._open
 
     def cancel(self) -> None:
-        """Stop generating all of them. Harmless when they are over already."""
+        """Stop generating all of them. Does nothing to completions that have already ended."""
         for generation in self._generations:
             generation.cancel()
         for task in self._tasks.values():
             if not task.cancel() and not task.cancelled():
-                task.exception()  # looked at, so that asyncio does not complain that nobody did
+                task.exception()  # retrieve it, so that asyncio does not warn that it never was
 
     async def all_pieces(self) -> list[list[Piece]]:
-        """Every choice's pieces, when all are finished.
+        """Wait until all choices are finished, and return the pieces of each.
 
         Raises:
             GenerationError: one of them failed.
@@ -87,7 +87,7 @@ class Choices:
         return [[piece for arrival in arrivals for piece in arrival.pieces] for _, arrivals in grouped]
 
     async def take(self, timeout: float | None = None) -> list[Arrival]:  # noqa: ASYNC109 - what is awaited goes on
-        """Wait for pieces of any of them; an empty list when the time is up.
+        """Wait for pieces of any choice. Returns an empty list after the timeout.
 
         Raises:
             GenerationError: one of them failed.

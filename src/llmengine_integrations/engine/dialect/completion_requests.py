@@ -1,4 +1,4 @@
-"""The completions of v1: from a request's fields to a generation request, and from pieces to the reply's output."""
+"""The v1 completions: turns a request's fields into a generation request, and pieces into the reply's output."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .errors import RefusedError
 from .fields import check_unicode
 from .guided_fields import GUIDED_FIELDS, guided_constraint
 
-_MOST_STOPS = 1000  # each is looked for in every piece of the text
+_MOST_STOPS = 1000  # every piece of the text is searched for each of them
 
 
 async def read_constraint(fields: Mapping[str, Any]) -> Constraint | None:
-    """The constraint of a request's guided_* fields; None without any.
+    """The constraint of a request's guided_* fields; None if none is set.
 
     Raises:
-        RefusedError: 400; the constraint is invalid, or there are several.
+        RefusedError: 400; the constraint is invalid, or there is more than one.
     """
     if all(fields.get(name) is None for name in GUIDED_FIELDS):
         return None
@@ -32,7 +32,7 @@ async def read_constraint(fields: Mapping[str, Any]) -> Constraint | None:
 
 
 def check_fields(fields: CompletionRequest) -> None:
-    """Refuse fields that are valid one by one and not together, in the gateway's order and words.
+    """Refuse fields that are valid individually but not in combination. The checks have the gateway's order and wording.
 
     Raises:
         RefusedError: 400 with the reason.
@@ -53,7 +53,7 @@ def check_fields(fields: CompletionRequest) -> None:
 def generation_request(
     fields: CompletionRequest, constraint: Constraint | None, *, incremental: bool
 ) -> GenerationRequest:
-    """What to generate for a request that `check_fields` has let pass."""
+    """What to generate for a request that `check_fields` has accepted."""
     top_k = fields.get("top_k")
     return GenerationRequest(
         prompt=fields["prompt"],
@@ -75,7 +75,7 @@ def generation_request(
 
 
 def completion_output(pieces: list[Piece], *, log_probs: bool) -> CompletionOutput:
-    """What the client gets for the pieces of a finished completion."""
+    """The output for the pieces of a finished completion."""
     last = pieces[-1]
     tokens = [
         TokenOutput(token=piece.token, log_prob=piece.log_prob)

@@ -1,4 +1,4 @@
-"""The error that refuses a request. It knows no web framework: `http.app` turns it into the gateway's reply."""
+"""The error that refuses a request. It does not depend on a web framework: `http.app` turns it into the gateway's reply."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 
 class RefusedError(Exception):
-    """A request that gets an error instead of an answer.
+    """A request that the engine answers with an error.
 
     Attributes:
         status_code: the HTTP status of the reply.
         detail: the reason, for the client.
-        headers: further headers of the reply.
+        headers: additional headers of the reply.
     """
 
     def __init__(self, status_code: int, detail: str, headers: Mapping[str, str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Checks of fields that requests of every kind share."""
+"""Checks that apply to the fields of every kind of request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .errors import RefusedError
 
 
 def check_unicode(fields: Mapping[str, object]) -> None:
-    r"""Refuse unpaired surrogates anywhere in a request: JSON can spell them (`\ud800`), UTF-8 cannot.
+    r"""Refuse unpaired surrogates anywhere in a request. JSON can express them (`\ud800`), but UTF-8 cannot.
 
     Raises:
         RefusedError: 400 that names the field.

@@ -18,16 +18,16 @@ _GUIDED: dict[str, Callable[[Any], Constraint]] = {
 
 
 GUIDED_FIELDS = tuple(_GUIDED)
-"""The fields of which a request can have one, in the gateway's order."""
+"""The guided_* fields, in the gateway's order. A request can have only one of them."""
 
 
 def guided_constraint(fields: Mapping[str, Any]) -> Constraint | None:
-    """The constraint of a request's guided_* fields; None without any.
+    """The constraint of a request's guided_* fields; None if none is set.
 
-    Takes milliseconds, for the largest constraints a second, in which other Python threads run.
+    Takes milliseconds, or a second for the largest constraints. Other Python threads run meanwhile.
 
     Raises:
-        ConstraintError: the constraint is invalid, or there are several; the text names the field.
+        ConstraintError: the constraint is invalid, or there is more than one. The text names the field.
     """
     given = [name for name in _GUIDED if fields.get(name) is not None]
     if not given:
@@ -41,7 +41,7 @@ def guided_constraint(fields: Mapping[str, Any]) -> Constraint | None:
 
 
 def _schema(given: object) -> Mapping[str, Any]:
-    """A schema, which clients may send as text."""
+    """A schema, which clients may also send as JSON text."""
     if isinstance(given, str):
         try:
             given = json.loads(given)

@@ -1,4 +1,4 @@
-"""JSON text: written compactly, and its values counted before it is parsed, since 1 MB of `[],` becomes 100 MB of objects."""
+"""Writes compact JSON, and counts the values of JSON text before it is parsed: 1 MB of `[],` becomes 100 MB of objects."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 
 from pydantic_core import PydanticSerializationError, to_json
 
-# A string without escaped quotes, to its end or the text's. It never fails and repeats one character, so that a hostile text costs
-# neither time nor memory; possessive quantifiers match wrongly on Python 3.11 before 3.11.5.
+# A string without escaped quotes, up to its end or the end of the text. The pattern never fails and repeats a single character class, so
+# that a hostile text costs neither time nor memory. Possessive quantifiers have bugs on Python 3.11 before 3.11.5.
 _STRING = re.compile(rb'"[^"]*"?')
 
 
@@ -17,18 +17,18 @@ def encode_json(content: object) -> bytes:
     try:
         return to_json(content, inf_nan_mode="null")
     except PydanticSerializationError:
-        # An echoed input may contain an unpaired surrogate, which UTF-8 cannot carry and escaped JSON can.
+        # An echoed input may contain an unpaired surrogate, which escaped JSON can express but UTF-8 cannot.
         return json.dumps(content, separators=(",", ":")).encode()
 
 
 def has_more_values(raw: bytes, most: int) -> bool:
-    """Whether there are more values than that: keys are not counted, lists and objects are counted twice.
+    """Whether the text has more than `most` values. Keys are not counted; lists and objects are counted twice.
 
-    Looks closely only at a text that could have as many: for others it is a matter of microseconds.
+    Only a text that could exceed the limit is examined closely. For others, this takes microseconds.
     """
     if _signs(raw) <= most:
         return False
-    strings = (raw.count(b'"') - raw.count(b'\\"')) // 2  # a lower bound that counts keys, too
+    strings = (raw.count(b'"') - raw.count(b'\\"')) // 2  # a lower bound that includes keys
     if strings > 2 * most:
         return True
     without_escapes = raw.replace(rb"\\", b"").replace(rb"\"", b"")
@@ -36,5 +36,5 @@ def has_more_values(raw: bytes, most: int) -> bool:
 
 
 def _signs(raw: bytes) -> int:
-    """A comma for each value but the first, and a bracket for each list or object."""
+    """The number of commas and opening brackets: one comma for each value but the first, one bracket for each list or object."""
     return raw.count(b",") + raw.count(b"[") + raw.count(b"{")

@@ -1,4 +1,4 @@
-"""What the text of an OpenAI-style request must look like: `response_format`, guided_* fields, and calls that are asked for."""
+"""The constraint on the text of an OpenAI-style request: from `response_format`, guided_* fields, or a required tool call."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from .guided_fields import guided_constraint
 
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
 _OPENING = frozenset({"$ref", "allOf", "anyOf", "oneOf", "patternProperties"})
-"""Keywords that may name properties elsewhere."""
+"""Keywords that may define properties outside `properties`."""
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
 async def read_constraint(
     fields: Mapping[str, Any], tools: Sequence[ToolParam] = (), *, forced: bool = False, parallel: bool = True
 ) -> Constraint | None:
-    """A request's constraint; None if its text is free.
+    """A request's constraint; None if its text is unconstrained.
 
     Args:
         fields: the request.
-        tools: those that may be called.
-        forced: whether the text must be a call, or calls.
-        parallel: whether there may be several.
+        tools: the tools that may be called.
+        forced: whether the text must consist of one or more calls.
+        parallel: whether more than one call is allowed.
 
     Raises:
-        RefusedError: 400; a constraint is invalid, or there are several.
+        RefusedError: 400; a constraint is invalid, or there is more than one.
     """
     try:
         return await asyncio.to_thread(_constraint, fields, tools, forced=forced, parallel=parallel)
@@ -73,7 +73,7 @@ def _response_schema(fields: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _calls(tools: Sequence[ToolParam], *, parallel: bool, reply: JsonSchema | None = None) -> ToolCallConstraint:
-    """One call, or calls on several lines, to any of the tools."""
+    """A constraint that allows one call, or one call per line, to any of the tools."""
     try:
         check_size([tool["function"].get("parameters") or {} for tool in tools])
     except ConstraintError as error:
@@ -90,7 +90,7 @@ def _signature(tool: ToolParam) -> ToolSignature:
 
 
 def _closed(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters of which there are no others than those that are listed: a tool refuses what it does not know."""
+    """The parameters with additional properties forbidden, because tools refuse unknown arguments."""
     if "properties" not in parameters or not _OPENING.isdisjoint(parameters):
         return dict(parameters)
     return {"additionalProperties": False, **parameters}

@@ -1,7 +1,7 @@
-"""The fields that both OpenAI-style routes share: which are honoured, and what they mean for the generation.
+"""The fields that both OpenAI-style routes share: which of them are supported, and how they affect the generation.
 
-`UNSUPPORTED` fields get a 400, because the answer would not be the one asked for. `IGNORED` fields change nothing here: they name
-the user or the order, they choose among implementations, or they belong to a field that is refused.
+`UNSUPPORTED` fields get a 400, because without them the answer would not be what the client asked for. `IGNORED` fields have no effect
+here: they name the user or the order, they choose between implementations, or they belong to an unsupported field.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ UNSUPPORTED = {
     "use_beam_search": "The engine samples or takes the likeliest token.",
     "web_search_options": "The engine does not search the web.",
 }
-"""Fields that are refused, each with what to tell the client."""
+"""Fields that are refused, each with the reason for the client."""
 
 IGNORED = (
     "early_stopping",  # of beam search
     "function_call",  # of functions
-    "guided_decoding_backend",  # there is one
+    "guided_decoding_backend",  # there is only one
     "length_penalty",  # of beam search
     "metadata",
     "prediction",  # makes generation faster, not different
     "priority",
-    "reasoning_effort",  # no model here has degrees of it
+    "reasoning_effort",  # no model here has effort levels
     "service_tier",
     "spaces_between_special_tokens",  # tokenizers here never add any
     "store",
     "user",
 )
-"""Fields that are accepted and change nothing."""
+"""Fields that are accepted and have no effect."""
 
-_SEEDS = 2**63  # on either side of 0: what fits into 64 bits, and what torch takes
-_LOWEST_TOP_P = 1e-9  # 0 stands for "the likeliest only"
+_SEEDS = 2**63  # on either side of 0: the 64-bit integers, which torch accepts
+_LOWEST_TOP_P = 1e-9  # 0 means "only the most likely token"
 
 
 def check_options(fields: ChatRequest | TextCompletionRequest) -> None:
-    """Refuse what the engine cannot do, and values out of bounds that the gateway leaves to the model server.
+    """Refuse unsupported fields, and the out-of-range values that the gateway leaves for the model server to check.
 
     Raises:
         RefusedError: 400 that names the field.
@@ -72,7 +72,7 @@ def check_options(fields: ChatRequest | TextCompletionRequest) -> None:
 
 
 def candidates(fields: ChatRequest | TextCompletionRequest) -> int:
-    """How many choices to generate for a prompt, to return the best `n`."""
+    """How many choices to generate for a prompt; the best `n` of them are returned."""
     return fields.get("best_of") or fields.get("n") or 1
 
 
@@ -89,9 +89,9 @@ def generation_request(
     Args:
         fields: the request, checked.
         prompt: one of its prompts.
-        max_new_tokens: None for what the context has room for.
+        max_new_tokens: the token limit; None for as many as fit in the context.
         top_log_probs: how many alternatives to return with each token; None for no log-probs.
-        constraint: what the text must look like.
+        constraint: the constraint on the text.
     """
     ranked = candidates(fields) > (fields.get("n") or 1)
     return GenerationRequest(
@@ -112,7 +112,7 @@ def generation_request(
 
 
 def repeated(request: GenerationRequest, times: int) -> list[GenerationRequest]:
-    """A request several times over, each time with the next seed if it has one."""
+    """Copies of a request, each with the next seed if the request has a seed."""
     sampling = request.sampling
     if sampling.seed is None:
         return [request] * times

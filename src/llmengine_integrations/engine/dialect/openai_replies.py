@@ -1,4 +1,4 @@
-"""The parts of which chat and text replies are made. Keys stand in the gateway's order."""
+"""The common parts of chat and text replies. Keys are in the gateway's order."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..runtime.generation import Piece
 
 
 class Envelope:
-    """What every body and chunk of one reply says of itself.
+    """The fields that every body and chunk of one reply shares.
 
     Args:
-        prefix: with which the id begins.
-        model: the name that was asked.
-        kind: the bodies' `object`.
+        prefix: the prefix of the id.
+        model: the requested model name.
+        kind: the value of `object`.
     """
 
     def __init__(self, prefix: str, model: str, kind: str) -> None:
@@ -26,17 +26,17 @@ class Envelope:
         self._kind = kind
 
     def body(self, choices: list[dict[str, Any]], usage: dict[str, Any], *between: str) -> dict[str, Any]:
-        """A whole reply; `between` names the keys that are always null."""
+        """A complete reply; `between` names the keys that are always null."""
         head = {"id": self._id, "choices": choices, "created": self._created, "model": self._model}
         return {**head, **dict.fromkeys(between), "object": self._kind, "usage": usage}
 
     def chunk(self, choice: dict[str, Any]) -> dict[str, Any]:
-        """A chunk of a stream, which leaves out what is null."""
+        """A chunk of a stream. It omits null keys."""
         head = {"id": self._id, "choices": [choice], "created": self._created, "model": self._model}
         return {**head, "object": self._kind}
 
     def usage_chunk(self, usage: dict[str, Any]) -> dict[str, Any]:
-        """The chunk behind all choices that brings the usage."""
+        """The chunk after all choices, with the usage."""
         return {**self.chunk({}), "choices": [], "usage": usage}
 
 
@@ -44,7 +44,7 @@ class Tally:
     """Counts the tokens of a reply.
 
     Args:
-        candidates: choices generated for each prompt, which is counted once.
+        candidates: the number of choices generated for each prompt. A prompt is counted once.
     """
 
     def __init__(self, candidates: int) -> None:
@@ -64,12 +64,12 @@ class Tally:
         return {"completion_tokens": completion, "prompt_tokens": prompt, "total_tokens": completion + prompt}
 
     def full_usage(self) -> dict[str, Any]:
-        """The counts, for a reply that is not streamed."""
+        """The counts, for a non-streamed reply."""
         return self.usage() | {"completion_tokens_details": None, "prompt_tokens_details": None}
 
 
 def best(choices: Sequence[list[Piece]], candidates: int, wanted: int) -> list[list[Piece]]:
-    """Of every prompt's candidates as many as are wanted, the likeliest per token first; in order if all of them are."""
+    """The best `wanted` candidates of every prompt, by mean log-probability per token, best first. If all are wanted, the order stays."""
     if candidates == wanted:
         return list(choices)
     groups = (choices[start : start + candidates] for start in range(0, len(choices), candidates))
@@ -86,7 +86,7 @@ def chat_logprobs(pieces: Iterable[Piece]) -> list[dict[str, Any]]:
 
 
 def text_logprobs(pieces: Iterable[Piece], offset: int) -> dict[str, Any]:
-    """The tokens of a text with their log-probabilities, and where each begins, the first at `offset`."""
+    """The tokens of a text with their log-probabilities and their offsets; the first token is at `offset`."""
     tokens, log_probs, offsets, tops = list[str](), list[float](), list[int](), list[dict[str, float]]()
     for piece in pieces:
         if piece.token is not None and piece.log_prob is not None:
@@ -99,7 +99,7 @@ def text_logprobs(pieces: Iterable[Piece], offset: int) -> dict[str, Any]:
 
 
 def _with_chosen(piece: Piece) -> dict[str, float]:
-    """The alternatives, and behind them the token itself if it is none of them, as in vLLM."""
+    """The alternatives, followed by the token itself if it is not among them, as in vLLM."""
     chosen = {} if piece.token is None or piece.log_prob is None else {piece.token: piece.log_prob}
     return dict(piece.top) | chosen
 

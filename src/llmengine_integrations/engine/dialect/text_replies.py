@@ -1,4 +1,4 @@
-"""What a text completion request's client gets: texts with their log-probabilities, whole or in chunks."""
+"""The replies to text completion requests: texts with their log-probabilities, complete or in chunks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .openai_replies import Envelope, Tally, best, text_logprobs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextForm:
-    """How the reply shall look."""
+    """The form of the reply."""
 
     model: str
     prompts: int = 1
@@ -33,7 +33,7 @@ class TextWriter:
         self._offsets = [0] * (form.prompts * form.n)
 
     def full_reply(self, choices: Sequence[list[Piece]]) -> object:
-        """The body of a reply that is not streamed."""
+        """The body of a non-streamed reply."""
         for index, pieces in enumerate(choices):
             self._tally.count(index, pieces[-1])
         chosen = best(choices, self._form.candidates, self._form.n)
@@ -41,7 +41,7 @@ class TextWriter:
         return self._envelope.body(found, self._tally.full_usage(), "system_fingerprint")
 
     def first(self) -> list[object]:
-        """Nothing: the first chunk is the first text."""
+        """Returns no chunks: the stream starts with the first text."""
         return []
 
     def chunks(self, arrival: Arrival) -> list[object]:
@@ -53,7 +53,7 @@ class TextWriter:
         ]
 
     def last(self) -> list[object]:
-        """The chunk with the usage, if it was asked for."""
+        """The chunk with the usage, if the request asked for it."""
         return [self._envelope.usage_chunk(self._tally.usage())] if self._form.include_usage else []
 
     def _choice(self, index: int, pieces: Sequence[Piece]) -> dict[str, Any]:

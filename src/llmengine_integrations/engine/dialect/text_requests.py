@@ -1,4 +1,4 @@
-"""Text completion requests: what to generate for one, and who writes its reply."""
+"""Text completion requests: what to generate for a request, and the writer of its reply."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _MAX_TOKENS = 16  # vLLM's default
 
 
 async def text_work(fields: TextCompletionRequest) -> tuple[list[GenerationRequest], TextWriter]:
-    """What to generate for a request, and who writes the reply.
+    """What to generate for a request, and the writer of its reply.
 
     Raises:
-        RefusedError: 400 that names the field that is wrong.
+        RefusedError: 400 that names the invalid field.
     """
     _check(fields)
     return _requests(fields, await read_constraint(fields)), TextWriter(_form(fields))
 
 
 def _check(fields: TextCompletionRequest) -> None:
-    """Refuse what does not go together.
+    """Refuse invalid combinations of fields.
 
     Raises:
         RefusedError: 400 that names the field.
@@ -67,7 +67,7 @@ def _requests(fields: TextCompletionRequest, constraint: Constraint | None) -> l
 
 
 def _prompts(fields: TextCompletionRequest) -> list[str | tuple[int, ...]]:
-    """Every prompt by itself: a text, or its tokens."""
+    """The individual prompts, each as a text or as its tokens."""
     prompt = fields["prompt"]
     if isinstance(prompt, str):
         return [prompt]

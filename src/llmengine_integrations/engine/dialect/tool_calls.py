@@ -1,7 +1,7 @@
-"""Finds the tool calls in what a model writes, piece by piece. No I/O, no tokens.
+"""Finds tool calls in a model's text, piece by piece. Uses no I/O and no tokens.
 
-A call is `<tool_call>{"name": ..., "arguments": {...}}</tool_call>`, the form of Hermes and Qwen models and of the model in this
-package. Everything else stays text, calls that are not well-formed included, so a call is held back until it is complete.
+A call is `<tool_call>{"name": ..., "arguments": {...}}</tool_call>`, the format of Hermes and Qwen models and of the model in this
+package. Everything else stays text, including malformed calls. A call is therefore held back until it is complete.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NoReturn, cast
 
 from ..runtime.constraints import CALL_CLOSE, CALL_OPEN
 
-_IN_STRING = "Unterminated string"  # how the parser's message begins when the text ends inside a string
+_IN_STRING = "Unterminated string"  # the start of the JSON parser's message if the text ends inside a string
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class ParsedCall:
 class ToolCallParser:
     """Splits a growing text into text and calls.
 
-    However the text is cut into pieces, the texts joined and the calls between them are the same. Whitespace around a call is no text.
+    The joined text and the calls do not depend on how the input is split into pieces. Whitespace around a call is not returned as text.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class ToolCallParser:
         self._after_call = False
 
     def push(self, text: str) -> list[str | ParsedCall]:
-        """Take more text and return what is certain: pieces of text, none empty, and calls."""
+        """Add more text and return the parts that are certain: non-empty pieces of text, and calls."""
         self._held += text
         found: list[str | ParsedCall] = []
         while (step := self._step()) is not None:
@@ -43,7 +43,7 @@ class ToolCallParser:
         return found
 
     def finish(self) -> list[str | ParsedCall]:
-        """Return what was held back. A last call that is complete but for its closing tag counts; models leave that out."""
+        """Return the text that was held back. A last call without its closing tag counts, because models sometimes omit the tag."""
         held, self._held = self._held, ""
         call = parse_call(held.removeprefix(CALL_OPEN)) if held.startswith(CALL_OPEN) else None
         if call is not None:
@@ -53,7 +53,7 @@ class ToolCallParser:
         return found if self._after_call or not space else [*found, space]
 
     def _step(self) -> list[str | ParsedCall] | None:
-        """Take as much as can be decided off what is held; None when more text must come first."""
+        """Remove the parts that can be decided from the held text. Returns None if more text is needed first."""
         start = self._held.find(CALL_OPEN)
         if start != 0:
             end = _possible_start(self._held) if start < 0 else start
@@ -71,7 +71,7 @@ class ToolCallParser:
         return [call]
 
     def _text(self, text: str) -> list[str | ParsedCall]:
-        """The text without the whitespace at its end, which is dropped if a call comes next."""
+        """The text without its trailing whitespace, which is held back and dropped if a call comes next."""
         text = self._space + text
         stripped = text.rstrip()
         self._space = text[len(stripped) :]
@@ -82,7 +82,7 @@ class ToolCallParser:
 
 
 def parse_call(text: str) -> ParsedCall | None:
-    """The call that stands between the tags; None if it is not well-formed."""
+    """The call between the tags; None if it is malformed."""
     try:
         found: object = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -101,7 +101,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _end_of_call(text: str) -> int | None:
-    """Where the call that the text begins with ends: behind the first closing tag that is not inside one of its strings."""
+    """The end of the call at the start of the text: the position after the first closing tag that is not inside a JSON string."""
     position = len(CALL_OPEN)
     while (found := text.find(CALL_CLOSE, position)) >= 0:
         position = found + len(CALL_CLOSE)
@@ -121,7 +121,7 @@ def _ends_in_string(text: str) -> bool:
 
 
 def _possible_start(text: str) -> int:
-    """Where an opening tag may have begun at the end of the text; its length if nowhere."""
+    """The position near the end of the text where an opening tag may start; the text's length if there is none."""
     for size in range(min(len(CALL_OPEN) - 1, len(text)), 0, -1):
         if text.endswith(CALL_OPEN[:size]):
             return len(text) - size

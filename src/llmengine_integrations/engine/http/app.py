@@ -50,7 +50,7 @@ _HEALTH = frozenset({"/healthcheck", "/healthz", "/readyz"})
 
 @dataclass(frozen=True)
 class Engine:
-    """An application and what works behind it, which the server starts and stops."""
+    """The application and the background parts that the server starts and stops."""
 
     app: Starlette
     runtimes: Runtimes
@@ -59,7 +59,7 @@ class Engine:
 
 
 def build_engine(config: EngineConfig, store: Store, runtimes: Runtimes) -> Engine:
-    """Put an engine together over an open store and the runtimes of its models. Nothing is loaded or started yet."""
+    """Assemble an engine from an open store and the runtimes of its models. This does not load or start anything yet."""
     registry = Registry(config)
     authenticator = Authenticator(config.api_key)
     completions = CompletionRoutes(registry, runtimes, authenticator, ping_interval=config.ping_interval)
@@ -110,13 +110,13 @@ def _middleware(config: EngineConfig) -> list[Middleware]:
 
 
 class ConcurrencyLimit:
-    """Answers 429 when too many requests are being answered already.
+    """Answers 429 when too many requests are already in progress.
 
-    As in the gateway, health routes are exempt and a stream stops counting once its headers are out.
+    As in the gateway, health routes are exempt, and a stream stops counting once its headers have been sent.
 
     Args:
-        app: the application behind.
-        limit: requests at a time.
+        app: the wrapped application.
+        limit: the maximum number of concurrent requests.
     """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
@@ -156,7 +156,7 @@ class ConcurrencyLimit:
 def _batch_job_services(
     config: EngineConfig, store: Store, registry: Registry, runtimes: Runtimes, paths: LocalPaths
 ) -> BatchJobServices:
-    """What batch jobs are done with. They take half of a batch's places at most: the rest is for those who wait for an answer."""
+    """The services that batch jobs use. Batch jobs get at most half of the places in a batch; the rest is for interactive requests."""
     code_tool = None
     if config.allow_code_evaluator:
         log_missing_walls()
@@ -226,4 +226,4 @@ EXCEPTION_HANDLERS: Mapping[Any, Callable[[Request, Exception], Awaitable[Respon
     sqlite3.OperationalError: _on_database_error,
     Exception: _on_anything_else,
 }
-"""The reply to each exception that leaves a route. HTTPException is starlette's own, for unknown paths and methods."""
+"""The handler for each exception that a route may raise. starlette raises HTTPException itself, for unknown paths and methods."""

@@ -1,4 +1,4 @@
-"""Who is let in: HTTP Basic with the key as user name, or a Bearer key, as in LLM Engine's gateway."""
+"""Authentication: HTTP Basic with the key as the user name, or a Bearer key, as in LLM Engine's gateway."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ class Authenticator:
     """Checks the key of a request.
 
     Args:
-        api_key: the one key that is let in; None lets every non-empty key in, as the open-source gateway does.
+        api_key: the only accepted key. None accepts every non-empty key, as the open-source gateway does.
     """
 
     def __init__(self, api_key: SecretStr | None) -> None:
         self._expected = None if api_key is None else api_key.get_secret_value().encode()
 
     def check(self, headers: Headers) -> None:
-        """Let a request pass.
+        """Check the key in a request's headers.
 
         Raises:
-            RefusedError: 401 with the challenge of the scheme that was tried.
+            RefusedError: 401 with the challenge of the scheme that the request used.
         """
         scheme, _, value = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "basic":
             self._check_key(_basic_user(value), "Basic")
         elif scheme.lower() == "bearer" and value:
-            self._check_key(value.encode("latin-1"), "Bearer")  # starlette's way of reading header bytes, undone
+            self._check_key(value.encode("latin-1"), "Bearer")  # starlette decodes headers as Latin-1
         else:
             raise _unauthorized("No authentication was passed in", "Bearer")
 

@@ -20,13 +20,13 @@ _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class EventStream(BreakableStream):
-    """Sends the pieces of a generation as they come; stops the generation when the client goes away.
+    """Sends the pieces of a generation as they arrive. Stops the generation when the client disconnects.
 
-    Pieces that came while the last were being sent travel together, each still an event of its own.
+    Pieces that arrive during a send are sent together next, each as its own event.
 
     Args:
         generation: the completion.
-        request_id: stands in every event.
+        request_id: the id that every event contains.
         ping_interval: seconds between keep-alive comments.
     """
 
@@ -63,7 +63,7 @@ class EventStream(BreakableStream):
 
 
 class EventEncoder:
-    """Writes events of one request. By hand: serializing the wire types takes ten times as long, for every token."""
+    """Writes the events of one request. The JSON is built by hand: serializing the wire types takes ten times as long per token."""
 
     def __init__(self, request_id: str) -> None:
         self._request_id = request_id
@@ -81,7 +81,7 @@ class EventEncoder:
         )
 
     def error(self, error: GenerationError) -> str:
-        """The last event of a stream that failed: 400 for what the request is to blame for, 500 for everything else."""
+        """The last event of a failed stream: 400 if the request caused the error, 500 otherwise."""
         blamed = error.status_code == BAD_REQUEST
         content = StreamErrorContent(error=error.message or upstream_error(self._request_id), timestamp=timestamp())
         body = StreamErrorBody(status_code=BAD_REQUEST if blamed else SERVER_ERROR, content=content)

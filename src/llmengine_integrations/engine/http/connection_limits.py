@@ -1,4 +1,7 @@
-"""Limits on what comes before and around bodies, and so before the key: uvicorn over httptools takes any number of bytes, in any time."""
+"""Limits on the size and duration of request heads and trailers.
+
+They arrive before the key is checked, and uvicorn with httptools limits neither their size nor their duration.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,18 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-_LONGEST = 128 * 1024  # bytes of a head, and of what follows a body that comes in chunks
-_PATIENCE = 30.0  # seconds until the head of a request must have come
-_SLOWEST = 1024.0  # bytes a second of a body that nobody waits for any more, since the request has been answered
+_LONGEST = 128 * 1024  # bytes of a head, and of the trailers after a chunked body
+_PATIENCE = 30.0  # seconds within which the head of a request must arrive
+_SLOWEST = 1024.0  # minimum bytes per second for the rest of a body whose request has already been answered
 
 
 class _Limits(asyncio.Protocol):
-    """Goes in front of a protocol of uvicorn's. httptools tells it of the parts of a request; h11 does not, and has limits of its own."""
+    """A mixin for uvicorn's HTTP protocol. httptools calls its hooks for the parts of a request; h11 does not, but has its own limits."""
 
-    _taken = 0  # bytes of the request since the last that was body
-    _of_body = 0  # bytes of bodies, since the watch began
+    _taken = 0  # bytes of the request since the last body byte
+    _of_body = 0  # body bytes since the watch began
     _in_request = False
-    _watch: asyncio.TimerHandle | None = None  # until a head must be there
+    _watch: asyncio.TimerHandle | None = None  # fires when a head is overdue
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -39,27 +42,27 @@ class _Limits(asyncio.Protocol):
             self._begin_watch()
 
     def on_message_begin(self) -> None:
-        """The first bytes of a head have come."""
+        """The first bytes of a head have arrived."""
         self._taken, self._in_request = 0, True
         cast("Any", super()).on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """A head is whole."""
+        """A head is complete."""
         self._end_watch()
         cast("Any", super()).on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """A part of a body has come."""
+        """A part of a body has arrived."""
         self._of_body += len(body)
         cast("Any", super()).on_body(body)
 
     def on_message_complete(self) -> None:
-        """A request is whole."""
+        """A request is complete."""
         self._in_request = False
         cast("Any", super()).on_message_complete()
 
     def _is_idle(self) -> bool:
-        """Whether no request is being answered. Its body may still be on its way."""
+        """Whether no request is being answered. The rest of an answered request's body may still be arriving."""
         cycle = cast("Any", self).cycle
         return cycle is None or cycle.response_complete
 
@@ -88,4 +91,4 @@ if AutoHTTPProtocol.__name__ != "H11Protocol" and not all(hasattr(AutoHTTPProtoc
     )
 
 BoundedProtocol = cast("type[asyncio.Protocol]", type("BoundedProtocol", (_Limits, AutoHTTPProtocol), {}))
-"""What the engine's server speaks."""
+"""The HTTP protocol class of the engine's server."""

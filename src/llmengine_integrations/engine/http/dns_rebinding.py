@@ -1,7 +1,7 @@
-"""An engine without a key is for programs on its machine. A browser runs programs of others there: web pages.
+"""Protection of an engine without a key. Programs on its machine may use it; web pages in a browser on that machine may not.
 
-A page may ask for any address, and may have its own name lead to 127.0.0.1 (DNS rebinding), which makes the engine one of its own
-servers. The browser then still says so in the Host header; and in the Origin header it says whose page asks.
+A page may send requests to any address. It may also point its own host name at 127.0.0.1 (DNS rebinding), so that the browser treats the
+engine as one of the page's own servers. The Host header still contains that name, and the Origin header names the page's site.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from .error_replies import detail_reply
 
 
 class LocalOnly:
-    """Refuses requests that name another machine than this one, with a 403.
+    """Refuses, with a 403, requests that name a machine other than this one.
 
     Args:
-        app: the application behind.
+        app: the wrapped application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -43,7 +43,7 @@ class LocalOnly:
 
 
 def _is_local(url: str) -> bool:
-    """Whether the host of a URL is this machine, whatever name servers say: browsers look up no name that ends in .localhost."""
+    """Whether the host of a URL is always this machine, whatever DNS says. Browsers do not look up names that end in .localhost."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:

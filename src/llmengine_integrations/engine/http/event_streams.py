@@ -1,4 +1,4 @@
-"""What the streams of all routes have in common: their headers, and how they break off."""
+"""Code that the streams of all routes share: their headers, and how they break off."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _HEADERS = {"cache-control": "no-cache", "connection": "keep-alive", "x-accel-bu
 class BreakableStream(StreamingResponse):
     """A stream of server-sent events.
 
-    When the engine stops, it breaks off: the connection closes without the end of the body, as if the engine had been killed, so that no
-    client takes what it has for the whole.
+    When the engine stops, the stream breaks off: the connection closes without the end of the body, as if the engine had been killed.
+    A client therefore cannot mistake the part it has for the whole reply.
     """
 
     def __init__(self, events: AsyncIterator[bytes]) -> None:
@@ -26,12 +26,12 @@ class BreakableStream(StreamingResponse):
         super().__init__(events, headers=_HEADERS, media_type="text/event-stream")
 
     def breaks_off(self, error: GenerationError) -> bool:
-        """Whether the error is the engine's end; if so, the stream ends without a last word."""
+        """Whether the error means that the engine is stopping. If so, the stream ends without a last event."""
         self._broken = error.status_code == STOPPING
         return self._broken
 
     async def stream_response(self, send: Send) -> None:
-        """Send headers and events: starlette's method, which would always send the end too."""
+        """Send headers and events. This replaces starlette's method, which would always send the end of the body too."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async for chunk in self.body_iterator:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -40,7 +40,7 @@ class BreakableStream(StreamingResponse):
 
 
 def expect_broken_streams() -> None:
-    """Keep uvicorn from reporting responses without an end, which are meant."""
+    """Keep uvicorn from logging incomplete responses, which are intended here."""
     logging.getLogger("uvicorn.error").addFilter(_tells_news)
 
 

@@ -1,4 +1,4 @@
-"""Reading requests in the gateway's order: JSON that cannot be parsed, then the key, then every field, query and body together."""
+"""Reading requests. Errors are reported in the gateway's order: invalid JSON, then the key, then all fields of query and body together."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from .error_replies import ErrorItem, InvalidRequestError, error_item
 
 _T = TypeVar("_T")
 
-_LARGEST_BODY = 64 * 2**20  # bytes: a batch's content may be long, and larger ones come as files
-_LARGEST_UNKNOWN_BODY = 2**20  # bytes that are read and parsed for a client whose key is not good
+_LARGEST_BODY = 64 * 2**20  # bytes: a batch's content may be long; larger ones are sent as files
+_LARGEST_UNKNOWN_BODY = 2**20  # bytes that are read and parsed for a client with an invalid key
 _MOST_VALUES = (
-    150_000  # of a body: checking them takes a second in which nobody is answered; a batch's may come as a file
+    150_000  # in a body: checking them blocks all requests for a second; a batch with more can be sent as a file
 )
-_MOST_ERRORS = 1000  # that are told one by one: each repeats what is wrong
-_PATIENCE = 10.0  # seconds that such a client has to send them: it takes one of the places that there are for requests
+_MOST_ERRORS = 1000  # that are listed one by one: each repeats the invalid input
+_PATIENCE = 10.0  # seconds for a client with an invalid key to send its body: it occupies one of the request slots
 _SLOWEST = (
-    1024.0  # bytes a second that a client whose key is good must send of a body, once `_HEAD_START` seconds are over
+    1024.0  # minimum bytes per second of a body, for a client with a valid key, after the first `_HEAD_START` seconds
 )
 _HEAD_START = 30.0
 
 
 async def read_body(request: Request, authenticator: Authenticator) -> Any:
-    """The parsed body of a request whose key is good; text when the content type is not JSON, None when it is empty.
+    """The parsed body of a request with a valid key; text if the content type is not JSON, None if the body is empty.
 
     Raises:
-        InvalidRequestError: the body is not JSON; told before the key is, as the gateway does.
-        RefusedError: 400 for bytes that are no text at all, 401 for the key, 408 for a body that comes too slowly, 413 for more
-            bytes or values than are taken.
+        InvalidRequestError: the body is not JSON. As in the gateway, this is reported before an invalid key.
+        RefusedError: 400 for bytes that are not text, 401 for an invalid key, 408 for a body that arrives too slowly, 413 for
+            too many bytes or values.
     """
     refusal = _refusal(request, authenticator)
     try:
@@ -45,11 +45,11 @@ async def read_body(request: Request, authenticator: Authenticator) -> Any:
             raw = await _read(request, _LARGEST_BODY if refusal is None else _LARGEST_UNKNOWN_BODY)
     except (_TooLargeError, TimeoutError) as error:
         reply = refusal or RefusedError(413, str(error))
-        if announced_length(request) <= _LARGEST_BODY:  # else it ends some time, and the client reads the reply then
+        if announced_length(request) <= _LARGEST_BODY:  # a longer body ends at its announced length; the client reads the reply then
             reply.headers = {**(reply.headers or {}), "Connection": "close"}
         raise reply from error
     except ClientDisconnect as error:
-        raise RefusedError(400, "The body was cut off") from error  # nobody is there to read it
+        raise RefusedError(400, "The body was cut off") from error  # the client is gone and never reads this
     body = (
         _parse(raw) if raw and _is_json(request.headers.get("content-type")) else raw.decode(errors="replace") or None
     )
@@ -59,11 +59,11 @@ async def read_body(request: Request, authenticator: Authenticator) -> Any:
 
 
 async def arriving(request: Request) -> AsyncIterator[bytes]:
-    """The body as it comes; ended for a client that takes up a place without sending much.
+    """The body as it arrives. Stops if the client occupies a slot but sends too slowly.
 
     Raises:
-        RefusedError: 408; it comes too slowly.
-        ClientDisconnect: the client is gone.
+        RefusedError: 408; the body arrives too slowly.
+        ClientDisconnect: the client has disconnected.
     """
     clock, size = asyncio.get_running_loop().time, 0
     deadline = clock() + _HEAD_START
@@ -81,7 +81,7 @@ async def arriving(request: Request) -> AsyncIterator[bytes]:
 
 
 def announced_length(request: Request) -> int:
-    """The body's length as the client says; 0 if it does not."""
+    """The body's length according to the client's Content-Length header; 0 if there is none."""
     length = request.headers.get("content-length", "")
     return int(length) if length.isdecimal() else 0
 
@@ -92,10 +92,10 @@ def validated(body: Any, adapter: TypeAdapter[_T], errors: Iterable[ErrorItem] =
     Args:
         body: what `read_body` returned.
         adapter: the wire type.
-        errors: what is wrong with the query; reported first.
+        errors: the errors in the query, which are reported first.
 
     Raises:
-        InvalidRequestError: something is wrong with query or body.
+        InvalidRequestError: the query or the body is invalid.
     """
     found = list(errors)
     try:
@@ -109,12 +109,12 @@ def validated(body: Any, adapter: TypeAdapter[_T], errors: Iterable[ErrorItem] =
 
 
 def missing_query(name: str) -> ErrorItem:
-    """The error item for a query parameter that is required and absent."""
+    """The error item for a missing required query parameter."""
     return error_item("missing", ("query", name), "Field required", None)
 
 
 class _TooLargeError(Exception):
-    """A body with more bytes than are taken."""
+    """A body with more bytes than the engine accepts."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The body is larger than {limit} bytes, the most that this engine takes.")
@@ -129,7 +129,7 @@ def _refusal(request: Request, authenticator: Authenticator) -> RefusedError | N
 
 
 async def _read(request: Request, limit: int) -> bytes:
-    """The whole body; nothing of one that says that it is too large."""
+    """The whole body. If its announced length is over the limit, nothing of it is read."""
     if announced_length(request) > limit:
         raise _TooLargeError(limit)
     pieces: list[bytes] = []
@@ -175,7 +175,7 @@ def _parse(raw: bytes) -> Any:
 
 
 async def until_disconnected(receive: Receive, work: Awaitable[_T]) -> _T | None:
-    """Wait for the work; None when the client goes away first."""
+    """Wait for the work. Returns None if the client disconnects first."""
     working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_disconnected(receive))
     try:

@@ -1,4 +1,4 @@
-"""Running an engine: bind the port, answer, load the models meanwhile, and end without loose threads."""
+"""Running an engine: bind the port, answer requests while the models load, and stop without leftover threads."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .app import Engine, build_engine
 from .connection_limits import BoundedProtocol
 from .event_streams import expect_broken_streams
 
-_GRACE = 2  # seconds for replies in hand when the engine is stopped
+_GRACE = 2  # seconds for replies in progress when the engine is stopped
 _KEEP_ALIVE = (
-    75  # seconds that an idle connection is kept: clients pool theirs, and a short limit cuts them off mid-use
+    75  # seconds an idle connection is kept open: clients pool connections, and a short limit closes them in use
 )
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that gives up its completions first when it is told to stop, so that open streams end at once."""
+    """A uvicorn server that ends its completions first when it is asked to stop, so that open streams end at once."""
 
     def __init__(self, config: uvicorn.Config, engine: Engine, on_ready: Callable[[], object]) -> None:
         super().__init__(config)
@@ -37,21 +37,21 @@ class Server(uvicorn.Server):
         self.failure: Exception | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer, and to load the models."""
+        """Start to answer requests and to load the models."""
         await super().startup(sockets)
         self._engine.runtimes.start(self._on_ready, self._fail)
         self._engine.tuner.start()
         self._engine.batches.start(lambda: self._engine.runtimes.ready and self._engine.tuner.ready)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End every completion and training, and stop answering."""
+        """End every completion and training, then stop answering requests."""
         await self._engine.tuner.stop()
         self._engine.batches.stop()
         self._engine.runtimes.stop()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
-        """Stop on a signal; at once on the second. The signal is not raised again: stopping on request is no failure."""
+        """Stop on a signal, immediately on the second. The signal is not raised again, because stopping on request is not a failure."""
         self.force_exit = self.should_exit
         self.should_exit = True
 
@@ -70,13 +70,13 @@ def serve(
     """Serve until a signal or `should_exit` stops it.
 
     Args:
-        config: already checked.
-        on_listening: called with the base URL and the server once the port is bound; models are still to be loaded.
-        on_ready: called with the base URL once they are.
-        runtimes: what runs the models. None: those of the configuration.
+        config: the configuration, already checked.
+        on_listening: called with the base URL and the server once the port is bound. The models are not loaded yet.
+        on_ready: called with the base URL once the models are loaded.
+        runtimes: the runtimes of the models; None for those of the configuration.
 
     Raises:
-        EngineConfigError: the port is taken, another engine has the data folder, or a model cannot be loaded.
+        EngineConfigError: the port is in use, another engine uses the data folder, or a model cannot be loaded.
     """
     with (
         bind(config.host, config.port) as listener,
@@ -114,9 +114,9 @@ def _serve(
 
 @contextmanager
 def _minding_signals(server: Server) -> Generator[None]:
-    """Let a signal stop the server from here on: uvicorn minds them only later, and one in between could be lost in the event loop."""
+    """Let signals stop the server from now on. uvicorn handles them only later, and one that arrives before could be lost."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # Python lets no other thread mind signals
+        yield  # Python allows signal handlers only in the main thread
         return
     before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -127,10 +127,10 @@ def _minding_signals(server: Server) -> Generator[None]:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket on the address, listening as soon as the server runs.
+    """A socket bound to the address and listening.
 
     Raises:
-        EngineConfigError: says why not, and what to do.
+        EngineConfigError: the address cannot be bound; the message says why, and what to do.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -151,7 +151,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def base_url(listener: socket.socket) -> str:
-    """The URL under which a bound socket answers."""
+    """The URL of a bound socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -1,4 +1,4 @@
-"""A multipart form with one file in it, read piece by piece and written to the store as it comes."""
+"""A multipart form with one file, read piece by piece and written to the store as it arrives."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from python_multipart.multipart import parse_options_header
 
 from ..store import Incoming
 
-_LONGEST_TEXT = 1024 * 1024  # bytes of a field that is no file, as in the gateway
+_LONGEST_TEXT = 1024 * 1024  # bytes of a field that is not a file, as in the gateway
 
 
 class FormError(Exception):
-    """A body that cannot be read as a form; the message is the gateway's."""
+    """A body that cannot be parsed as a form. The message is the gateway's."""
 
 
 class UploadForm:
-    """The form of an upload. As in the gateway, the last part named `file` counts, and all others are passed over.
+    """The form of an upload. As in the gateway, the last part named `file` counts, and all others are ignored.
 
-    Blocking: give it to a thread.
+    Its methods block: run them in a thread.
 
     Args:
-        content_type: of the request.
-        receive: begins a file, given its name.
+        content_type: the content type of the request.
+        receive: starts storing a file with the given name.
 
     Raises:
-        FormError: the content type has no boundary, or an impossible one.
+        FormError: the content type has no boundary, or an invalid one.
     """
 
     def __init__(self, content_type: str, receive: Callable[[str], Incoming]) -> None:
@@ -56,15 +56,15 @@ class UploadForm:
 
     @property
     def found(self) -> Incoming | str | None:
-        """What was in the field `file`: a file, or the text of a field that is none; None if there was no whole such part."""
+        """The content of the field `file`: a file, or the text if the field is not a file. None if there was no complete `file` part."""
         return self._found.decode(errors="replace") if isinstance(self._found, bytearray) else self._found
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of the body.
+        """Parse the next bytes of the body.
 
         Raises:
-            FormError: they are no form.
-            FileTooLargeError, NotTextError: the store does not take the file.
+            FormError: they are not valid form data.
+            FileTooLargeError, NotTextError: the store does not accept the file.
         """
         try:
             self._parser.write(data)
@@ -72,7 +72,7 @@ class UploadForm:
             raise FormError("Invalid multipart data.") from error
 
     def close(self) -> None:
-        """Drop every file that is not kept."""
+        """Discard every file that was not kept."""
         for part in (self._part, self._found):
             if isinstance(part, Incoming):
                 part.discard()

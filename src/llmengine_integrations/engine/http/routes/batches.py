@@ -1,6 +1,6 @@
 """The routes of batch completions: `/v1/llm/batch-completions` and those under `/v2/batch-completions`.
 
-Paths are local ones; a checkpoint's path is looked at as the gateway does, and not used: the model is the one that the engine serves.
+Paths are local paths. A checkpoint path is validated as in the gateway but not used: the job runs on the model that the engine serves.
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ _MODEL_KEYS = (
     *("gpu_memory_utilization", "swap_space", "cache_dtype", "num_gpu_blocks_override", "enable_prefix_caching"),
     *("model", "checkpoint_path", "num_shards", "max_context_length", "response_role"),
 )
-"""What the gateway tells of a job's model, in its order."""
+"""The fields that the gateway reports about a job's model, in its order."""
 
 
 class BatchRoutes:
-    """Batch jobs. Those of both versions are worked on alike, and the routes of v2 know those of v1.
+    """Batch jobs. Jobs of both versions run in the same way, and the v2 routes also find v1 jobs.
 
     Args:
-        store: where they are kept.
-        runner: works on them.
+        store: stores the jobs.
+        runner: runs the jobs.
         registry: the names that are served.
         paths: where files may be.
         authenticator: checks keys.
-        code_evaluator: whether models may have code run.
+        code_evaluator: whether models may have code executed.
     """
 
     def __init__(
@@ -134,10 +134,10 @@ class BatchRoutes:
     async def _created(
         self, version: Literal["v1", "v2"], fields: Mapping[str, Any], labels: Mapping[str, str] | None
     ) -> Batch:
-        """A new job, kept.
+        """Create and store a job.
 
         Raises:
-            RefusedError: 400 with what is wrong with the request.
+            RefusedError: 400 with the error in the request.
         """
         check_unicode(fields)
         self._check_tool(fields.get("tool_config"))
@@ -180,7 +180,7 @@ class BatchRoutes:
         raise RefusedError(400, f"This engine serves no model {name}, and loads none from {checkpoint}.")
 
     def _paths_in(self, fields: Mapping[str, Any]) -> dict[str, str | None]:
-        """A job's files, by their whole paths: whoever is told of a job can find them."""
+        """The absolute paths of a job's files, so that a client that reads the job can find them."""
         source = fields.get("input_data_path")
         try:
             return {
@@ -192,7 +192,7 @@ class BatchRoutes:
 
 
 def job_body(batch: Batch) -> dict[str, Any]:
-    """A job as the routes of v2 tell of it. Behind its labels, the metadata say how far it is, and why it failed."""
+    """A job as the v2 routes return it. The metadata contain its labels, then its progress, and the error if it failed."""
     request = batch.request
     begun = batch.created_at if batch.started_at is None else batch.started_at
     return {

@@ -16,7 +16,7 @@ _REQUEST: TypeAdapter[ChatRequest] = TypeAdapter(ChatRequest)
 
 
 class ChatRoutes(OpenAIRoutes):
-    """Chats, whole and streamed."""
+    """Chat completions, complete and streamed."""
 
     @property
     def routes(self) -> list[BaseRoute]:

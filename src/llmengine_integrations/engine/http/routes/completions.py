@@ -23,7 +23,7 @@ _REQUEST: TypeAdapter[CompletionRequest] = TypeAdapter(CompletionRequest)
 
 
 class CompletionRoutes(InferenceRoutes):
-    """Completions, whole and streamed."""
+    """Completions, complete and streamed."""
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -68,7 +68,7 @@ class CompletionRoutes(InferenceRoutes):
         return generation
 
     def _model(self, name: str, *, streamed: bool) -> str:
-        """The model behind a name. As in the gateway, an empty name means any, which is only clear if there is one."""
+        """The model with a name. As in the gateway, an empty name means any model, so it is allowed only if there is a single one."""
         names = self.registry.names
         if not name and len(names) > 1:
             raise RefusedError(400, f"Expected 1 LLM model endpoint for model name , got {len(names)}")

@@ -1,4 +1,4 @@
-"""Downloads of fine-tuned models: URLs that let whoever has them fetch a file for a while, and the route behind them."""
+"""Downloads of fine-tuned models: signed URLs that give access to a file for a limited time, and the route that serves them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _REFUSED = "The URL's signature is wrong, or it has expired. Ask for a new one."
 
 
 class DownloadLinks:
-    """Signs URLs. The key lives as long as the engine: after a restart clients ask for new URLs, as when one has expired.
+    """Signs URLs. The signing key lasts as long as the engine runs. After a restart, clients must request new URLs, as after an expiry.
 
     Args:
-        lifetime: seconds for which a URL is good.
+        lifetime: seconds for which a URL is valid.
         clock: seconds since 1970.
     """
 
@@ -36,14 +36,14 @@ class DownloadLinks:
         self._key = secrets.token_bytes(32)
 
     def url(self, base_url: str, model: str, filename: str) -> str:
-        """A URL of a model's file."""
+        """A signed URL of a model's file."""
         expires = str(int(self._clock() + self._lifetime))
         path = f"{_PATH}/{quote(model, safe='')}/{quote(filename, safe='')}"
         signature = self._signature(model, filename, expires)
         return f"{base_url.rstrip('/')}{path}?Expires={expires}&Signature={signature}"
 
     def allows(self, model: str, filename: str, expires: str, signature: str) -> bool:
-        """Whether a URL is one of ours, and still good."""
+        """Whether this object signed the URL and it has not expired."""
         right = self._signature(model, filename, expires)
         if not hmac.compare_digest(right.encode(), signature.encode("utf-8", "replace")):
             return False
@@ -55,7 +55,7 @@ class DownloadLinks:
 
 
 class DownloadRoutes:
-    """The files of fine-tuned models. A signature stands for the key: nothing else is asked for.
+    """The files of fine-tuned models. The URL's signature replaces the key; no other authentication is required.
 
     Args:
         registry: knows the models.
@@ -84,7 +84,7 @@ class DownloadRoutes:
 
 
 def model_files(folder: Path) -> dict[str, Path]:
-    """The files of a model by name; none if it is gone."""
+    """The files of a model by name; empty if the model no longer exists."""
     try:
         return {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """The routes of files: `/v1/files`.
 
-An engine has one key or lets every key in, so files belong to the engine: whoever is let in sees all of them. The gateway keeps apart the
-files of different users.
+An engine has one key or accepts every key, so files belong to the engine: every authenticated client sees all of them. The gateway
+separates the files of different users.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from ..upload_form import FormError, UploadForm
 _log = logging.getLogger(__name__)
 
 _PIECE = 1024 * 1024  # bytes of an upload or download that are in memory at a time
-_FORM = 64 * 1024  # bytes of a form around its file, at most
+_FORM = 64 * 1024  # maximum bytes of a form in addition to its file
 _NOT_FOUND = "The specified file could not be found."
 
 
 class FileRoutes:
-    """Uploads: text that fine-tunes and batches read.
+    """Uploads: text files that fine-tunes and batches read.
 
     Args:
-        files: where they are kept.
-        authenticator: checks keys. Unlike in the gateway, that comes before anything of a form is read, or written to the disk.
+        files: stores the files.
+        authenticator: checks keys. Unlike in the gateway, the key is checked before any of the form is read or written to disk.
     """
 
     def __init__(self, files: FileStore, authenticator: Authenticator) -> None:
@@ -69,11 +69,11 @@ class FileRoutes:
         except FormError as error:
             raise RefusedError(400, str(error)) from error
         except ClientDisconnect:
-            return Response(status_code=400)  # nobody is there to read it
+            return Response(status_code=400)  # the client is gone and never reads this
         return json_reply(UploadedFile(id=file.id))
 
     async def _received(self, request: Request) -> File:
-        """The file in a form, stored."""
+        """Store the file of a form."""
         content_type = request.headers.get("content-type", "")
         if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
             raise InvalidRequestError([error_item("missing", ("body", "file"), "Field required", None)])
@@ -122,11 +122,11 @@ class FileRoutes:
 
 
 class ContentStream(StreamingResponse):
-    """`{"id": ..., "content": ...}`, with a file of UTF-8 as the content, made while it is sent.
+    """`{"id": ..., "content": ...}` with a UTF-8 file as the content, encoded while it is sent.
 
     Args:
         file_id: the file's id.
-        file: open for reading; closed at the end, also when the client goes away.
+        file: open for reading. It is closed at the end, or when the client disconnects.
     """
 
     def __init__(self, file_id: str, file: BinaryIO) -> None:
@@ -134,7 +134,7 @@ class ContentStream(StreamingResponse):
         super().__init__(_content_json(file_id, file), media_type="application/json")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the reply."""
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -152,7 +152,7 @@ def _keep(form: UploadForm) -> File:
 
 
 async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes in larger pieces, each worth a trip to a thread."""
+    """The same bytes in larger pieces, each large enough to justify a call in a thread."""
     waiting: list[bytes] = []
     size = 0
     async for chunk in chunks:

@@ -1,6 +1,6 @@
 """The routes of fine-tunes: `/v1/llm/fine-tunes`.
 
-As in the gateway, a job that is cancelled is forgotten.
+As in the gateway, a cancelled job is removed.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ _STATUSES = {
     "failed": "FAILURE",
     "cancelled": "CANCELLED",
 }
-_LONGEST_NAME = 62  # characters: what a label in Kubernetes may have
-# Files that are fetched and checked at a time: each keeps one of 40 threads, for minutes if a server is slow.
+_LONGEST_NAME = 62  # characters: the gateway's limit, for a Kubernetes label
+# The number of files that are fetched and checked at a time. Each occupies one of 40 threads, for minutes if a server is slow.
 _READERS = 8
 
 
 class _Fields(TypedDict, total=False):
-    """A request for a fine-tune. Unlike in the client, a bad suffix is a 400 of its own here."""
+    """A request for a fine-tune. Unlike in the client, an invalid suffix gets its own 400 here."""
 
     model: Required[str]
     training_file: Required[str]
@@ -81,11 +81,11 @@ class FineTuneRoutes:
     """Fine-tuning jobs.
 
     Args:
-        fine_tunes: where they are kept.
-        batches: batch jobs, which are listed with them, as in the gateway.
-        files: reads the files that they name.
-        tuner: runs them.
-        registry: the models that there are.
+        fine_tunes: stores the jobs.
+        batches: the batch jobs, which are listed together with fine-tunes, as in the gateway.
+        files: reads the training and validation files.
+        tuner: runs the jobs.
+        registry: the models of the engine.
         authenticator: checks keys.
     """
 
@@ -192,9 +192,9 @@ class FineTuneRoutes:
 
 
 def model_name(model: str, suffix: str | None, now: datetime, taken: Iterable[str]) -> str:
-    """The name of a new model, `model[.suffix].YYMMDD-HHMMSS`; of two in one second one gets the next second.
+    """The name of a new model, `model[.suffix].YYMMDD-HHMMSS`. If that name is taken, the next second is used.
 
-    As in the gateway it has at most 62 characters, those that Kubernetes takes in a label.
+    As in the gateway, it has at most 62 characters and only those that Kubernetes accepts in a label.
     """
     head = re.sub(r"[^A-Za-z0-9._-]", "-", model)
     while True:
@@ -206,15 +206,15 @@ def model_name(model: str, suffix: str | None, now: datetime, taken: Iterable[st
 
 
 def _listed(batch: Batch) -> FineTune:
-    """A batch job as the list of fine-tunes has it: without a model that it makes."""
+    """A batch job as an item of the list of fine-tunes. It has no fine-tuned model."""
     return FineTune(id=batch.id, fine_tuned_model=None, status=_STATUSES[batch.status])
 
 
 def _checked(fields: _Fields) -> Hyperparameters:
-    """The hyperparameters of a request that is in order.
+    """The hyperparameters of a valid request.
 
     Raises:
-        RefusedError: 400; it is not.
+        RefusedError: 400; the request is invalid.
     """
     suffix, wandb = fields.get("suffix"), fields.get("wandb_config")
     if suffix is not None and not re.fullmatch(SUFFIX, suffix):

@@ -1,4 +1,4 @@
-"""What every route that generates needs."""
+"""The base of all routes that generate text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..auth import Authenticator
 
 @dataclass(frozen=True)
 class InferenceRoutes:
-    """The base of the routes that generate.
+    """The base of the routes that generate text.
 
     Args:
         registry: the names that are served.

@@ -36,13 +36,13 @@ _DOWNLOAD: TypeAdapter[_DownloadFields] = TypeAdapter(_DownloadFields)
 
 
 class ModelRoutes:
-    """What the engine serves.
+    """The models that the engine serves.
 
     Args:
         registry: the names that are served.
-        runtimes: describe the models that are loaded.
+        runtimes: describe the loaded models.
         tuner: deletes fine-tuned models.
-        links: makes the URLs of their files.
+        links: creates the download URLs of their files.
         authenticator: checks keys.
     """
 
@@ -117,7 +117,7 @@ class ModelRoutes:
 
 
 def _ordered(names: list[str], order: str | None) -> list[str]:
-    """The names in the order asked for; without one, and from the oldest, as they were given.
+    """The names in the requested order. Without an order, and for oldest first, they stay in the given order.
 
     Unlike today's gateway, which accepts "alphabetical" and does not sort by it, this sorts.
     """

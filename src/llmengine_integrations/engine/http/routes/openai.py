@@ -1,4 +1,4 @@
-"""What the two OpenAI-style routes have in common: reading a request, running its choices, and replying whole or as a stream."""
+"""Code that the two OpenAI-style routes share: reading a request, running its choices, and replying in full or as a stream."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _T = TypeVar("_T")
 
 
 class ReplyWriter(Protocol):
-    """Turns the pieces of a request's choices into what the client gets."""
+    """Turns the pieces of a request's choices into the reply."""
 
     def full_reply(self, choices: Sequence[list[Piece]]) -> object:
-        """The body of a reply that is not streamed."""
+        """The body of a non-streamed reply."""
         ...
 
     def first(self) -> list[object]:
-        """The chunks with which the stream begins."""
+        """The chunks at the start of the stream."""
         ...
 
     def chunks(self, arrival: Arrival) -> list[object]:
-        """The chunks of some pieces."""
+        """The chunks for some pieces."""
         ...
 
     def last(self) -> list[object]:
-        """The chunks with which the stream ends."""
+        """The chunks at the end of the stream."""
         ...
 
 
@@ -53,10 +53,10 @@ class OpenAIRoutes(InferenceRoutes):
         return validated(await read_body(request, self.authenticator), adapter)
 
     def model(self, name: str, *, streamed: bool) -> str:
-        """The model behind a name.
+        """The model with a name.
 
         Raises:
-            RefusedError: 404 in the words that the gateway has for it.
+            RefusedError: 404 with the gateway's text.
         """
         model = self.registry.model_of(name)
         if model is None:
@@ -75,7 +75,7 @@ class OpenAIRoutes(InferenceRoutes):
         *,
         streamed: bool,
     ) -> Response:
-        """Generate, and reply. A stream's headers are sent when its first piece is there, so that an earlier failure has a status."""
+        """Generate and reply. A stream's headers are sent with its first piece, so that an earlier failure still gets an error status."""
         choices = Choices(requests)
         choices.submit(self.runtimes, model)
         try:
@@ -99,12 +99,12 @@ class OpenAIRoutes(InferenceRoutes):
 
 
 class ChunkStream(BreakableStream):
-    """Sends the chunks of a request's choices as they come; stops generating when the client goes away.
+    """Sends the chunks of a request's choices as they arrive. Stops generating when the client disconnects.
 
     Args:
         choices: the completions.
-        begun: what has come of them already.
-        writer: makes the chunks.
+        begun: the pieces that have already arrived.
+        writer: creates the chunks.
         ping_interval: seconds between keep-alive comments.
     """
 
@@ -154,7 +154,7 @@ def _encoded(chunks: Sequence[object]) -> bytes:
 
 
 def _error_event(error: GenerationError) -> dict[str, Any]:
-    """The last event of a stream that failed: 400 for what the request is to blame for, 500 for everything else."""
+    """The last event of a failed stream: 400 if the request caused the error, 500 otherwise."""
     blamed = error.status_code == BAD_REQUEST
     content = {"error": error.message or upstream_error(new_request_id()), "timestamp": timestamp()}
     return {"error": {"status_code": BAD_REQUEST if blamed else SERVER_ERROR, "content": content}}

@@ -1,4 +1,4 @@
-"""The status page at `/`: static files, which hold no data and therefore need no key. What the page shows it asks of the other routes."""
+"""The status page at `/`: static files, which contain no data and therefore need no key. The page gets its data from the other routes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# Nothing from elsewhere, nothing inline, no markup from strings, and no other page around it.
+# The page loads nothing from other origins, has no inline code, creates no markup from strings, and cannot be framed.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -36,7 +36,7 @@ _NOT_MODIFIED = 304
 
 
 class StatusPage:
-    """Serves the page. Its files are read once, when it is made."""
+    """Serves the page. The files are read once, when the object is created."""
 
     def __init__(self) -> None:
         self._files = {path.name: path.read_bytes() for path in _FOLDER.iterdir() if path.suffix in _MEDIA_TYPES}

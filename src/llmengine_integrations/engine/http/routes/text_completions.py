@@ -1,6 +1,6 @@
 """The route `/v2/completions`.
 
-Streaming works here; the gateway's own answers a streamed request with a 500, because it takes no chunk without a finish reason.
+Streaming works here. The gateway answers a streamed request with a 500, because it does not accept a chunk without a finish reason.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _REQUEST: TypeAdapter[TextCompletionRequest] = TypeAdapter(TextCompletionRequest
 
 
 class TextCompletionRoutes(OpenAIRoutes):
-    """Texts that go on from prompts, whole and streamed."""
+    """Texts that continue prompts, complete and streamed."""
 
     @property
     def routes(self) -> list[BaseRoute]:
