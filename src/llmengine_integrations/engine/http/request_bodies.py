@@ -45,7 +45,7 @@ async def read_body(request: Request, authenticator: Authenticator) -> Any:
             raw = await _read(request, _LARGEST_BODY if refusal is None else _LARGEST_UNKNOWN_BODY)
     except (_TooLargeError, TimeoutError) as error:
         reply = refusal or RefusedError(413, str(error))
-        if announced_length(request) <= _LARGEST_BODY:  # a longer body ends at its announced length; the client reads the reply then
+        if announced_length(request) <= _LARGEST_BODY:  # a longer one ends, and the client reads the reply
             reply.headers = {**(reply.headers or {}), "Connection": "close"}
         raise reply from error
     except ClientDisconnect as error:

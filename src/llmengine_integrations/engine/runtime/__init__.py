@@ -1,1 +1,1 @@
-"""What generates text. Each runtime is a folder of its own."""
+"""The runtimes, which generate text. Each has its own folder."""

@@ -1,4 +1,4 @@
-"""Making constraints, each checked when it is made. No torch."""
+"""Creates constraints and checks them on creation. Does not import torch."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .constraints import (
 )
 from .llguidance_grammars import limits, llguidance_grammar, matcher_error, one_line
 
-_LONGEST = 100_000  # characters of a constraint: checking it takes up to a second then, and compiling it another
-_MOST_CHOICES = 1900  # llguidance looks at 2,000 ways to go on, but takes long to find that there are more
-_MOST_PROPERTIES = 2000  # of a JSON schema: the time goes with their square
+_LONGEST = 100_000  # characters of a constraint: at this size, checking and compiling take up to a second each
+_MOST_CHOICES = 1900  # llguidance handles 2,000 alternatives, but takes long to detect that there are more
+_MOST_PROPERTIES = 2000  # of a JSON schema: the time grows with their square
 
 
 def json_constraint(schema: Mapping[str, Any]) -> JsonConstraint:
-    """JSON that a schema allows.
+    """A constraint to JSON that a schema allows.
 
     Objects have their properties in the schema's order. Keywords that cannot be guaranteed (`not`, `uniqueItems`, `if`, a `oneOf`
     whose cases overlap, ...) are errors.
@@ -44,15 +44,15 @@ def json_constraint(schema: Mapping[str, Any]) -> JsonConstraint:
 
 
 def json_object_constraint() -> JsonConstraint:
-    """Any JSON object."""
+    """A constraint to any JSON object."""
     return json_constraint({"type": "object"})
 
 
 def check_size(schemas: Iterable[Mapping[str, Any]]) -> None:
-    """Refuse JSON schemas that together would take long to check.
+    """Refuse JSON schemas that would together take too long to check.
 
     Raises:
-        ConstraintError: they are too large; the text says what the limit is.
+        ConstraintError: they are too large. The text states the limit.
     """
     found = list(schemas)
     try:
@@ -65,7 +65,7 @@ def check_size(schemas: Iterable[Mapping[str, Any]]) -> None:
 
 
 def regex_constraint(pattern: str) -> RegexConstraint:
-    """Text that a regular expression matches from beginning to end, in Rust's syntax: no look-around, no back-references.
+    """A constraint to text that fully matches a regular expression, in Rust's syntax: no look-around, no back-references.
 
     Raises:
         ConstraintError: the expression is invalid, too long, or matches nothing.
@@ -77,10 +77,10 @@ def regex_constraint(pattern: str) -> RegexConstraint:
 
 
 def choice_constraint(choices: Sequence[str]) -> ChoiceConstraint:
-    """One of several texts.
+    """A constraint to one of several texts.
 
     Raises:
-        ConstraintError: there is none, or there are too many.
+        ConstraintError: there are no choices, or too many.
     """
     if not choices:
         raise ConstraintError("There must be at least one choice.")
@@ -93,7 +93,7 @@ def choice_constraint(choices: Sequence[str]) -> ChoiceConstraint:
 
 
 def grammar_constraint(text: str) -> GrammarConstraint:
-    """Text that follows a context-free grammar.
+    """A constraint to text that follows a context-free grammar.
 
     The grammar is GBNF, the EBNF of llama.cpp and vLLM (`root ::= ...`), or Lark as llguidance understands it (`start: ...`).
 
@@ -102,7 +102,7 @@ def grammar_constraint(text: str) -> GrammarConstraint:
     """
     _check_length(text)
     constraint = GrammarConstraint(_text(text))
-    # Without a tokenizer, because a grammar may name a model's special tokens. A grammar that allows nothing is found out later.
+    # Checked without a tokenizer, because a grammar may name a model's special tokens. A grammar that allows nothing is detected later.
     failed, messages = LLMatcher.validate_grammar_with_warnings(llguidance_grammar(constraint))
     if failed:
         raise ConstraintError(one_line(messages[0]))
@@ -111,7 +111,7 @@ def grammar_constraint(text: str) -> GrammarConstraint:
 
 @cache
 def _bytes() -> LLTokenizer:
-    """A vocabulary of bytes, to try constraints with."""
+    """A vocabulary of single bytes for testing constraints."""
     return LLTokenizer("byte")
 
 
@@ -128,7 +128,7 @@ def _check_length(text: str) -> None:
 
 
 def _properties(schema: object) -> int:
-    """How many properties a schema and what is in it have."""
+    """The number of properties in a schema, including nested schemas."""
     if isinstance(schema, list):
         return sum(map(_properties, cast("list[object]", schema)))
     if not isinstance(schema, dict):

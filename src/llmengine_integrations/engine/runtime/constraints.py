@@ -1,7 +1,7 @@
-"""What a generated text must look like, as data: each runtime makes its own form of it.
+"""Constraints on the generated text, as data. Each runtime converts them to its own form.
 
-The functions in `constraint_checks` make these values and check them, so that a request with an invalid constraint is refused before
-anything is generated.
+The functions in `constraint_checks` create and check these values, so that a request with an invalid constraint is refused before
+generation starts.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any, Self, TypeAlias
 
 CALL_OPEN = "<tool_call>"
 CALL_CLOSE = "</tool_call>"
-"""Around the JSON of a tool call in a text: the form of Hermes and Qwen models, and of the model in this package."""
+"""The tags around the JSON of a tool call in a text: the format of Hermes and Qwen models, and of the model in this package."""
 
 
 class ConstraintError(Exception):
-    """A constraint that is invalid, or that cannot be enforced; the text says why."""
+    """A constraint that is invalid or cannot be enforced. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class JsonSchema:
-    """A JSON schema. Kept as JSON text, so that constraints are constant and can be compared.
+    """A JSON schema, stored as JSON text so that constraints are immutable and can be compared.
 
     Attributes:
         text: the schema as JSON.
@@ -32,24 +32,24 @@ class JsonSchema:
 
     @classmethod
     def of(cls, schema: Mapping[str, Any]) -> Self:
-        """A schema given as a mapping."""
+        """The schema in a mapping."""
         return cls(json.dumps(schema))
 
     def value(self) -> dict[str, Any]:
-        """The schema as a dictionary, the caller's own."""
+        """The schema as a new dictionary, which the caller may change."""
         return json.loads(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class JsonConstraint:
-    """JSON that a schema allows, in one line, with at most one space after commas and colons."""
+    """JSON that a schema allows, on one line, with at most one space after commas and colons."""
 
     schema: JsonSchema
 
 
 @dataclass(frozen=True, slots=True)
 class RegexConstraint:
-    """Text that a regular expression matches from beginning to end, in Rust's syntax."""
+    """Text that fully matches a regular expression, in Rust's syntax."""
 
     pattern: str
 
@@ -87,9 +87,9 @@ class ToolCallConstraint:
 
     tools: tuple[ToolSignature, ...]
     parallel: bool = True
-    """Whether there may be several calls, each on a line of its own."""
+    """Whether several calls are allowed, each on its own line."""
     reply: JsonSchema | None = None
-    """If given, the text may instead be JSON that this schema allows. None: the text must be a call."""
+    """If set, the text may instead be JSON that this schema allows. If None, the text must be a call."""
 
 
 Constraint: TypeAlias = JsonConstraint | RegexConstraint | ChoiceConstraint | GrammarConstraint | ToolCallConstraint

@@ -1,4 +1,4 @@
-"""Several runtimes side by side in one engine: each model's name leads to the runtime that serves it."""
+"""Several runtimes in one engine. A model's name determines the runtime that serves it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .runtime import ModelDescription, Runtime, check_supported, not_served
 
 
 class Runtimes:
-    """All runtimes of an engine, behind the same methods as one. Used on the event loop, except `join`.
+    """All runtimes of an engine, with the methods of a single runtime. Call them on the event loop, except `join`.
 
     Args:
         served: the runtime of each model, by the model's name.
@@ -33,8 +33,8 @@ class Runtimes:
         """Start all runtimes.
 
         Args:
-            on_ready: called when all are ready.
-            on_failure: called for the first that fails; `on_ready` is not called then.
+            on_ready: called when all runtimes are ready.
+            on_failure: called for the first runtime that fails; `on_ready` is not called in that case.
         """
         loading = set(self._runtimes)
         failed: list[Exception] = []
@@ -56,8 +56,8 @@ class Runtimes:
         """Queue a completion with the runtime of a model or an adapter.
 
         Raises:
-            QueueFullError: too many wait already.
-            GenerationError: the model cannot do what is asked (400), is not served any more (404), or the engine is shutting down.
+            QueueFullError: the queue is full.
+            GenerationError: the model does not support the request (400), is no longer served (404), or the engine is shutting down.
         """
         runtime = self._runtime(name)
         if runtime is None:
@@ -68,15 +68,15 @@ class Runtimes:
         runtime.submit(name, generation)
 
     def describe(self, name: str) -> ModelDescription | None:
-        """What a model or an adapter can do; None while it is loading, and for an unknown name."""
+        """The capabilities of a model or adapter; None while it is loading, and for an unknown name."""
         runtime = self._runtime(name)
         return None if runtime is None else runtime.describe(name)
 
     async def load_adapter(self, name: str, *, base: str, folder: Path) -> None:
-        """Load a LoRA adapter with the runtime of its base. Completions may be submitted to it from now on: they wait.
+        """Load a LoRA adapter into the runtime of its base. Completions for it may be submitted immediately; they wait.
 
         Raises:
-            ValueError: it cannot be served with this base; one line that says why.
+            ValueError: it cannot be served with this base. The message is one line that says why.
             GenerationError: the engine is shutting down.
         """
         if name in self._served:
@@ -93,7 +93,7 @@ class Runtimes:
             raise
 
     async def unload_adapter(self, name: str) -> None:
-        """Stop serving an adapter. Harmless if it is not loaded.
+        """Stop serving an adapter. Does nothing if it is not loaded.
 
         Raises:
             GenerationError: the engine is shutting down.
@@ -103,16 +103,16 @@ class Runtimes:
             await runtime.unload_adapter(name)
 
     async def check_tuning(self, base: str, options: LoraOptions) -> None:
-        """Check that an adapter could be served, before it is trained.
+        """Check, before training, that an adapter could be served.
 
         Raises:
-            ValueError: it could not be served; one line that says why.
+            ValueError: it could not be served. The message is one line that says why.
             GenerationError: the engine is shutting down.
         """
         await self._base(base).check_tuning(base, options)
 
     def stop(self) -> None:
-        """Give up all completions."""
+        """End all completions with an error."""
         for runtime in self._runtimes:
             runtime.stop()
 

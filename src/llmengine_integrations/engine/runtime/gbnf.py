@@ -1,4 +1,4 @@
-"""GBNF, the grammars of llama.cpp that vLLM takes as EBNF, made Lark. llguidance converts; this fills its gaps."""
+"""Converts GBNF, the grammar format of llama.cpp that vLLM accepts as EBNF, to Lark. llguidance converts; this fills its gaps."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _PARTS = re.compile(
     re.VERBOSE,
 )
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
-_SPECIAL = '"\\[]^-/'  # characters that an escape may stand for because they mean something else
+_SPECIAL = '"\\[]^-/'  # characters that may be escaped because they have a special meaning
 
 
 class GbnfError(Exception):
-    """An invalid grammar; the text says why."""
+    """An invalid grammar. The text says why."""
 
 
 def is_gbnf(text: str) -> bool:
@@ -25,24 +25,24 @@ def is_gbnf(text: str) -> bool:
 
 
 def gbnf_to_lark(text: str) -> str:
-    """The grammar as Lark.
+    """Convert a grammar to Lark.
 
     Raises:
-        GbnfError: it is invalid.
+        GbnfError: the grammar is invalid.
     """
-    # Comments go first: one may stand before the next line's `|`.
+    # Comments are removed first, because one may precede a `|` on the next line.
     without_comments = _PARTS.sub(lambda part: "" if part["comment"] else part[0], text)
     joined = _PARTS.sub(lambda part: " |" if part["alternative"] else _unescaped(part[0]), without_comments)
     try:
         return _converter.gbnf_to_lark(joined)
     except RecursionError as error:
         raise GbnfError("The grammar is too deeply nested.") from error
-    except Exception as error:  # the converter raises Exception itself for some of its errors
+    except Exception as error:  # the converter raises plain Exception for some errors
         raise GbnfError(str(error)) from error
 
 
 def _unescaped(quoted: str) -> str:
-    """A literal or a set with escaped code points written out, which the converter spoils."""
+    """A literal or character set with escaped code points replaced by their characters, because the converter corrupts the escapes."""
     return _ESCAPE.sub(_character, quoted)
 
 

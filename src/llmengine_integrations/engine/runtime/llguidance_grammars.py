@@ -1,4 +1,4 @@
-"""Constraints in the form that llguidance takes. Without torch, for any runtime that uses llguidance."""
+"""Converts constraints to llguidance's format, for any runtime that uses llguidance. Does not import torch."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _LONGEST_REASON = 500  # characters; an error may quote the whole constraint
 _PLACE = re.compile(r"\s{4}|\s*\d+ \|")
 
 _JSON: JsonCompileOptions = {
-    "whitespace_flexible": False,  # else a model may write nothing but spaces
-    "item_separator": ", ?",  # regular expressions: models are trained on both ways of writing
+    "whitespace_flexible": False,  # otherwise a model may write nothing but spaces
+    "item_separator": ", ?",  # regular expressions: models are trained on both styles
     "key_separator": ": ?",
-    "coerce_one_of": False,  # would allow what matches two of them
-    "lenient": False,  # would ignore keywords that it does not know
+    "coerce_one_of": False,  # would allow values that match two of the cases
+    "lenient": False,  # would ignore unknown keywords
 }
 
 
 def llguidance_grammar(constraint: Constraint) -> str:
-    """A constraint in llguidance's own form.
+    """A constraint in llguidance's own format.
 
     Raises:
-        ConstraintError: it cannot be written in this form; the text says why.
+        ConstraintError: it cannot be written in this format. The text says why.
     """
     match constraint:
         case JsonConstraint(schema):
@@ -60,7 +60,7 @@ def llguidance_grammar(constraint: Constraint) -> str:
 
 
 def matcher_error(matcher: LLMatcher) -> str | None:
-    """Why a matcher cannot go on, in one line; None if it can."""
+    """Why a matcher cannot continue, in one line; None if it can."""
     if not matcher.is_error():
         return None
     error = matcher.get_error()
@@ -69,16 +69,16 @@ def matcher_error(matcher: LLMatcher) -> str | None:
 
 @cache
 def limits() -> LLParserLimits:
-    """What finding the next tokens may take; a constraint that takes more fails.
+    """The limits on the work of finding the next tokens. A constraint that exceeds them fails.
 
-    With llguidance's own limit, which is five times as high, a short grammar with many ways to read a text blocks all requests for
-    ten seconds a token.
+    llguidance's own limit is five times as high. With it, a short but highly ambiguous grammar blocks all requests for ten seconds
+    per token.
     """
     return LLParserLimits(step_max_items=10_000)
 
 
 def one_line(error: str) -> str:
-    """The error in one line, without llguidance's internals and without the lines that show the place."""
+    """The error in one line, without llguidance's internals and without the lines that show the position."""
     lines = error.partition("<state>")[0].splitlines()
     shown = " ".join(" ".join(line for line in lines if not _PLACE.match(line)).split())
     return shown if len(shown) <= _LONGEST_REASON else shown[:_LONGEST_REASON] + "..."
@@ -113,7 +113,7 @@ def _call(number: int, tool: ToolSignature) -> str:
 
 
 def _json_rule(schema: JsonSchema) -> str:
-    """The JSON of a schema as a part of a Lark grammar: stands where a rule's name may stand."""
+    """The JSON of a schema as part of a Lark grammar, to be used in place of a rule name."""
     return f"%json {json.dumps({**schema.value(), 'x-guidance': _JSON})}"
 
 

@@ -1,6 +1,6 @@
-"""The seam between the engine and what generates: a thread with tensors, a C++ library, or an HTTP stream that is awaited.
+"""The interface between the engine and a runtime, which may be a thread with tensors, a C++ library, or an HTTP stream that is awaited.
 
-Routes and batch jobs hand a `Generation` to a runtime, which delivers pieces of text to it. They know nothing else of a runtime.
+Routes and batch jobs pass a `Generation` to a runtime, which delivers pieces of text to it. They know nothing else about a runtime.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _SHUTTING_DOWN = "The engine is shutting down."
 
 
 class QueueFullError(Exception):
-    """The runtime's queue is full. The client gets a 429; batch jobs try again."""
+    """The runtime's queue is full. The client gets a 429; batch jobs retry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDescription:
-    """What a loaded model is, and what it can do. What it cannot do is refused with a 400 that says so, and never ignored."""
+    """A loaded model and its capabilities. Requests for anything else are refused with a 400 that says so, never ignored."""
 
     device: str
-    """The kind of device that it runs on: cpu, cuda, ..."""
+    """The type of device that it runs on: cpu, cuda, ..."""
     context_length: int | None = None
-    """The most tokens of prompt and completion together; None if the runtime does not know."""
+    """The maximum number of tokens of prompt and completion together; None if the runtime does not know."""
     chat: bool = False
-    """Whether it takes a `ChatPrompt`."""
+    """Whether it accepts a `ChatPrompt`."""
     tools: bool = False
     """Whether a `ChatPrompt` may have tools."""
     guided: bool = False
@@ -39,11 +39,11 @@ class ModelDescription:
     log_probs: bool = False
     """Whether it returns log-probabilities."""
     adapters: bool = False
-    """Whether it loads LoRA adapters, and so serves fine-tuned models."""
+    """Whether it loads LoRA adapters and thus serves fine-tuned models."""
 
 
 class Runtime(Protocol):
-    """What runs one or more models. All methods are called on the event loop, and none may block it, except `join`."""
+    """Runs one or more models. All methods are called on the event loop, and none except `join` may block it."""
 
     @property
     def ready(self) -> bool:
@@ -51,46 +51,46 @@ class Runtime(Protocol):
         ...
 
     def start(self, on_ready: Callable[[], object], on_failure: Callable[[Exception], object]) -> None:
-        """Begin to load the models. Later, call one of the two on the event loop, once."""
+        """Start to load the models. Later, call exactly one of the two callbacks on the event loop, once."""
         ...
 
     def submit(self, name: str, generation: Generation) -> None:
-        """Queue a completion for a model or a loaded adapter, also while models are loading.
+        """Queue a completion for a model or a loaded adapter, even while models are loading.
 
         Raises:
-            QueueFullError: too many wait already.
+            QueueFullError: the queue is full.
             GenerationError: the request cannot be served, or the engine is shutting down.
         """
         ...
 
     def describe(self, name: str) -> ModelDescription | None:
-        """What a model or an adapter can do; None while it is loading, and for an unknown name."""
+        """The capabilities of a model or adapter; None while it is loading, and for an unknown name."""
         ...
 
     async def load_adapter(self, name: str, *, base: str, folder: Path) -> None:
-        """Load a LoRA adapter in Hugging Face form, or load it again, and serve it under its own name.
+        """Load or reload a LoRA adapter in Hugging Face format, and serve it under its own name.
 
         Raises:
-            ValueError: it cannot be served with this base; one line that says why.
+            ValueError: it cannot be served with this base. The message is one line that says why.
             GenerationError: the engine is shutting down.
         """
         ...
 
     async def unload_adapter(self, name: str) -> None:
-        """Stop serving an adapter: its completions fail with a 404. Harmless if it is not loaded."""
+        """Stop serving an adapter. Its completions fail with a 404. Does nothing if it is not loaded."""
         ...
 
     async def check_tuning(self, base: str, options: LoraOptions) -> None:
-        """Check that an adapter could be served, before it is trained.
+        """Check, before training, that an adapter could be served.
 
         Raises:
-            ValueError: it could not be served; one line that says why.
+            ValueError: it could not be served. The message is one line that says why.
             GenerationError: the engine is shutting down.
         """
         ...
 
     def stop(self) -> None:
-        """Give up all completions, each with `shutting_down()`, and refuse further ones."""
+        """End all completions with the error `shutting_down()`, and refuse new ones."""
         ...
 
     def join(self, timeout: float) -> bool:
@@ -102,7 +102,7 @@ def check_supported(description: ModelDescription, request: GenerationRequest) -
     """Refuse a request that the model cannot serve.
 
     Raises:
-        GenerationError: 400 that says what the model cannot do.
+        GenerationError: 400 that says what the model does not support.
     """
     if isinstance(request.prompt, ChatPrompt):
         if not description.chat:
@@ -116,10 +116,10 @@ def check_supported(description: ModelDescription, request: GenerationRequest) -
 
 
 def shutting_down() -> GenerationError:
-    """The error of completions that end because the engine stops."""
+    """The error for completions that end because the engine is stopping."""
     return GenerationError(STOPPING, _SHUTTING_DOWN)
 
 
 def not_served(name: str) -> GenerationError:
-    """The error of completions whose model is not served any more."""
+    """The error for completions whose model is no longer served."""
     return GenerationError(404, f"The model {name} is not served any more.")

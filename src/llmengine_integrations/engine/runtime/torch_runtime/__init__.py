@@ -1,1 +1,1 @@
-"""Hugging Face models in torch: continuous batching, LoRA adapters, guided decoding."""
+"""Runs Hugging Face models in torch, with continuous batching, LoRA adapters and guided decoding."""

@@ -1,4 +1,4 @@
-"""From token ids to text that can be sent: whole characters only, nothing beyond a stop sequence. No I/O, no torch."""
+"""Turns token ids into text that can be sent: complete characters only, and nothing after a stop sequence. Uses no I/O and no torch."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
 
 
 class Detokenizer:
-    """Decodes a growing list of tokens piece by piece, so that the pieces joined are what decoding all of it gives.
+    """Decodes a growing list of tokens piece by piece. The joined pieces equal the result of decoding all tokens at once.
 
-    A token may be a part of a character and its text may depend on its neighbours (a leading space), so each step decodes a short
-    window: the tokens of the piece before and the new ones. Text is held while it ends in an incomplete character.
+    A token may be part of a character, and its text may depend on its neighbours (a leading space). Each step therefore decodes a short
+    window: the tokens of the previous piece and the new ones. Text is held back while it ends in an incomplete character.
 
     Args:
-        decode: turns token ids into text; writes U+FFFD for bytes that are not a whole character.
-        context: the tokens before the first, the end of the prompt; a few are enough.
+        decode: turns token ids into text, with U+FFFD for bytes that are not a complete character.
+        context: the tokens before the first one, that is, the end of the prompt. A few are enough.
     """
 
     def __init__(self, decode: Decode, context: Iterable[int] = ()) -> None:
@@ -29,7 +29,7 @@ class Detokenizer:
         self._pending: list[int] = []
 
     def push(self, token: int) -> str:
-        """Take the next token and return the text that it completes, often the token's own, sometimes empty."""
+        """Add the next token and return the text that it completes: often the token's own text, sometimes empty."""
         self._pending.append(token)
         text = self._decode(self._window + self._pending)
         if text.endswith(_INCOMPLETE) or len(text) <= len(self._window_text):
@@ -37,7 +37,7 @@ class Detokenizer:
         return self._release(text)
 
     def finish(self) -> str:
-        """Return what was held: nothing more will complete it."""
+        """Return the text that was held back, because no more tokens follow."""
         return self._release(self._decode(self._window + self._pending)) if self._pending else ""
 
     def _release(self, text: str) -> str:
@@ -48,11 +48,11 @@ class Detokenizer:
 
 
 class WholeText:
-    """Decodes tokens when all are there: the text that a `Detokenizer` gives piece by piece, for a fraction of its time.
+    """Decodes all tokens at the end. Returns the same text as a `Detokenizer` does piece by piece, in a fraction of the time.
 
     Args:
         decode: turns token ids into text.
-        context: the tokens before the first, the end of the prompt; a few are enough.
+        context: the tokens before the first one, that is, the end of the prompt. A few are enough.
     """
 
     def __init__(self, decode: Decode, context: Iterable[int] = ()) -> None:
@@ -61,7 +61,7 @@ class WholeText:
         self._tokens: list[int] = []
 
     def push(self, token: int) -> str:
-        """Take the next token; its text comes at the end."""
+        """Add the next token. Its text is returned at the end."""
         self._tokens.append(token)
         return ""
 
@@ -71,9 +71,9 @@ class WholeText:
 
 
 class CompletionText:
-    """The text of one completion: tokens in, text out, up to a stop sequence; the first `min_tokens` tokens end nothing.
+    """The text of one completion, up to a stop sequence. Tokens go in and text comes out; the first `min_tokens` tokens cannot end it.
 
-    With `at_once`, and no stop sequence to look for, all of it comes at the end.
+    With `at_once`, and without stop sequences, the whole text is returned at the end.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class CompletionText:
         return self._stops.stopped
 
     def push(self, token: int) -> str:
-        """Take the next token and return the text that is now certain."""
+        """Add the next token and return the text that is now certain."""
         text = self._detokenizer.push(token)
         if self._unscanned > 0:
             self._unscanned -= 1
@@ -104,5 +104,5 @@ class CompletionText:
         return self._stops.push(text)
 
     def finish(self) -> str:
-        """Return the text still held; call it once, after the last token."""
+        """Return the text that is still held back. Call it once, after the last token."""
         return self._stops.push(self._detokenizer.finish()) + self._stops.finish()

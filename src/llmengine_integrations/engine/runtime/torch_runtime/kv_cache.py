@@ -1,4 +1,4 @@
-"""Keys and values of a batch, in transformers' form."""
+"""The keys and values of a batch, in transformers' format."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _DynamicLayer = cast("Any", cache_utils.DynamicLayer)
 
 
 class _GrowingLayer(_DynamicLayer):
-    """One layer's keys and values in buffers with room to spare.
+    """One layer's keys and values, in buffers with spare room.
 
-    transformers' own layer concatenates, which copies the whole history for every token: a third of the time of a long batch.
+    transformers' own layer concatenates, which copies the whole history for every token. In a long batch that takes a third of the time.
     """
 
     keys: Tensor
@@ -27,7 +27,7 @@ class _GrowingLayer(_DynamicLayer):
     _buffers: tuple[Tensor, ...]
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        """Add new tokens' states and return all: transformers' interface."""
+        """Add the states of new tokens and return all states. This is transformers' interface."""
         used = self.get_seq_length()
         total = used + key_states.shape[-2]
         if not self.is_initialized:
@@ -35,7 +35,7 @@ class _GrowingLayer(_DynamicLayer):
             self._hold(_buffer(key_states, total), _buffer(value_states, total), total)
         elif total > self._buffers[0].shape[-2]:
             self._hold(_grown(self.keys, total), _grown(self.values, total), total)
-        # Narrowed, not sliced, which takes twice as long: this runs for every layer and token.
+        # `narrow` takes half the time of slicing, and this runs for every layer and token.
         keys, values = self._buffers
         keys.narrow(2, used, total - used).copy_(key_states)
         values.narrow(2, used, total - used).copy_(value_states)
@@ -43,23 +43,23 @@ class _GrowingLayer(_DynamicLayer):
         return self.keys, self.values
 
     def align(self, rows: Sequence[int], lengths: Sequence[int]) -> None:
-        """Keep these rows, of which so many positions from the left are used, and move those to the right."""
+        """Keep these rows. Only the first `lengths[i]` positions of each are used, and they move to the right."""
         self._hold(_aligned(self.keys, rows, lengths), _aligned(self.values, rows, lengths), max(lengths))
 
     def join(self, other: _GrowingLayer) -> None:
-        """Add the other's rows below, the shorter ones padded on the left, and empty the other."""
+        """Append the other layer's rows, with the shorter rows padded on the left, and empty the other layer."""
         length = max(self.keys.shape[-2], other.keys.shape[-2])
         self._hold(_stacked(self.keys, other.keys, length), _stacked(self.values, other.values, length), length)
         other.reset()
 
     def reset(self) -> None:
-        """Let go of everything."""
+        """Release all memory."""
         self.keys = self.values = cast("Any", None)
         self.is_initialized = False
         self._buffers = ()
 
     def cut(self, rows: int, start: int, length: int) -> None:
-        """Keep the first rows, and so many positions from `start` on, without copying: what a failure left half done goes."""
+        """Keep the first `rows` rows and `length` positions from `start` on, without copying. This drops the rest of a failed change."""
         if self.keys.shape[0] == rows and self.keys.shape[2] == length:
             return
         keys, values = self._buffers
@@ -77,7 +77,7 @@ class _GrowingLayer(_DynamicLayer):
         self._hold(_selected(self.keys, rows, start), _selected(self.values, rows, start), length)
 
     def keep_in_place(self, rows: Sequence[int], start: int) -> None:
-        """The same without new memory: the buffers stay as large as they are. The rows must ascend."""
+        """Like `keep`, but without new memory: the buffers keep their size. The rows must be in ascending order."""
         for place, row in enumerate(rows):
             for buffer in self._buffers if place != row else ():
                 buffer[place].copy_(buffer[row])
@@ -89,7 +89,7 @@ class _GrowingLayer(_DynamicLayer):
 
 
 def _buffer(like: Tensor, tokens: int, rows: int | None = None) -> Tensor:
-    """An empty buffer with room for so many tokens: the only place where memory for keys and values is taken."""
+    """An empty buffer with room for `tokens` tokens. This is the only place that allocates memory for keys and values."""
     return like.new_empty(like.shape[0] if rows is None else rows, like.shape[1], room(tokens), like.shape[-1])
 
 
@@ -125,7 +125,7 @@ def _selected(states: Tensor, rows: Tensor, start: int) -> Tensor:
 
 
 def _last(rows: Sequence[Tensor | None], like: Tensor) -> Tensor:
-    """The last position of each of these, one a row; None gives zeros."""
+    """The last position of each item, one per row; None gives zeros."""
     empty = like.new_zeros(1, like.shape[1], 1, like.shape[3])
     return torch.cat([empty if row is None else row[:, :, -1:] for row in rows])
 
@@ -133,22 +133,22 @@ def _last(rows: Sequence[Tensor | None], like: Tensor) -> Tensor:
 class KVCache:
     """The keys and values of a batch: one tensor pair per layer, rows x heads x length x size, padded on the left.
 
-    It changes layer by layer, so that at most one layer is there twice at any time.
+    Changes are made layer by layer, so that at most one layer exists twice at any time.
     """
 
     def __init__(self, layers: Sequence[_GrowingLayer] = ()) -> None:
-        # Whole layers also for models with sliding windows, whose masks still apply.
+        # Models with sliding windows get full layers too; their masks still apply.
         self.raw: Any = _transformers.Cache(layer_class_to_replicate=_GrowingLayer)
         self.raw.layers.extend(layers)
 
     @property
     def length(self) -> int:
-        """Tokens per row, padding included."""
+        """The number of tokens per row, including padding."""
         return int(self.raw.get_seq_length())
 
     @property
     def slot_size(self) -> int:
-        """Bytes that a slot of a row takes, with a share of the largest layer's second copy. Needs a token in the cache."""
+        """Bytes per slot of a row, including a share of the largest layer's second copy. The cache must contain a token."""
         sizes = [
             sum(states.shape[1] * states.shape[-1] * states.element_size() for states in (layer.keys, layer.values))
             for layer in self.raw.layers
@@ -156,7 +156,7 @@ class KVCache:
         return sum(sizes) + max(sizes)
 
     def align(self, rows: Sequence[int], lengths: Sequence[int]) -> None:
-        """Keep the given rows, of which so many positions from the left are used, and pad them on the left instead of the right."""
+        """Keep the given rows. Only the first `lengths[i]` positions of each are used; the padding moves from the right to the left."""
         if any(length != self.length for length in lengths):
             for layer in self.raw.layers:
                 layer.align(rows, lengths)
@@ -164,9 +164,9 @@ class KVCache:
             self.keep(rows, 0)
 
     def join(self, other: KVCache) -> None:
-        """Take over the other's rows, the shorter ones padded on the left; the other is empty then.
+        """Move the other cache's rows into this one, with the shorter rows padded on the left. The other cache is then empty.
 
-        If that fails, for want of memory for example, this cache is as it was.
+        If that fails, for example for lack of memory, this cache is unchanged.
         """
         rows, length = len(self.raw.layers[0].keys), self.length
         longest = max(length, other.length)
@@ -179,7 +179,7 @@ class KVCache:
             raise
 
     def undo(self, length: int) -> None:
-        """Drop what a forward pass that failed has added, in some layers, to so many positions."""
+        """Restore the cache to `length` positions after a failed forward pass, which has added tokens to some layers."""
         for layer in self.raw.layers:
             layer.cut(len(layer.keys), 0, length)
 
@@ -188,7 +188,7 @@ class KVCache:
         return KVCache([layer.row(row, start) for layer in self.raw.layers])
 
     def add_last(self, rows: Sequence[KVCache | None]) -> None:
-        """Add the last position of each of these, one a row; None adds zeros."""
+        """Add the last position of each of these caches, one per row; None adds zeros."""
         for number, layer in enumerate(self.raw.layers):
             found = [None if row is None else row.raw.layers[number] for row in rows]
             layer.update(
@@ -197,7 +197,7 @@ class KVCache:
             )
 
     def keep(self, rows: Sequence[int], start: int) -> None:
-        """Keep the given rows, which ascend, without the first `start` positions. Works without free memory, too."""
+        """Keep the given rows, in ascending order, without the first `start` positions. This also works without free memory."""
         index = torch.tensor(rows, device=self.raw.layers[0].keys.device)
         for layer in self.raw.layers:
             try:

@@ -1,7 +1,7 @@
-"""The memory for keys and values: how much a batch may come to take, and who may begin.
+"""The memory for keys and values: how much a batch may need, and which completions may start.
 
-A completion begins only when everything that it and those in flight could need, written to their last token, fits. So none is ever
-thrown out or started anew for want of memory, and each that waits gets its turn when those before it end.
+A completion starts only if the memory suffices for it and all running completions up to their last token. Therefore no completion is
+ever evicted or restarted for lack of memory, and each waiting completion gets its turn when those before it end.
 """
 
 from __future__ import annotations
@@ -10,31 +10,31 @@ from collections.abc import Iterable
 from itertools import count
 from typing import NamedTuple
 
-BLOCK = 64  # tokens by which a batch's room for keys and values grows
+BLOCK = 64  # the step, in tokens, by which a batch's room for keys and values grows
 
 
 class Row(NamedTuple):
-    """A row of a batch, as far as memory is concerned."""
+    """The memory needs of a row of a batch."""
 
     stored: int
-    """Tokens whose keys and values are kept."""
+    """The number of tokens whose keys and values are stored."""
     steps: int
-    """Steps that it can still take; each stores one more token."""
+    """The maximum number of remaining steps; each stores one more token."""
 
 
 def room(tokens: int) -> int:
-    """Slots that a batch's rows have each, when the longest holds so many tokens."""
+    """The slots of each row of a batch whose longest row has `tokens` tokens."""
     return -(-tokens // BLOCK) * BLOCK
 
 
 def most_slots(rows: Iterable[Row]) -> int:
-    """Slots that a batch of these rows has at most until its last row ends, padding and spare room included.
+    """The maximum number of slots that a batch of these rows needs until its last row ends, including padding and spare room.
 
-    All rows are padded to the longest, and every step makes them longer; so the most is reached when one is about to end. Rows that
-    end early only make it less.
+    All rows are padded to the longest one, and every step makes them longer. The maximum is therefore reached just before a row ends.
+    Rows that end early only reduce it.
     """
     most = longest = 0
-    # From the row with the most steps on: when one ends, those before it are still there.
+    # In descending order of steps: when a row ends, the rows before it in this order are still running.
     for number, row in enumerate(sorted(rows, key=lambda row: row.steps, reverse=True), start=1):
         longest = max(longest, row.stored)
         most = max(most, number * room(longest + row.steps))
@@ -42,10 +42,10 @@ def most_slots(rows: Iterable[Row]) -> int:
 
 
 class KVMemory:
-    """Bytes that all models share. First come, first served: nobody begins before one that came earlier and waits for memory.
+    """Memory that all models share, first come, first served: no completion starts before an earlier one that waits for memory.
 
     Args:
-        size: bytes for all.
+        size: the total number of bytes.
     """
 
     def __init__(self, size: int) -> None:
@@ -55,15 +55,15 @@ class KVMemory:
         self._blocked: dict[object, int] = {}
 
     def ticket(self) -> int:
-        """A completion's place among all; the earlier, the lower."""
+        """A completion's place in the order of arrival; earlier completions have lower tickets."""
         return next(self._tickets)
 
     def hold(self, owner: object, size: int) -> None:
-        """Set what an owner may come to need in all."""
+        """Set the total number of bytes that an owner may need."""
         self._held[owner] = size
 
     def grant(self, owner: object, size: int, ticket: int) -> bool:
-        """Whether the owner may come to need so much; if not, those with later tickets wait behind it, until `withdraw`."""
+        """Whether the owner may need `size` bytes. If not, owners with later tickets wait behind it until `withdraw`."""
         self._blocked.pop(owner, None)
         first = all(ticket < other for other in self._blocked.values())
         others = sum(held for holder, held in self._held.items() if holder is not owner)
@@ -74,5 +74,5 @@ class KVMemory:
         return False
 
     def withdraw(self, owner: object) -> None:
-        """Let others pass: the owner does not wait for memory any more."""
+        """Let others proceed, because the owner no longer waits for memory."""
         self._blocked.pop(owner, None)

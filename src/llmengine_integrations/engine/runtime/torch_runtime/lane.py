@@ -1,4 +1,4 @@
-"""One model's completions: the queue and the running batch."""
+"""The completions of one model: its queue and its running batch."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_PROMPT_TOKENS = 1024  # read between two tokens of the running batch: more would make its streams stutter
-_GUIDED = 256  # tokens that a constraint counts for, since it may have to be compiled
+_PROMPT_TOKENS = 1024  # read between two tokens of the running batch; with more, its streams would stutter
+_GUIDED = 256  # the token count that a constraint is worth at the start, because it may have to be compiled
 
 
 class _Waiting(NamedTuple):
@@ -36,21 +36,21 @@ class _Waiting(NamedTuple):
 
 
 class _Head(NamedTuple):
-    """The first of the queue, when all that it waits for is memory, or time to read its prompt."""
+    """The first completion of the queue. It waits only for memory, or for time to read its prompt."""
 
     sequence: Sequence
     ticket: int
 
 
 class Lane:
-    """One model and its adapters with their queue and their batch; used by the generation thread only.
+    """One model and its adapters, with their queue and their batch. Only the generation thread uses it.
 
     Args:
-        model: what is run.
-        batch: its batch.
-        max_batch_size: completions that share a forward pass.
-        memory: for keys and values, shared with other lanes.
-        tuning_check: gives what says whether fine-tunes could be served; None if nothing does.
+        model: the model.
+        batch: the batch of the model.
+        max_batch_size: the maximum number of completions that share a forward pass.
+        memory: the memory for keys and values, shared with other lanes.
+        tuning_check: creates the check whether fine-tunes could be served; None if there is no check.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Lane:
 
     @property
     def description(self) -> ModelDescription:
-        """What the model can do. Also asked for by other threads."""
+        """The capabilities of the model. Other threads read this too."""
         tokenizer = self._model.tokenizer
         return ModelDescription(
             device=self._model.causal_lm.device.type,
@@ -89,42 +89,42 @@ class Lane:
 
     @property
     def busy(self) -> bool:
-        """Whether a turn would do anything."""
+        """Whether a turn has work to do."""
         return bool(self._waiting or self._head or self._active)
 
     @property
     def num_waiting(self) -> int:
-        """Completions that have no place in the batch yet. Also asked for by other threads."""
+        """The number of completions without a place in the batch. Other threads read this too."""
         return len(self._waiting) + (self._head is not None)
 
     def enqueue(self, generation: Generation, adapter: str | None = None) -> None:
-        """Let a completion wait for a place in the batch.
+        """Queue a completion for a place in the batch.
 
         Args:
             generation: the completion.
-            adapter: the adapter to use, which is loaded; None for the model as it is.
+            adapter: the loaded adapter to use; None for the base model.
         """
         self._waiting.append(_Waiting(generation, adapter, self._memory.ticket()))
 
     def load_adapter(self, name: str, folder: Path) -> None:
-        """Load a LoRA adapter, or load it again, for completions that begin from now on.
+        """Load or reload a LoRA adapter, for completions that start from now on.
 
         Raises:
-            ValueError: the folder cannot be served; one line that says why.
+            ValueError: the folder cannot be served. The message is one line that says why.
         """
         self._adapters[name] = self._model.causal_lm.read_adapter(folder)
 
     def tuning_check(self) -> TuningCheck | None:
-        """What says whether fine-tunes of this model could be served; None if nothing does."""
+        """The check whether fine-tunes of this model could be served; None if there is no check."""
         return None if self._tuning_check is None else self._tuning_check()
 
     def unload_adapter(self, name: str, error: GenerationError) -> list[Delivery]:
-        """Give up what uses an adapter, running and waiting, and forget it."""
+        """Remove an adapter, and end the running and waiting completions that use it."""
         self._adapters.pop(name, None)
         return [Delivery(generation, [], error) for generation in self._drop(lambda _, adapter: adapter == name)]
 
     def turn(self) -> list[Delivery]:
-        """Drop what was cancelled, fill free places in the order of the queue, and generate one token for every row."""
+        """Drop cancelled completions, fill free places in queue order, and generate one token for every row."""
         self._drop(_cancelled)
         deliveries = self._fill() if self._waiting or self._head is not None else []
         if self._active:
@@ -132,11 +132,11 @@ class Lane:
         return deliveries
 
     def fail(self, error: GenerationError) -> list[Delivery]:
-        """Give up everything, running and waiting."""
+        """End all running and waiting completions with an error."""
         return [Delivery(generation, [], error) for generation in self._drop(_any)]
 
     def _drop(self, unwanted: Callable[[Generation, str | None], bool]) -> list[Generation]:
-        """Take completions out of the batch and the queue, and say which."""
+        """Remove unwanted completions from the batch and the queue, and return them."""
         held = self._active if self._head is None else [*self._active, self._head.sequence]
         dropped = [sequence for sequence in held if unwanted(sequence.generation, sequence.adapter)]
         waiting = [entry for entry in self._waiting if unwanted(entry.generation, entry.adapter)]
@@ -153,14 +153,14 @@ class Lane:
         return [entry.generation for entry in (*dropped, *waiting)]
 
     def _fill(self) -> list[Delivery]:
-        """Let the first of the queue begin, as many as there are places, memory and time for."""
+        """Start completions from the front of the queue, as far as places, memory and time allow."""
         deliveries: list[Delivery] = []
         beginning: list[Sequence] = []
         for _ in range(self._max_batch_size - len(self._active)):
             if self._head is None and self._waiting:
                 deliveries += self._look_at_next()
             if deliveries:
-                break  # a prompt that is refused may have taken long to read, as its siblings would, which are given up next
+                break  # a refused prompt may have taken long to tokenize; its siblings would too, but are cancelled next
             if self._head is not None and not self._may_begin(self._head, beginning):
                 break
             if self._head is not None:
@@ -179,14 +179,14 @@ class Lane:
         return self._memory.grant(self, self._need([*self._active, *together]), head.ticket)
 
     def _look_at_next(self) -> list[Delivery]:
-        """Make the first who wait the head of the queue, or say what becomes of it at once."""
+        """Make the first waiting completion the head of the queue, or return its result if it ends at once."""
         generation, adapter, ticket = self._waiting.popleft()
         slots = self._memory.size // self._slot_size // BLOCK * BLOCK
         try:
             sequence = Sequence(generation, self._model, slots, adapter)
         except GenerationError as error:
             return [Delivery(generation, [], error)]
-        except Exception:  # noqa: BLE001 - logged, and told to this client; the others go on
+        except Exception:  # noqa: BLE001 - logged, and reported to this client; the others continue
             _log.exception("a completion could not start")
             return [Delivery(generation, [], GenerationError(500))]
         if generation.request.max_new_tokens == 0:
@@ -195,18 +195,18 @@ class Lane:
         return []
 
     def _begin(self, sequences: list[Sequence]) -> list[Delivery]:
-        """Read the prompts together; those who write more than one token join the batch."""
+        """Read the prompts together. Completions that are not finished after their first token join the batch."""
         try:
             new = self._batch.prefill([self._prompt(sequence) for sequence in sequences])
-        except Exception:  # noqa: BLE001 - logged, and told to these clients; the others go on
-            if len(sequences) > 1:  # one of them may be to blame
+        except Exception:  # noqa: BLE001 - logged, and reported to these clients; the others continue
+            if len(sequences) > 1:  # one of them may be the cause
                 return [delivery for sequence in sequences for delivery in self._begin([sequence])]
             return _failed("a completion could not start", sequences)
         accepted = [_advance(*pair) for pair in zip(sequences, new.choices, strict=True)]
         going_on = [row for row, sequence in enumerate(sequences) if not sequence.finished]
         try:
             self._batch.join(new, going_on)
-        except Exception:  # noqa: BLE001 - as above
+        except Exception:  # noqa: BLE001 - logged, and reported to these clients
             ended = [delivery for delivery, sequence in zip(accepted, sequences, strict=True) if sequence.finished]
             return ended + _failed("a completion could not start", [sequences[row] for row in going_on])
         self._active += [sequences[row] for row in going_on]
@@ -222,13 +222,13 @@ class Lane:
         )
 
     def _need(self, sequences: Iterable[Sequence]) -> int:
-        """Bytes that a batch of these takes at most until the last has ended."""
+        """The maximum number of bytes that a batch of these completions needs until the last one ends."""
         return most_slots(sequence.row for sequence in sequences) * self._slot_size
 
     def _step(self) -> list[Delivery]:
         try:
             choices = self._batch.step()
-        except Exception:  # noqa: BLE001 - logged, and told to these clients; the thread goes on
+        except Exception:  # noqa: BLE001 - logged, and reported to these clients; the thread continues
             given_up = self._active
             self._keep([])
             return _failed("generation failed", given_up)
@@ -246,12 +246,12 @@ class Lane:
 
 
 def _time(sequence: Sequence) -> int:
-    """What it takes to begin, as a number of tokens."""
+    """The time that a completion needs to start, expressed as a number of tokens."""
     return len(sequence.prompt) if sequence.guide is None else max(len(sequence.prompt), _GUIDED)
 
 
 def _of_like_length(sequences: Iterable[Sequence]) -> list[list[Sequence]]:
-    """Groups whose longest prompt is at most twice as long as the shortest, so that little of the work is on padding."""
+    """Groups in which the longest prompt is at most twice as long as the shortest, so that little work is spent on padding."""
     groups: list[list[Sequence]] = []
     for sequence in sorted(sequences, key=lambda sequence: len(sequence.prompt)):
         if groups and len(sequence.prompt) <= 2 * len(groups[-1][0].prompt):
@@ -262,7 +262,7 @@ def _of_like_length(sequences: Iterable[Sequence]) -> list[list[Sequence]]:
 
 
 def _failed(event: str, sequences: Iterable[Sequence]) -> list[Delivery]:
-    """Log the exception in hand and tell the clients."""
+    """Log the current exception and report a failure to the clients."""
     _log.exception(event)
     return [Delivery(sequence.generation, [], GenerationError(500)) for sequence in sequences]
 
@@ -276,14 +276,14 @@ def _cancelled(generation: Generation, _: str | None) -> bool:
 
 
 def _advance(sequence: Sequence, choice: Choice | Exception) -> Delivery:
-    """Take a row's next token. What goes wrong with one row is told to its client only."""
+    """Accept a row's next token. An error in one row is reported to its client only."""
     try:
         if isinstance(choice, Exception):
             raise choice
         return Delivery(sequence.generation, sequence.accept(choice))
     except GenerationError as error:
         failure = error
-    except Exception:  # noqa: BLE001 - logged, and told to this client; the others go on
+    except Exception:  # noqa: BLE001 - logged, and reported to this client; the others continue
         _log.exception("generation failed")
         failure = GenerationError(500)
     sequence.finished = True

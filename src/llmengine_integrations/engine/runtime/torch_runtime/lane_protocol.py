@@ -1,4 +1,4 @@
-"""What the scheduler asks of whatever runs a model."""
+"""The interface that the scheduler requires of a lane."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Delivery(NamedTuple):
-    """What the generation thread has for one completion after a turn."""
+    """The output of the generation thread for one completion after a turn."""
 
     generation: Generation
     pieces: list[Piece]
@@ -21,46 +21,46 @@ class Delivery(NamedTuple):
 
 
 class ModelLane(Protocol):
-    """What runs one model: `lane.Lane`, or a test's. All but `description` and `num_waiting` is for the generation thread only."""
+    """Runs one model: `lane.Lane`, or a test double. Only the generation thread may use members other than `description` and `num_waiting`."""
 
     @property
     def description(self) -> ModelDescription:
-        """What the model can do. Also asked for by other threads."""
+        """The capabilities of the model. Other threads read this too."""
         ...
 
     @property
     def busy(self) -> bool:
-        """Whether a turn would do anything."""
+        """Whether a turn has work to do."""
         ...
 
     @property
     def num_waiting(self) -> int:
-        """Completions that have not begun."""
+        """The number of completions that have not started."""
         ...
 
     def enqueue(self, generation: Generation, adapter: str | None = None) -> None:
-        """Let a completion wait for its turn, with a loaded adapter or the model as it is."""
+        """Queue a completion, with a loaded adapter or the base model."""
         ...
 
     def turn(self) -> list[Delivery]:
-        """Drop what was cancelled, begin what there is room for, and generate one token for each; raises nothing."""
+        """Drop cancelled completions, start as many as there is room for, and generate one token for each. Never raises."""
         ...
 
     def fail(self, error: GenerationError) -> list[Delivery]:
-        """Give up everything, running and waiting."""
+        """End all running and waiting completions with an error."""
         ...
 
     def load_adapter(self, name: str, folder: Path) -> None:
-        """Load a LoRA adapter, or load it again. Raises ValueError, one line that says why, where it cannot be served."""
+        """Load or reload a LoRA adapter. Raises ValueError with a one-line reason if it cannot be served."""
         ...
 
     def tuning_check(self) -> TuningCheck | None:
-        """What says whether fine-tunes of this model could be served, before they are trained; None if nothing does.
+        """The check whether fine-tunes of this model could be served, before they are trained; None if there is no check.
 
-        Raises ValueError, one line that says why, where no fine-tune could be.
+        Raises ValueError with a one-line reason if no fine-tune could be served.
         """
         ...
 
     def unload_adapter(self, name: str, error: GenerationError) -> list[Delivery]:
-        """Give up what uses an adapter, and forget it."""
+        """Remove an adapter, and end the completions that use it."""
         ...

@@ -1,1 +1,1 @@
-"""From a Hugging Face folder to a model that is checked and loaded."""
+"""Checks and loads models from Hugging Face folders."""

@@ -1,4 +1,4 @@
-"""What a container leaves this process of the machine's memory: the limits of its control groups (cgroups), which Linux has."""
+"""How much of the machine's memory the container leaves to this process, according to the limits of its Linux control groups (cgroups)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _OWN_GROUPS = Path("/proc/self/cgroup")
 
 
 class _Names(NamedTuple):
-    """What a version of cgroups calls the files of a group."""
+    """The names of a group's files in one version of cgroups."""
 
     limit: str
     usage: str
     cache: str
-    """The row of `memory.stat` with the cached bytes that the system takes back before a limit hurts."""
+    """The row of `memory.stat` with the cached bytes that the system reclaims before it enforces a limit."""
 
 
 _V1 = _Names("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
@@ -24,18 +24,18 @@ _V2 = _Names("memory.max", "memory.current", "inactive_file")
 
 
 def memory_left(groups: Path = _GROUPS, own: Path = _OWN_GROUPS) -> int | None:
-    """Bytes until the tightest limit of this process's groups is reached; None without limits.
+    """Bytes until the tightest limit of this process's groups is reached; None if there are no limits.
 
     Args:
-        groups: where the system shows all groups.
-        own: where it says which are this process's.
+        groups: the folder where the system lists all groups.
+        own: the file that names the groups of this process.
     """
     found = [left for folder, names in _folders(groups, own) if (left := _left(folder, names)) is not None]
     return min(found, default=None)
 
 
 def _folders(groups: Path, own: Path) -> Iterator[tuple[Path, _Names]]:
-    """The group and all those around it. Within a container its path may be the host's, of which only the root is to be seen."""
+    """The process's group and all its parents. In a container, the path may be the host's, and then only the root is visible."""
     try:
         lines = own.read_text().splitlines()
     except OSError:
@@ -68,7 +68,7 @@ def _cached(folder: Path, name: str) -> int:
 
 
 def _number(path: Path) -> int | None:
-    """The number in a file; None if it is not there, or says "max"."""
+    """The number in a file; None if the file does not exist or contains "max"."""
     try:
         return int(path.read_text())
     except (OSError, ValueError):

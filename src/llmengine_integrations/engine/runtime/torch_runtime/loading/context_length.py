@@ -1,4 +1,4 @@
-"""How many tokens a model can take, as its configuration says."""
+"""The maximum number of tokens of a model, according to its configuration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 _NAMES = (
-    "max_position_embeddings",  # most
+    "max_position_embeddings",  # most models
     "n_positions",  # GPT-2
     "n_ctx",  # GPT-1, CodeGen
     "max_seq_len",  # MPT
@@ -16,21 +16,21 @@ _NAMES = (
     "seq_length",  # Bloom, ChatGLM
     "seq_len",
 )
-_NO_LIMIT = 10_000_000  # some write a huge number for "no limit"
+_NO_LIMIT = 10_000_000  # some configurations use a huge number for "no limit"
 
 
 def context_length(get: Callable[[str], object]) -> int | None:
-    """The smallest of the limits that a configuration sets, under whatever name; None if it sets none.
+    """The smallest limit that a configuration sets, under any of its names; None if it sets no limit.
 
     Args:
-        get: the configuration's value of a name, None if there is none.
+        get: returns the configuration's value for a name, or None.
     """
     found = [value for value in map(get, _NAMES) if type(value) is int and 0 < value < _NO_LIMIT]
     return min(found, default=None)
 
 
 def context_length_of(settings: Mapping[str, Any]) -> int | None:
-    """The same of a `config.json`, whose limits may be those of its text part."""
+    """The smallest limit in a `config.json`, which may be in its text part."""
     text = settings.get("text_config")
     nested = cast("dict[str, Any]", text) if isinstance(text, dict) else dict[str, Any]()
     return context_length((nested | dict(settings)).get)

@@ -1,4 +1,4 @@
-"""What torch can compute on. Imports torch alone, so that a device that is not there is told before transformers takes its seconds."""
+"""The devices of torch. Imports only torch, so that a missing device is reported before the slow import of transformers."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import torch
 from ....config import EngineConfigError
 from .cgroup_memory import memory_left
 
-# Weights are loaded when this is asked for. The rest is for what a forward pass needs, and on a CPU for everybody else.
+# Weights are already loaded at this point. The rest is for the forward pass and, on a CPU, for all other processes.
 _SHARE_OF_CUDA = 0.8
 _SHARE_OF_MAIN_MEMORY = 0.5
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of a name; `auto` is CUDA where there is one, else the CPU.
+    """The device with a name; `auto` is CUDA if available, otherwise the CPU.
 
     Raises:
-        EngineConfigError: this machine, or this build of torch, does not have it.
+        EngineConfigError: this machine or this build of torch does not have the device.
     """
     device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
     try:
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:  # torch says "not compiled with CUDA" by an assertion
+    except (RuntimeError, AssertionError) as error:  # torch raises AssertionError for "not compiled with CUDA"
         reason = str(error).strip().partition("\n")[0]
         raise EngineConfigError(f"device {name} cannot be used: {reason}") from error
     return device
 
 
 def memory_to_spend(device: torch.device) -> int:
-    """Bytes for keys and values if nobody says how many: a share of what is free now."""
+    """The default number of bytes for keys and values: a share of the memory that is free now."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free * _SHARE_OF_CUDA)

@@ -1,6 +1,6 @@
-"""Loading models and tokenizers from folders, with transformers: the same way for serving and for fine-tuning.
+"""Loads models and tokenizers from folders with transformers, in the same way for serving and for fine-tuning.
 
-From this disk only, weights from safetensors only, and without running code that a folder brings or names.
+Everything is read from the local disk, and weights only from safetensors. Code that a folder contains or names is never run.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from .model_folder import ModelFolderError, check_folder, check_weights
 
 _transformers = cast("Any", transformers)
 
-_LISTED = 3  # names in a message
+_LISTED = 3  # maximum number of names in a message
 
 
 def load_settings(folder: Path) -> Any:
-    """The settings of a folder's language model, with transformers' defaults for what `config.json` leaves out.
+    """The settings of a folder's language model, with transformers' defaults for missing values in `config.json`.
 
     Raises:
-        ModelFolderError: the folder is not one that the engine loads.
+        ModelFolderError: the engine does not load this folder.
     """
     check_folder(folder)
     _check_code(folder)
@@ -33,7 +33,7 @@ def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of a model's folder.
 
     Raises:
-        ModelFolderError: the folder is not one that the engine loads.
+        ModelFolderError: the engine does not load this folder.
     """
     check_folder(folder)
     _check_code(folder)
@@ -45,10 +45,10 @@ def load_causal_lm(folder: Path, dtype: Any) -> Any:
 
     Args:
         folder: the folder.
-        dtype: the numbers to compute with; `auto` is the folder's own.
+        dtype: the number type to compute with; `auto` for the folder's own.
 
     Raises:
-        ModelFolderError: the folder is not one that the engine loads, or lacks weights of its model.
+        ModelFolderError: the engine does not load this folder, or weights are missing.
     """
     check_folder(folder)
     check_weights(folder)
@@ -57,7 +57,7 @@ def load_causal_lm(folder: Path, dtype: Any) -> Any:
         **_local(folder), dtype=dtype, use_safetensors=True, output_loading_info=True
     )
     missing: list[str] = sorted(found["missing_keys"])
-    if missing:  # transformers would fill them with random numbers
+    if missing:  # transformers would initialize them randomly
         listed = ", ".join(missing[:_LISTED]) + ", ..." * (len(missing) > _LISTED)
         raise ModelFolderError(f"{folder} lacks weights that its model needs: {listed}")
     return model
@@ -68,7 +68,7 @@ def _local(folder: Path) -> dict[str, Any]:
 
 
 def _check_code(folder: Path) -> None:
-    """Refuse a folder whose model or tokenizer is code that transformers does not have itself."""
+    """Refuse a folder whose model or tokenizer needs code that is not part of transformers."""
     settings = read_model_settings(folder)
     kind = settings.get("model_type")
     if kind not in _transformers.CONFIG_MAPPING:

@@ -1,4 +1,4 @@
-"""Making the lanes: what the generation thread does first."""
+"""Creates the lanes. The generation thread does this first."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
     from .loaded_model import LoadedModel
 
-_LONGEST_REASON = 300  # characters; transformers explains at length
+_LONGEST_REASON = 300  # characters; transformers' messages are long
 
 
 def load_lanes(config: EngineConfig) -> dict[str, Lane]:
-    """Load every model and try each once. Imports torch and transformers, which takes seconds.
+    """Load every model and test each once. Imports torch and transformers, which takes seconds.
 
     Raises:
-        EngineConfigError: the device is not there, or a model cannot be loaded or run; one line that names it.
+        EngineConfigError: the device is missing, or a model cannot be loaded or run. The message is one line that names it.
     """
-    from .devices import choose_device, memory_to_spend  # noqa: PLC0415 - the port must be bound before this takes its seconds
+    from .devices import choose_device, memory_to_spend  # noqa: PLC0415 - the port must be bound before this slow import
 
     device = choose_device(config.device)
 
     stay_offline()
-    from .loaded_model import prepare  # noqa: PLC0415 - transformers takes more, for which a missing device need not wait
+    from .loaded_model import prepare  # noqa: PLC0415 - transformers is slower; check the device first
 
     prepare(config)
     models = {name: _load(name, source.path, config, device) for name, source in config.models.items()}
@@ -67,11 +67,11 @@ def _lane(name: str, model: LoadedModel, config: EngineConfig, memory: KVMemory)
 
 
 def _try_out(model: LoadedModel) -> None:
-    """Generate a few tokens: finds models that this batching cannot run, and makes the first request as fast as the next.
+    """Generate a few tokens. This finds models that the batching cannot run, and makes the first request as fast as later ones.
 
     Raises:
-        UnlikeAloneError: the model runs, and answers otherwise in a batch.
-        ValueError: it does not run.
+        UnlikeAloneError: the model runs, but its answers differ in a batch.
+        ValueError: the model does not run.
     """
     from .self_check import check_rows_are_independent  # noqa: PLC0415 - torch is only imported while loading
 
@@ -84,7 +84,7 @@ def _try_out(model: LoadedModel) -> None:
 
 
 def _generate(model: LoadedModel) -> None:
-    from ..running_batch import RunningBatch  # noqa: PLC0415 - as above
+    from ..running_batch import RunningBatch  # noqa: PLC0415 - torch is only imported while loading
 
     batch = RunningBatch(model.causal_lm)
     for texts in (("Hello",), ("Hello", "Hello, my name is")):

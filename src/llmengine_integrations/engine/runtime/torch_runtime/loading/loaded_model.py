@@ -1,6 +1,6 @@
-"""torch and transformers: the only module that touches their untyped parts.
+"""The only module that uses the untyped parts of torch and transformers.
 
-Everything beyond speaks of token ids, tensors and the three classes here. Imported by the generation thread alone, since importing
+All other modules use token ids, tensors and the three classes here. Only the generation thread imports this module, because importing
 transformers takes seconds.
 """
 
@@ -26,7 +26,7 @@ from .tokenizer import Tokenizer
 from .tunable import TuningCheck
 
 _SMALL_MODEL = 200_000_000  # bytes of weights below which one CPU thread is the fastest choice
-_CONTEXT_WITHOUT_LIMIT = 1_000_000  # tokenizers write 1e30 for "no limit"
+_CONTEXT_WITHOUT_LIMIT = 1_000_000  # tokenizers use 1e30 for "no limit"
 _CONTEXT_IF_NOBODY_SAYS = 4096
 
 _transformers = cast("Any", transformers)
@@ -43,12 +43,12 @@ class CausalLM:
 
     @property
     def settings(self) -> Any:
-        """The configuration of its text part, as transformers has it."""
+        """transformers' configuration of the model's text part."""
         return self._model.config.get_text_config()
 
     @property
     def dtype(self) -> torch.dtype:
-        """The numbers that it computes with."""
+        """The number type that the model computes with."""
         return cast("torch.dtype", self._model.dtype)
 
     def logits(
@@ -65,11 +65,11 @@ class CausalLM:
 
         Args:
             ids: the new tokens, rows x count.
-            cache: what came before; grows by the new tokens.
-            positions: the position of each new token; None counts from the cache's length.
-            mask: rows x whole length, False where a row is padding; None when nothing is.
-            lengths: how many of the new tokens are each row's own, the others on the right being padding; None when all are.
-            adapters: those of the rows; None when all use the model as it is.
+            cache: the keys and values of the earlier tokens; the new tokens are added to it.
+            positions: the position of each new token; None to count from the cache's length.
+            mask: rows x whole length, False for padding; None if there is no padding.
+            lengths: how many of the new tokens belong to each row; the rest on the right is padding. None if there is no padding.
+            adapters: the adapters of the rows; None if all rows use the base model.
 
         Returns:
             float32 logits after each row's last new token, rows x vocabulary.
@@ -103,10 +103,10 @@ class CausalLM:
 
     @torch.inference_mode()
     def _try_bare_masks(self) -> bool:
-        """Whether one new token a row may come with the mask that attention uses: rows x 1 x 1 x whole length.
+        """Whether a step with one new token per row accepts the mask in the form that attention uses: rows x 1 x 1 x whole length.
 
-        Making it from one of rows x whole length, as transformers does at every step, takes a tenth of the time of a batch. A model
-        with windows needs that, and one that reads the mask itself fails or answers differently.
+        At every step, transformers derives that mask from one of rows x whole length, which takes a tenth of the time of a batch. Models
+        with sliding windows need that conversion. A model that reads the mask itself fails or gives different answers without it.
         """
         if not _sees_everything(self._model.config):
             return False
@@ -119,23 +119,23 @@ class CausalLM:
                 cache = KVCache()
                 self._logits(ids, cache)
                 found.append(self._logits(ids[:, :1], cache, positions, form))
-        except Exception:  # noqa: BLE001 - whatever a model makes of a mask that it does not expect
+        except Exception:  # noqa: BLE001 - a model may raise anything for an unexpected mask
             return False
         return torch.allclose(found[0], found[1])
 
     @cached_property
     def slot_size(self) -> int:
-        """Bytes of key and value memory per slot of a row; found out by running the model over one token."""
+        """Bytes of key and value memory per slot of a row, measured by running the model on one token."""
         cache = KVCache()
         with torch.inference_mode():
             self.logits(torch.zeros(1, 1, dtype=torch.long, device=self.device), cache)
         return cache.slot_size
 
     def read_adapter(self, folder: Path) -> Adapter:
-        """Load a LoRA adapter for this model, and try it in a row beside one of the model as it is.
+        """Load a LoRA adapter for this model, and test it in a batch with a row of the base model.
 
         Raises:
-            AdapterError: it cannot be served; one line that says why.
+            AdapterError: it cannot be served. The message is one line that says why.
         """
         adapter = read_adapter(folder, self._model)
         try:
@@ -146,21 +146,21 @@ class CausalLM:
 
     @cached_property
     def tuning_check(self) -> TuningCheck:
-        """Says whether adapters could be served that are not trained yet."""
+        """The check whether adapters that are not trained yet could be served."""
         self._switch.turn(None)
         return TuningCheck(self, self._model)
 
     def try_layers(self, layers: Sequence[str]) -> None:
-        """Run the model with an adapter on these layers, which are linear.
+        """Run the model with an adapter on these linear layers.
 
         Raises:
-            AdapterError: it does not run, or some layer does not read every token; one line.
+            AdapterError: it does not run, or some layer does not read every token. The message is one line.
         """
         self._try(Adapter({name: _nothing_added(self._model.get_submodule(name)) for name in layers}))
 
     @torch.inference_mode()
     def _try(self, adapter: Adapter) -> None:
-        """Run an adapter in a row beside one of the model as it is. Each of its layers must read every token of both, in order."""
+        """Run a batch with one row of the adapter and one of the base model. Each adapted layer must read every token of both, in order."""
         ids = torch.tensor([[0, 1, 2], [2, 1, 0]], device=self.device)
         partial: list[str] = []
 
@@ -201,7 +201,7 @@ class LoadedModel:
     Attributes:
         causal_lm: the model.
         tokenizer: its tokenizer.
-        context_length: tokens of prompt and completion together that the model can take.
+        context_length: the maximum number of tokens of prompt and completion together.
     """
 
     def __init__(self, causal_lm: CausalLM, tokenizer: Tokenizer, context_length: int) -> None:
@@ -211,16 +211,16 @@ class LoadedModel:
 
     @classmethod
     def load(cls, path: Path, device: torch.device, dtype: str = "auto") -> Self:
-        """Load a folder: from this disk only, safetensors only, never running code from it.
+        """Load a folder from the local disk. Reads only safetensors, and never runs code from the folder.
 
         Raises:
-            ModelFolderError: the folder is not one that the engine loads.
+            ModelFolderError: the engine does not load this folder.
 
         Args:
             path: the folder.
-            device: where to.
-            dtype: torch's name of the numbers to compute with. `auto`: the folder's own, but float32 on a CPU, which computes three
-                times as fast with them.
+            device: the device to load the model onto.
+            dtype: torch's name of the number type to compute with. `auto` is the folder's own type, but float32 on a CPU, where it is
+                three times as fast.
         """
         tokenizer = load_tokenizer(path)
         if dtype == "auto" and device.type == "cpu":
@@ -235,7 +235,7 @@ class LoadedModel:
 
 
 def prepare(config: EngineConfig) -> None:
-    """Set up transformers and torch for this process, in the thread that generates."""
+    """Set up transformers and torch for this process. Call it in the generation thread."""
     _transformers.utils.logging.disable_progress_bar()
     _transformers.utils.logging.set_verbosity_error()
     if config.threads is not None:
@@ -245,7 +245,7 @@ def prepare(config: EngineConfig) -> None:
 
 
 def _sees_everything(config: Any) -> bool:
-    """Whether every layer attends to all tokens so far, with torch's own attention."""
+    """Whether every layer attends to all previous tokens, with torch's own attention."""
     text = config.get_text_config()
     kinds = set(getattr(text, "layer_types", None) or ["full_attention"])
     windows = [getattr(text, name, None) for name in ("sliding_window", "attention_chunk_size")]
@@ -254,9 +254,9 @@ def _sees_everything(config: Any) -> bool:
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
-    """Every token that ends a text: what the folder's generation settings say (one or several), and the tokenizer's.
+    """Every token that ends a text: those in the folder's generation settings (one or several), and the tokenizer's.
 
-    What the model cannot write is left out: it would end nothing, and could not be ruled out either.
+    Tokens that the model cannot generate are omitted: they would never end a text, and could not be masked either.
     """
     found: object = model.generation_config.eos_token_id
     listed = cast("list[object]", found) if isinstance(found, list) else [found]
@@ -266,7 +266,7 @@ def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 def _context_length(model: Any, tokenizer: Any) -> int:
-    """The configuration's limit; only without one the tokenizer's, which is often that of another model, or a default."""
+    """The configuration's limit, or the tokenizer's if there is none. The tokenizer's is often a default or that of another model."""
     settings = model.config.get_text_config()
     limit = context_length(lambda name: getattr(settings, name, None))
     if limit is None and 0 < tokenizer.model_max_length < _CONTEXT_WITHOUT_LIMIT:

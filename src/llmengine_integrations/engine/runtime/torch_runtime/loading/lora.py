@@ -1,7 +1,7 @@
-"""LoRA adapters: what each adds to the layers of a model, in batches whose rows use different ones.
+"""LoRA adapters: adds their low-rank products to the layers of a model, in batches whose rows use different adapters.
 
-The base model stays as it was loaded. While rows that use adapters are run, hooks on the layers that have any add the low-rank products;
-rows of the base run without them. peft would wrap every layer for good and go through the adapters of a batch one by one.
+The base model stays unchanged. When a batch has rows with adapters, hooks on the adapted layers add the low-rank products; base rows run
+without them. peft would wrap every layer permanently and process the adapters of a batch one by one.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 
 class AdapterError(ValueError):
-    """An adapter that cannot be used; one line that says why."""
+    """An adapter that cannot be used. The message is one line that says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class LowRank:
-    """What an adapter adds to one layer: `scaling * up @ (down @ x)`."""
+    """The term that an adapter adds to one layer: `scaling * up @ (down @ x)`."""
 
     down: Tensor
     """rank x inputs"""
@@ -31,13 +31,13 @@ class LowRank:
 
 @dataclass(frozen=True, eq=False)
 class Adapter:
-    """A LoRA adapter on its model's device, by the names of the layers that it changes."""
+    """A LoRA adapter on its model's device, as a mapping from the names of the layers that it changes."""
 
     layers: Mapping[str, LowRank]
 
 
 class AdapterSwitch:
-    """Turns adapters of one model on and off."""
+    """Enables and disables the adapters of one model."""
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
@@ -45,7 +45,7 @@ class AdapterSwitch:
         self._handles: list[Any] = []
 
     def turn(self, mix: AdapterMix | None) -> None:
-        """Let the model's next forward passes use these adapters; None is the bare model, as fast as one without adapters."""
+        """Use these adapters in the model's next forward passes; None for the base model, at its full speed."""
         if mix is self._mix:
             return
         for handle in self._handles:
@@ -56,11 +56,11 @@ class AdapterSwitch:
 
 
 class AdapterMix:
-    """The adapters of a batch's rows: one product for all of them, in which each row sees its own adapter only.
+    """The adapters of a batch's rows. One product serves all of them, and each row sees only its own adapter.
 
     Args:
-        rows: each row's adapter; None for the base.
-        before: the batch's last mix, whose tensors are used again when it had the same adapters.
+        rows: each row's adapter; None for the base model.
+        before: the batch's previous mix. Its tensors are reused if it had the same adapters.
     """
 
     def __init__(self, rows: Sequence[Adapter | None], before: AdapterMix | None = None) -> None:
@@ -81,7 +81,7 @@ class AdapterMix:
 
 
 class _Ranks(NamedTuple):
-    """The place of an adapter among those of a batch, its rank in a layer, and its scaling there."""
+    """An adapter's position among the adapters of a batch, with its rank and scaling in a layer."""
 
     place: int
     rank: int
@@ -89,12 +89,12 @@ class _Ranks(NamedTuple):
 
 
 class _Gate:
-    """Keeps each row's own ranks, scaled, and drops those of other adapters.
+    """Keeps and scales each row's own ranks, and sets those of other adapters to zero.
 
     Args:
-        places: the place of each row's adapter; None for the base.
-        ranks: those of the layer's adapters, side by side.
-        like: a tensor of the device and number type to use.
+        places: the position of each row's adapter; None for the base model.
+        ranks: the ranks of the layer's adapters, side by side.
+        like: a tensor with the device and number type to use.
     """
 
     def __init__(self, places: Sequence[int | None], ranks: Sequence[_Ranks], like: Tensor) -> None:
@@ -104,7 +104,7 @@ class _Gate:
         self._closed = closed if bool(closed.any()) else None
 
     def __call__(self, inner: Tensor) -> Tensor:
-        # Filled, not multiplied by zero: what is another adapter's may be infinite in half precision.
+        # Filled with zeros instead of multiplied by zero, because another adapter's values may be infinite in half precision.
         scaled = inner.view(len(self._scaling), -1, inner.shape[-1]) * self._scaling
         if self._closed is not None:
             scaled.masked_fill_(self._closed, 0)
@@ -112,7 +112,7 @@ class _Gate:
 
 
 class _MixedLayer:
-    """The hook on one layer. The adapters' ranks stand side by side, so that two products serve every row."""
+    """The hook on one layer. The adapters' ranks are stacked side by side, so that two products serve every row."""
 
     def __init__(self, parts: Sequence[LowRank], gate: _Gate, stacked: _MixedLayer | None) -> None:
         self._gate = gate

@@ -1,4 +1,4 @@
-"""Reading a folder that peft, or this engine's fine-tuning, has written: `adapter_config.json` and `adapter_model.safetensors`."""
+"""Reads an adapter folder from peft or this engine's fine-tuning: `adapter_config.json` and `adapter_model.safetensors`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _torch = cast("Any", safetensors.torch)
 _SETTINGS = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
 _NAME = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
-# Options that make an adapter more than a low-rank product on a layer as it was loaded, or change the base itself.
+# Options that make an adapter more than a low-rank product on an unchanged layer, or that change the base model itself.
 _MORE_THAN_LORA = (
     "use_dora",
     "use_qalora",
@@ -42,7 +42,8 @@ def read_adapter(folder: Path, model: nn.Module) -> Adapter:
     """Read a LoRA adapter onto the device, and into the number type, of each layer that it changes.
 
     Raises:
-        AdapterError: it is none, is of another model, or more than low-rank products on linear layers; one line.
+        AdapterError: the folder is not an adapter, is for another model, or needs more than low-rank products on linear layers. The
+            message is one line.
     """
     settings = _settings(folder)
     pairs: dict[str, dict[str, Tensor]] = {}
@@ -55,7 +56,7 @@ def read_adapter(folder: Path, model: nn.Module) -> Adapter:
 
 
 def layer_of(key: str) -> str | None:
-    """The layer that a weight of an adapter belongs to; None for a weight that is not LoRA on a layer."""
+    """The layer that an adapter's weight belongs to; None if it is not a LoRA weight of a layer."""
     found = _NAME.fullmatch(key)
     return None if found is None else found[1]
 
@@ -126,7 +127,7 @@ def _weight(folder: Path, name: str, model: nn.Module) -> Tensor:
 
 
 def _scaling(name: str, rank: int, settings: Mapping[str, Any]) -> float:
-    """What the product is multiplied by. As peft has it, a pattern is the end of a layer's name, and the first that fits counts."""
+    """The factor of the product. As in peft, a pattern matches the end of a layer's name, and the first match counts."""
     patterns: dict[str, float] = settings.get("alpha_pattern") or {}
     fitting = [alpha for end, alpha in patterns.items() if re.match(rf"(.*\.)?({end})$", name)]
     alpha = fitting[0] if fitting else float(settings.get("lora_alpha", 8))

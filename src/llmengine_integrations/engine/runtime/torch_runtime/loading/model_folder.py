@@ -1,7 +1,7 @@
-"""What a model's folder may hold, checked before transformers reads it.
+"""Checks the contents of a model's folder before transformers reads it.
 
-A folder is often somebody else's. Its settings can name pickled weights, files outside the folder, and code or kernels to fetch from a
-model hub. Here is what the engine accepts; no torch, so that it can be checked before anything heavy is imported.
+A folder often comes from someone else. Its settings can name pickled weights, files outside the folder, and code or kernels to fetch
+from a model hub. This module defines what the engine accepts. It does not import torch, so that the check precedes all slow imports.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import safetensors
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
-_LARGEST_SETTINGS = 64 * 1024 * 1024  # bytes; the index of a model with 10**12 weights has a third of that
+_LARGEST_SETTINGS = 64 * 1024 * 1024  # bytes; the index of a model with 10**12 weights takes a third of that
 _SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json")
 _READ = frozenset({".jinja", ".json", ".model", ".safetensors", ".txt"})  # files that transformers reads, by suffix
-_TEMPLATES = "additional_chat_templates"  # a folder in the model's
+_TEMPLATES = "additional_chat_templates"  # a subfolder of the model's folder
 _LONGEST_NAME = 100  # characters of a name in a message
 
 _ATTENTIONS = ("eager", "sdpa")
@@ -32,7 +32,7 @@ _ALLOWED: Mapping[str, tuple[str, ...]] = {
     "experts_implementation_internal": ("batched_mm", "eager", "grouped_mm"),
     "quant_method": ("awq", "bitsandbytes", "compressed-tensors", "gptq"),
 }
-"""Settings that may have these values only: transformers fetches code from a model hub for others."""
+"""Settings that may only have these values: for others, transformers fetches code from a model hub."""
 _REFUSED = frozenset(
     {
         "compile_config",
@@ -50,28 +50,28 @@ _REFUSED = frozenset(
         "use_pretrained_backbone",
     }
 )
-"""Settings that name code, kernels, or other files to read weights and settings from. Leading underscores do not count."""
+"""Settings that name code, kernels, or other files to read weights and settings from. Leading underscores are ignored."""
 _TOKENIZER = re.compile(
     r"\w*Tokenizer(Fast)?|TokenizersBackend|PythonBackend|SentencePieceBackend|MistralCommonBackend"
 )
 
 
 class ModelFolderError(ValueError):
-    """A folder that the engine does not load; one line that says why."""
+    """A folder that the engine does not load. The message is one line that says why."""
 
 
 def stay_offline() -> None:
-    """Keep this process from asking a model hub for anything. To be called before transformers is imported, which reads this once."""
+    """Keep this process from contacting a model hub. Call it before importing transformers, which reads these settings once."""
     os.environ.update({"HF_HUB_OFFLINE": "1", "USE_HUB_KERNELS": "0"})
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder whose files are not those of a model, or whose settings lead out of it. Reads no weights.
+    """Refuse a folder that does not contain a model, or whose settings refer to anything outside it. Does not read weights.
 
-    Links may lead anywhere in the folder, and from a snapshot in a model hub's cache to the blobs of that cache, nowhere else.
+    Links may point anywhere inside the folder, and from a snapshot in a model hub's cache to the blobs of that cache, but nowhere else.
 
     Raises:
-        ModelFolderError: says what was found, and where.
+        ModelFolderError: the folder is refused. The message says what was found, and where.
     """
     if not _settings(folder, _SETTINGS[0]).get("model_type"):
         raise ModelFolderError(f"{folder} is not a Hugging Face model (no config.json with a model_type)")
@@ -88,10 +88,10 @@ def check_folder(folder: Path) -> None:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The files that a folder's weights are in: one, or those that its index names.
+    """The files with a folder's weights: a single file, or the files that its index names.
 
     Raises:
-        ModelFolderError: there are none, or the index names something else than safetensors files in the folder.
+        ModelFolderError: there are no such files, or the index names something other than safetensors files in the folder.
     """
     if any(folder.glob("shard-*-model-*-of-*.safetensors")):
         raise ModelFolderError(
@@ -111,10 +111,10 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def check_weights(folder: Path) -> None:
-    """Refuse a folder with a file of weights that is not safetensors, whatever its name.
+    """Refuse a folder with a weights file whose content is not safetensors, whatever its name.
 
     Raises:
-        ModelFolderError: names the file.
+        ModelFolderError: the folder has such a file. The message names it.
     """
     for path in weight_files(folder):
         try:
@@ -146,9 +146,9 @@ def _listed(folder: Path, name: object) -> Path:
 
 
 def _stays_inside(folder: Path, path: Path) -> bool:
-    """Whether a file is in the folder once links are followed.
+    """Whether a file is inside the folder after links are resolved.
 
-    In a model hub's cache the files of `snapshots/REVISION` are links to `blobs`, two folders up.
+    In a model hub's cache, the files of `snapshots/REVISION` are links to `blobs`, two folders up.
     """
     root = folder.resolve()
     roots = [root, root.parent.parent / "blobs"] if root.parent.name == "snapshots" else [root]
@@ -160,7 +160,7 @@ def _stays_inside(folder: Path, path: Path) -> bool:
 
 
 def _settings(folder: Path, name: str) -> dict[str, Any]:
-    """A file of settings; empty if there is none."""
+    """The contents of a settings file; empty if the file does not exist."""
     path = folder / name
     try:
         if not path.exists():
@@ -199,7 +199,7 @@ def _check_settings(folder: Path, name: str) -> None:
 
 
 def _entries(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every key of settings with its value, nested ones included."""
+    """Every key of the settings with its value, including nested keys."""
     pending: list[Any] = [settings]
     while pending:
         item = pending.pop()
@@ -211,7 +211,7 @@ def _entries(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _texts(value: object) -> Iterator[object]:
-    """What a setting is set to: one value, or one for each part of the model."""
+    """The values of a setting: one value, or one for each part of the model."""
     values = cast("dict[str, object]", value).values() if isinstance(value, dict) else (value,)
     yield from (item for item in values if item is not None)
 
