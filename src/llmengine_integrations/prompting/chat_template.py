@@ -1,4 +1,4 @@
-"""Makes the prompt of a chat: with a model's Jinja template, as transformers and vLLM do, or as plain lines."""
+"""Creates the prompt of a chat: with a model's Jinja template, as in transformers and vLLM, or as plain lines."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ class ChatTemplateError(ValueError):
 
 
 class ChatTemplate:
-    """A model's chat template. It runs in a sandbox: a template from elsewhere can read nothing but what it is given.
+    """A model's chat template. It runs in a sandbox, so that an untrusted template can read only its input.
 
     Args:
-        source: The Jinja template, as `chat_template` in a model's `tokenizer_config.json`.
-        bos_token: The model's begin token. Taken off the prompt's start: the server's tokenizer adds it to every plain completion.
-        variables: More variables for the template, such as `{"enable_thinking": False}`.
+        source: The Jinja template, such as `chat_template` in a model's `tokenizer_config.json`.
+        bos_token: The model's begin token. It is removed from the start of the prompt, because the server's tokenizer adds it to every
+            plain completion.
+        variables: Additional variables for the template, such as `{"enable_thinking": False}`.
 
     Raises:
-        ChatTemplateError: It is not a Jinja template.
+        ChatTemplateError: The source is not a Jinja template.
         ImportError: Jinja is not installed.
     """
 
@@ -37,15 +38,15 @@ class ChatTemplate:
         self._bos_token = bos_token
         self._variables = dict(variables or {})
         self.shows_tools = "tools" in source
-        """Whether it writes the tools into the prompt."""
+        """Whether the template writes the tools into the prompt."""
         self.shows_tool_calls = "tool_calls" in source
-        """Whether it writes earlier tool calls and their results."""
+        """Whether the template writes earlier tool calls and their results."""
 
     def render(self, messages: Sequence[Mapping[str, Any]], *, tools: Sequence[Mapping[str, Any]] | None = None) -> str:
-        """The prompt of a chat, up to where the assistant's answer begins.
+        """The prompt of a chat, up to the start of the assistant's answer.
 
         Raises:
-            ChatTemplateError: The template refuses the messages, with its own words.
+            ChatTemplateError: The template refuses the messages. The message is the template's own.
         """
         from jinja2 import TemplateError  # noqa: PLC0415 - loaded when a template is used
 
@@ -70,19 +71,19 @@ class ChatTemplate:
 
 
 def plain_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
-    """The chat as lines `role: text`, for models that come without a template. Messages without a text are left out."""
+    """The chat as lines `role: text`, for models without a template. Messages without text are omitted."""
     lines = [f"{message['role']}: {message['content']}" for message in messages if message.get("content")]
     return "\n".join([*lines, "assistant:"])
 
 
 PLAIN_STOPS = ["\nuser:", "\nsystem:", "\ntool:", "\nassistant:"]
-"""Strings at which an answer to `plain_prompt` is over."""
+"""Strings that end an answer to `plain_prompt`."""
 
 
 def without_tool_messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The chat with earlier tool calls and their results as texts, for templates that know neither.
+    """The chat with earlier tool calls and their results as text, for templates that support neither.
 
-    Calls become the JSON that asked for them, a result becomes the user's words.
+    A call becomes the JSON that requested it, and a result becomes a user message.
     """
     names: dict[str, str] = {}
     found: list[dict[str, Any]] = []
@@ -102,7 +103,7 @@ def without_tool_messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[st
 
 
 def _for_template(message: Mapping[str, Any]) -> dict[str, Any]:
-    """The message as templates expect it: roles that they know, texts that are never null, arguments as objects."""
+    """The message in the form that templates expect: with known roles, text that is never null, and arguments as objects."""
     role = message["role"]
     found = {**message, "role": OLDER_ROLES.get(role, role), "content": message.get("content") or ""}
     if message.get("tool_calls"):
@@ -134,7 +135,7 @@ def _compiled(source: str) -> Template:
 
 
 def _without_generation_marks(source: str) -> str:
-    """Without the tag that transformers adds to Jinja for training, which writes nothing."""
+    """The template without the tag that transformers adds to Jinja for training. The tag produces no output."""
     for dash in ("", "-"):
         for name in ("generation", "endgeneration"):
             for end in ("", "-"):
@@ -149,7 +150,7 @@ def _tojson(
     separators: tuple[str, str] | None = None,
     sort_keys: bool = False,
 ) -> str:
-    """As transformers has it: without the escapes for HTML that Jinja's own filter adds."""
+    """transformers' `tojson` filter, which does not add the HTML escapes of Jinja's own filter."""
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 

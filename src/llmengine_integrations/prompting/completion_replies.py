@@ -1,4 +1,4 @@
-"""Reads the replies of v1 completions: text up to a stop string, tool calls, counts, and why the answer ended. Pure."""
+"""Reads the replies of v1 completions: text up to a stop string, tool calls, token counts, and the finish reason. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from .guided_tools import GuidedReply, GuidedTools
 def counted(
     prompt_tokens: int | None, completion_tokens: int | None, limit: int, *, empty: bool
 ) -> tuple[dict[str, int], Literal["stop", "length"] | None]:
-    """What is known of the counts, under OpenAI's names, and why the answer ended.
+    """The known token counts, under OpenAI's names, and the finish reason.
 
-    The gateway does not say why: the count does. Some vLLM endpoints count nothing and send 0, which says nothing about a text.
+    The gateway does not send the reason, so it is derived from the count. Some vLLM endpoints do not count and send 0, which gives no
+    information unless the text is empty.
 
     Args:
-        prompt_tokens: As the server counted.
-        completion_tokens: As the server counted.
+        prompt_tokens: The server's count.
+        completion_tokens: The server's count.
         limit: `max_new_tokens` of the request.
         empty: Whether the server sent no text.
     """
@@ -36,17 +37,17 @@ def counted(
 
 
 class CompletionReading:
-    """Reads one reply, whole or piece by piece.
+    """Reads one reply, complete or piece by piece.
 
     Args:
         limit: `max_new_tokens` of the request.
-        stops: The strings at which the text ends, also where the server goes on.
-        tools: The tools that the text is guided to; None if it is free.
-        strip: Whether to take the whitespace off the text's beginning: what a chat without a template begins with.
+        stops: The strings at which the text ends, even if the server continues after them.
+        tools: The tools that the text is guided to; None if it is unconstrained.
+        strip: Whether to remove leading whitespace, with which the answers of a chat without a template start.
 
     Attributes:
         text: The text so far, up to the stop string.
-        tools: As given.
+        tools: The `tools` argument.
     """
 
     __slots__ = ("_completion_tokens", "_empty", "_filter", "_limit", "_prompt_tokens", "_strip", "text", "tools")
@@ -65,42 +66,42 @@ class CompletionReading:
 
     @property
     def stopped(self) -> bool:
-        """Whether a stop string has been found: nothing that comes after it is of interest."""
+        """Whether a stop string has been found. The text after it is ignored."""
         return self._filter is not None and self._filter.stopped
 
     def count(self, prompt_tokens: int | None, completion_tokens: int | None) -> None:
-        """Take in what the server has counted so far."""
+        """Record the server's latest counts."""
         if prompt_tokens is not None:
             self._prompt_tokens = prompt_tokens
         if completion_tokens is not None:
             self._completion_tokens = completion_tokens
 
     def push(self, text: str) -> str:
-        """Take in more text; returns what it adds to the answer."""
+        """Add more text. Returns what it adds to the answer."""
         if text:
             self._empty = False
         return self._added(text if self._filter is None else self._filter.push(text))
 
     def finish(self) -> str:
-        """The reply is over; returns what was held back because a stop string might have begun there."""
+        """End the reply. Returns the text that was held back because it could have been the start of a stop string."""
         return "" if self._filter is None else self._added(self._filter.finish())
 
     def reply(self, *, ended: bool) -> GuidedReply:
-        """What the text says: an answer, or calls of tools. Until it has ended, as far as it is written."""
+        """The content of the text: an answer or tool calls. Before the text has ended, this is the part written so far."""
         if self.tools is None:
             return GuidedReply(self.text, [])
         return self.tools.finish(self.text) if ended else self.tools.read(self.text)
 
     @property
     def usage(self) -> dict[str, int]:
-        """What is known of the counts, under OpenAI's names."""
+        """The known token counts, under OpenAI's names."""
         return counted(self._prompt_tokens, self._completion_tokens, self._limit, empty=self._empty)[0]
 
     def finish_reason(self, reply: GuidedReply) -> Literal["stop", "length", "tool_calls"] | None:
-        """Why the answer ended; None if the server does not count. Calls are the reason if all of them are whole.
+        """Why the answer ended; None if the server does not count. The reason is `tool_calls` if all calls are complete.
 
         Args:
-            reply: What it says in the end.
+            reply: The final content.
         """
         if reply.calls and all(isinstance(call.arguments, dict) for call in reply.calls):
             return "tool_calls"

@@ -1,7 +1,7 @@
-"""A chat over v1 completions, for endpoints that have no chat route: one prompt, made of the messages here. Pure.
+"""A chat over v1 completions, for endpoints without a chat route. The messages become one prompt here. Pure functions.
 
-Both adapters send chats this way. They bring messages, tools and formats as plain dicts in the form of the wire. `completion_replies`
-reads what comes back.
+Both adapters send chats this way. They pass messages, tools and formats as plain dicts in the wire format. `completion_replies` reads the
+replies.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .guided_tools import GuidedTools
 
 Message: TypeAlias = dict[str, Any]
 Formatter: TypeAlias = Callable[[list[dict[str, Any]]], str]
-"""Makes a prompt of messages: a `ChatTemplate`, or a function, which gets messages with `role` (system, user, assistant) and `content`."""
+"""Creates a prompt from messages: a `ChatTemplate`, or a function of messages with `role` (system, user, assistant) and `content`."""
 
 GUIDES = ("guided_json", "guided_regex", "guided_choice", "guided_grammar")
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
@@ -31,13 +31,13 @@ class CompletionsChatError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CompletionsChat:
-    """What a chat is as a completion.
+    """A chat in the form of a completion.
 
     Attributes:
         prompt: The prompt.
-        stops: The strings at which the answer ends: the call's own, then those with which somebody else's turn begins.
-        guided_json: The schema that tools or a response format ask for; None if they ask for none.
-        tools: The tools that the text is guided to; None if it is free.
+        stops: The strings at which the answer ends: the call's own, then those that start the turn of another role.
+        guided_json: The schema that tools or a response format require; None without one.
+        tools: The tools that the text is guided to; None if it is unconstrained.
     """
 
     prompt: str
@@ -52,20 +52,20 @@ def completions_chat(
     formatter: Formatter,
     own_turn_stops: Sequence[str] | None = None,
 ) -> CompletionsChat:
-    """The completion that a chat asks for.
+    """The completion request for a chat.
 
-    Text that is guided ends by itself and may hold a turn's mark, so only the call's own stop strings end it.
+    Guided text ends by itself and may contain a turn marker, so only the call's own stop strings end it.
 
     Args:
         messages: The chat.
-        options: Of the call: `stop`, `tools`, `tool_choice`, `parallel_tool_calls`, `response_format`, and the `guided_*` ones.
-        formatter: Makes the prompt.
-        own_turn_stops: The strings with which somebody else's turn begins. Found out from the formatter by default.
+        options: The call's `stop`, `tools`, `tool_choice`, `parallel_tool_calls`, `response_format`, and `guided_*` options.
+        formatter: Creates the prompt.
+        own_turn_stops: The strings that start the turn of another role. By default, they are determined from the formatter.
 
     Raises:
-        CompletionsChatError: A message holds something other than text, or two options constrain the text.
+        CompletionsChatError: A message contains something other than text, or two options constrain the text.
         ChatTemplateError: The template refuses the messages.
-        ValueError: The tool choice names none of the tools.
+        ValueError: The tool choice does not name any of the tools.
     """
     tools = guided_tools(options)
     schema = response_schema(options.get("response_format")) if tools is None else tools.schema()
@@ -79,12 +79,12 @@ def completions_chat(
 
 
 def guided_tools(options: Mapping[str, Any]) -> GuidedTools | None:
-    """The tools that a call may use; None if there are none, or none may be used.
+    """The tools that a call may use; None if there are no tools or none may be used.
 
     One answer may make several calls, as over v2, unless `parallel_tool_calls` is False or the choice names one tool.
 
     Raises:
-        ValueError: The choice names none of them.
+        ValueError: The choice does not name any of the tools.
     """
     choice: Any = options.get("tool_choice") or "auto"
     is_named = not isinstance(choice, str)
@@ -98,10 +98,10 @@ def guided_tools(options: Mapping[str, Any]) -> GuidedTools | None:
 
 
 def response_schema(response_format: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The JSON schema that a `response_format` asks for; None for free text.
+    """The JSON schema that a `response_format` requires; None for unconstrained text.
 
     Raises:
-        CompletionsChatError: Completions do not have a format of this type.
+        CompletionsChatError: Completions do not support a format of this type.
     """
     match response_format:
         case None | {"type": "text"}:
@@ -117,7 +117,7 @@ def response_schema(response_format: Mapping[str, Any] | None) -> dict[str, Any]
 
 
 def probe(formatter: Formatter) -> str:
-    """What a formatter makes of a short chat: it shows how the formatter marks turns."""
+    """A formatter's prompt for a short chat, which shows how the formatter marks turns."""
     return formatter(probe_chat())
 
 
@@ -128,15 +128,16 @@ def probe_chat() -> list[Message]:
 
 
 def turn_stops(formatter: Formatter) -> list[str]:
-    """The strings with which somebody else's turn begins: where the model writes one of them, its own turn is over.
+    """The strings that start the turn of another role. If the model writes one of them, its own turn has ended.
 
-    They are the special tokens that stand between an answer and the next message, such as `<|im_end|>`, else the first line there.
+    They are the special tokens between an answer and the next message, such as `<|im_end|>`. Without special tokens, it is the first line
+    there.
     """
     if formatter is plain_prompt:
         return list(PLAIN_STOPS)
     try:
         between = probe(formatter).partition(_PROBES[1])[2].partition(_PROBES[2])[0]
-    except ChatTemplateError:  # if it also refuses the chat itself, that says why
+    except ChatTemplateError:  # if it also refuses the chat itself, that error gives the reason
         return []
     special = list(dict.fromkeys(_SPECIAL.findall(between)))
     if special:
@@ -146,7 +147,7 @@ def turn_stops(formatter: Formatter) -> list[str]:
 
 
 def _prompt(messages: Iterable[Mapping[str, Any]], formatter: Formatter, tools: GuidedTools | None) -> str:
-    """The prompt. A template that can write tools and calls is given them; anything else gets what they say in words."""
+    """The prompt. A template that supports tools and calls receives them as data; other formatters receive them as text."""
     template = formatter if isinstance(formatter, ChatTemplate) else None
     turns = [{**message, "content": _text(message.get("content"))} for message in messages]
     instructions = ""
@@ -161,7 +162,7 @@ def _prompt(messages: Iterable[Mapping[str, Any]], formatter: Formatter, tools: 
 
 
 def _in_turns(messages: Iterable[Message], instructions: str) -> list[Message]:
-    """The chat as many templates want it: one system message, at the beginning, then users and assistants by turns."""
+    """The chat in the form that many templates require: one system message first, then alternating user and assistant messages."""
     system: list[str] = []
     found: list[Message] = []
     for message in messages:

@@ -1,6 +1,6 @@
-"""Tool calls by guided JSON, for models and routes that have no tools of their own.
+"""Tool calls by guided JSON, for models and routes without tool support.
 
-The model's text is kept to one of `{"name": ..., "arguments": {...}}`, a list of them, and `{"answer": ...}`.
+The model's text is constrained to `{"name": ..., "arguments": {...}}`, a list of such objects, or `{"answer": ...}`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from .tool_calls import read_arguments
 
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 _OPENING = frozenset({"$ref", "allOf", "anyOf", "oneOf", "patternProperties"})
-"""Keywords that may name properties elsewhere."""
+"""Keywords that may define properties outside `properties`."""
 _TEXT: Mapping[str, Any] = {"type": "string"}
 
 
 @dataclass(frozen=True, slots=True)
 class GuidedCall:
-    """A call; while it is being written its arguments are those known so far.
+    """A call. While it is being written, its arguments are those known so far.
 
-    A call whose arguments cannot be read whole has them as text, and is not to be made. For a call that was cut off, that is all of the
-    model's text, and `name` may be empty.
+    If the arguments cannot be parsed completely, they are text, and the call must not be executed. For a truncated call, the arguments are
+    the model's whole text, and `name` may be empty.
     """
 
     name: str
@@ -34,7 +34,7 @@ class GuidedCall:
 
 @dataclass(frozen=True, slots=True)
 class GuidedReply:
-    """What a text says, as far as it is written."""
+    """The content of a text, as far as it is written."""
 
     answer: str
     calls: list[GuidedCall]
@@ -45,13 +45,13 @@ class GuidedTools:
     """The tools of one request.
 
     Attributes:
-        tools: All that the model may see, in the form of the wire.
-        choice: "auto" (call or answer), "required" (call), "none" (answer), or the name of the one to call.
+        tools: All tools that the model sees, in the wire format.
+        choice: "auto" (call or answer), "required" (call), "none" (answer), or the name of the tool to call.
         parallel: Whether one reply may make several calls.
         answer: The JSON schema of an answer; any text by default.
 
     Raises:
-        ValueError: `choice` names none of them.
+        ValueError: `choice` does not name any of the tools.
     """
 
     tools: Sequence[Mapping[str, Any]]
@@ -65,11 +65,11 @@ class GuidedTools:
 
     @property
     def active(self) -> bool:
-        """Whether a call may be made; if not, the text is free and nothing needs guiding."""
+        """Whether calls are allowed. If not, the text is unconstrained and needs no guiding."""
         return bool(self.tools) and self.choice != "none"
 
     def schema(self) -> dict[str, Any]:
-        """What the text must look like: for `guided_json`."""
+        """The JSON schema of the text, for `guided_json`."""
         definitions: dict[str, Any] = {}
         wanted = [tool for tool in self.tools if self.choice in {"auto", "required", tool["function"]["name"]}]
         calls = [_call_schema(tool["function"], number, definitions) for number, tool in enumerate(wanted)]
@@ -83,10 +83,10 @@ class GuidedTools:
         return {**schema, "$defs": definitions} if definitions else schema
 
     def instructions(self, *, listed: bool) -> str:
-        """What to tell the model about the form of its reply, for its system message; empty where nothing needs telling.
+        """The instructions about the form of the reply, for the system message; empty if none are needed.
 
         Args:
-            listed: Whether the chat template lists the tools, and so says how to call them; if not, they are listed here.
+            listed: Whether the chat template lists the tools and thus explains how to call them. If not, they are listed here.
         """
         if listed and self.choice != "auto":
             return ""
@@ -99,7 +99,7 @@ class GuidedTools:
 
     @staticmethod
     def read(text: str) -> GuidedReply:
-        """What a text says while it is still being written. Text that is not JSON is an answer: the server did not guide it."""
+        """The content of a text that is still being written. Text that is not JSON is an answer, because the server did not guide it."""
         items = _items(parse_partial(text))
         if not items:
             return GuidedReply("" if text.lstrip()[:1] in {"{", "[", ""} else text, [])
@@ -108,7 +108,7 @@ class GuidedTools:
 
     @staticmethod
     def finish(text: str) -> GuidedReply:
-        """What the whole text says. If it was cut off, so is its answer or its last call."""
+        """The content of the complete text. If the text was truncated, its answer or last call is truncated too."""
         whole = _whole(text)
         if whole is None:
             return _cut_off(text)
@@ -124,23 +124,23 @@ class GuidedTools:
 
 
 def calls_text(functions: Iterable[Mapping[str, Any]]) -> str:
-    """Calls that were made, as the model wrote them or would have: for prompts that tell of earlier ones.
+    """Earlier calls, as the model wrote them or would have written them, for prompts that contain them.
 
     Args:
-        functions: The `function` of each call, in the form of the wire.
+        functions: The `function` of each call, in the wire format.
     """
     calls = [{"name": one["name"], "arguments": object_or_text(one["arguments"])} for one in functions]
     return json.dumps(calls[0] if len(calls) == 1 else calls, ensure_ascii=False)
 
 
 def object_or_text(written: object) -> object:
-    """A call's arguments as an object, or as the text where the model did not write one."""
+    """A call's arguments as an object, or as text if the model did not write an object."""
     found, _ = read_arguments(written)
     return written if found is None else found
 
 
 def _whole(text: str) -> Any | None:
-    """The text as JSON; so is a list whose end is missing, if none of its items is."""
+    """The text as JSON. A list without its closing bracket is accepted if all its items are complete."""
     for candidate in (text, text.rstrip().removesuffix(",") + "]"):
         try:
             return json.loads(candidate, strict=False)
@@ -173,7 +173,7 @@ def _answer(items: Sequence[Any]) -> object:
 
 
 def _call(item: object) -> GuidedCall | None:
-    """The call, as soon as its name is certain: it is when the arguments have begun."""
+    """The call, as soon as its name is certain, which is when the arguments have started."""
     if not isinstance(item, dict):
         return None
     found = cast("dict[str, Any]", item)
@@ -184,7 +184,7 @@ def _call(item: object) -> GuidedCall | None:
 
 
 def _whole_call(item: object) -> GuidedCall | None:
-    """The call of a text that is whole. A server that did not guide the text may have written its arguments in other ways."""
+    """The call in a complete text. If the server did not guide the text, the arguments may have another form."""
     if not isinstance(item, dict):
         return None
     found = cast("dict[str, Any]", item)
@@ -205,14 +205,14 @@ def _call_schema(function: Mapping[str, Any], number: int, definitions: dict[str
 
 
 def _closed(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters of which there are no others than those that are listed: a tool refuses what it does not know."""
+    """The parameters with additional properties forbidden, because tools refuse unknown arguments."""
     if "properties" not in parameters or not _OPENING.isdisjoint(parameters):
         return parameters
     return {"additionalProperties": False, **parameters}
 
 
 def _moved(schema: Mapping[str, Any], prefix: str, definitions: dict[str, Any]) -> dict[str, Any]:
-    """The schema without its definitions, which go to the root of the whole: there its references look for them."""
+    """The schema without its definitions. They move to the root of the combined schema, where the references point."""
     bare = copy.deepcopy(dict(schema))
     own = cast("dict[str, Any]", {**bare.pop("$defs", {}), **bare.pop("definitions", {})})
     names = {name: f"{prefix}_{name}" for name in own}
@@ -221,7 +221,7 @@ def _moved(schema: Mapping[str, Any], prefix: str, definitions: dict[str, Any]) 
 
 
 def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
-    """The schema with its references led to where its definitions have moved: the root of the whole."""
+    """The schema with its references updated to the definitions' new place at the root of the combined schema."""
     if isinstance(schema, list):
         return [_renamed(item, names) for item in cast("list[Any]", schema)]
     if not isinstance(schema, dict):

@@ -9,32 +9,32 @@ from typing import Any
 _ESCAPE = re.compile(
     r"\\(?:[\"\\/bfnrt]|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})"
 )
-"""A whole escape sequence; a character outside the basic plane takes two."""
+"""A complete escape sequence; a character outside the basic plane takes two."""
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _BARE_WORD = re.compile(r"[^\s\[\]{},:\"]+$")
 _LAST_KEY = re.compile(rf"{_STRING}\s*:?\s*$")
 
 
 def parse_partial(text: str) -> Any | None:
-    """What is certain of a JSON value so far: strings grow, keys without a value and half-written numbers and words are left out.
+    """The certain part of an unfinished JSON value. Strings grow; keys without a value and incomplete numbers and words are omitted.
 
-    None if nothing is certain yet, or the text is not JSON.
+    Returns None if nothing is certain yet, or the text is not JSON.
     """
     for candidate in (text, *_completions(text)):
         try:
             return json.loads(candidate)
-        except (ValueError, RecursionError):  # the latter for brackets nested by the thousand
+        except (ValueError, RecursionError):  # RecursionError for thousands of nested brackets
             continue
     return None
 
 
 def _completions(text: str) -> list[str]:
-    """Ways to complete the text, the longest first: whole as it is, then without the key that its end may be."""
+    """Ways to complete the text, the longest first: with all of it, then without a key at its end."""
     closers, string_start = _open(text)
     end = "".join(reversed(closers))
     if string_start is not None:
         return [_closed_string(text, string_start) + end, _without_comma(text[:string_start]) + end]
-    bare = _BARE_WORD.sub("", text)  # a number may go on, a word may be half
+    bare = _BARE_WORD.sub("", text)  # a number or a word may be incomplete
     return [_without_comma(bare) + end, _without_comma(_LAST_KEY.sub("", bare)) + end]
 
 
@@ -44,7 +44,7 @@ def _without_comma(text: str) -> str:
 
 
 def _closed_string(text: str, start: int) -> str:
-    """The text up to its last whole character, with the quote that closes its last string."""
+    """The text up to its last complete character, with the closing quote of its last string."""
     position = start + 1
     while position < len(text):
         if text[position] != "\\":
@@ -57,7 +57,7 @@ def _closed_string(text: str, start: int) -> str:
 
 
 def _open(text: str) -> tuple[list[str], int | None]:
-    """The brackets that are to be closed, and where the string begins inside which the text ends."""
+    """The brackets to close, and the start of the string in which the text ends."""
     closers: list[str] = []
     start: int | None = None
     escaped = False

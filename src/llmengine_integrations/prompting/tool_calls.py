@@ -1,6 +1,6 @@
-"""Tool calls as a model writes them: the pieces of a stream put together, and the arguments read.
+"""Tool calls as a model writes them: joins the pieces of a stream, and parses the arguments.
 
-A call is made whole or not at all. Arguments that end too early are never completed, and arguments that are missing are never made up.
+A call is executed completely or not at all. Truncated arguments are never completed, and missing arguments are never invented.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..wire.chat import ChatCompletionMessage, ChatDelta, FunctionCallDelta, Too
 _ENDED = frozenset(
     {"stop", "tool_calls", "function_call", "eos_token", "stop_sequence", "end_turn", "tool_use"}  # TGI's, Anthropic's
 )
-"""The finish reasons of a model that had said everything."""
+"""The finish reasons of a model that ended its reply itself."""
 _CUT_OFF = {
     "length": "The arguments were cut off: the reply reached its maximum length (max_new_tokens).",
     "content_filter": "The arguments were cut off by the content filter.",
@@ -25,13 +25,13 @@ _CUT_OFF = {
 
 @dataclass(slots=True)
 class WrittenCall:
-    """A call as the model wrote it, in a stream as far as it is written.
+    """A call as the model wrote it; in a stream, the part written so far.
 
     Attributes:
-        number: Its place among the calls of the reply, from 0.
-        index: The server's number of it, which several calls may share.
+        number: The position among the calls of the reply, from 0.
+        index: The server's index, which several calls may share.
         id: The server's id; "" if there is none.
-        name: The tool; "" if there is none.
+        name: The name of the tool; "" if there is none.
         arguments: The text of the arguments.
     """
 
@@ -43,12 +43,12 @@ class WrittenCall:
 
     @property
     def whole(self) -> bool:
-        """Whether the arguments are a whole JSON object, to which nothing can be added."""
+        """Whether the arguments are a complete JSON object, to which nothing can be added."""
         return self.arguments.rstrip().endswith("}") and read_arguments(self.arguments)[0] is not None
 
 
 class Piece(NamedTuple):
-    """What a delta adds to a call; "" for a part to which it adds nothing. `start` is how long the arguments were before."""
+    """The text that a delta adds to a call, "" for unchanged parts. `start` is the previous length of the arguments."""
 
     call: WrittenCall
     id: str
@@ -60,24 +60,24 @@ class Piece(NamedTuple):
 class StreamedCalls:
     """The calls of one streamed choice.
 
-    Servers differ, so these are the rules, in both adapters. A delta belongs to the call that has its index and its id; if there is
-    none, to the last call that has its index or, without an index of its own, its id. It begins another call if it names a tool and
+    Servers differ, so both adapters follow these rules. A delta belongs to the call with the same index and id. If there is no such call,
+    it belongs to the last call with its index or, if the delta has no index, with its id. It starts a new call if it names a tool and
 
-    - has another id, or
-    - has another name, and the arguments of the call have begun, or
-    - does not have its id, and the arguments of the call are whole already.
+    - has a different id, or
+    - has a different name, and the arguments of the call have started, or
+    - does not have the call's id, and the arguments of the call are already complete.
 
-    A name that equals the name so far is a repetition. Any other name, before the arguments begin, is the next part of the name. The
+    A name that equals the name so far is a repetition. Any other name before the start of the arguments is the next part of the name. The
     first id counts. `function_call`, which OpenAI has deprecated, is a call too, unless the reply has `tool_calls`: some servers send both.
     """
 
     def __init__(self) -> None:
         self.calls: list[WrittenCall] = []
-        """In the order in which they began."""
+        """The calls, in the order in which they started."""
         self._is_legacy = False
 
     def feed(self, delta: ChatDelta) -> list[Piece]:
-        """Take in what a chunk adds."""
+        """Add the delta of a chunk."""
         if delta.tool_calls and not self._is_legacy:
             return [self._piece(call) for call in delta.tool_calls]
         if delta.function_call is None or (self.calls and not self._is_legacy):
@@ -101,7 +101,7 @@ class StreamedCalls:
         return piece
 
     def _found(self, delta: ToolCallDelta, name: str) -> WrittenCall | None:
-        """The call to which a delta belongs, or after which it begins another; None if it begins one at a new index."""
+        """The call that a delta belongs to, or after which it starts a new call; None if it starts a call at a new index."""
         latest = self.calls[::-1]
         here = [call for call in latest if call.index == delta.index]
         if delta.id and (same := next((call for call in here if call.id == delta.id), None)) is not None:
@@ -112,7 +112,7 @@ class StreamedCalls:
             return None
         if delta.id:
             return next((call for call in latest if call.id == delta.id), None)
-        return latest[0] if latest and delta.index == 0 else None  # 0 is also what a missing index reads as
+        return latest[0] if latest and delta.index == 0 else None  # a missing index is also read as 0
 
 
 def _begins_another(call: WrittenCall, call_id: str, name: str, arguments: str) -> bool:
@@ -129,7 +129,7 @@ def _begins_another(call: WrittenCall, call_id: str, name: str, arguments: str) 
 
 
 def whole_calls(message: ChatCompletionMessage) -> list[WrittenCall]:
-    """The calls of a reply that came at once."""
+    """The calls of a non-streamed reply."""
     if message.tool_calls:
         return [
             WrittenCall(number, number, call.id, call.function.name, call.function.arguments)
@@ -140,33 +140,33 @@ def whole_calls(message: ChatCompletionMessage) -> list[WrittenCall]:
 
 
 def identified(calls: Iterable[WrittenCall]) -> None:
-    """Give an id to the calls that the server gave none: the result of a call is sent back under its id."""
+    """Give an id to the calls without one, because the result of a call is sent back under its id."""
     for call in calls:
         call.id = call.id or new_call_id()
 
 
 def new_call_id() -> str:
-    """An id for a call."""
+    """A new id for a call."""
     return f"call_{uuid.uuid4().hex}"
 
 
 def read_call(
     name: str | None, written: object, finish_reason: str | None = "stop"
 ) -> tuple[dict[str, Any] | None, str]:
-    """As `read_arguments`; a call without a name cannot be made either."""
+    """Like `read_arguments`, but a call without a name is also an error."""
     arguments, problem = read_arguments(written, finish_reason)
     return (arguments, problem) if name or arguments is None else (None, "The call has no name.")
 
 
 def read_arguments(written: object, finish_reason: str | None = "stop") -> tuple[dict[str, Any] | None, str]:
-    """The arguments of a call, once it is over, and "". Or None and what is wrong with them.
+    """The arguments of a finished call and "", or None and the error in the arguments.
 
-    `null`, and no text at all, mean that there are no arguments. An object inside a JSON string is that object. Control characters, such
-    as line ends, may stand in strings.
+    `null` and an empty text mean that there are no arguments. An object inside a JSON string is unwrapped. Control characters, such as
+    newlines, are allowed in strings.
 
     Args:
-        written: What the model wrote.
-        finish_reason: Why the reply ended. If the model did not end it itself, no text at all means that the arguments are missing.
+        written: The model's text.
+        finish_reason: Why the reply ended. If the model did not end it itself, an empty text means that the arguments are missing.
     """
     if isinstance(written, Mapping):
         return dict(cast("Mapping[str, Any]", written)), ""
@@ -175,7 +175,7 @@ def read_arguments(written: object, finish_reason: str | None = "stop") -> tuple
         return ({}, "") if finish_reason in _ENDED else (None, problem)
     try:
         found = _value(written)
-    except (ValueError, RecursionError) as error:  # the latter for brackets nested by the thousand
+    except (ValueError, RecursionError) as error:  # RecursionError for thousands of nested brackets
         cut_off = _CUT_OFF.get(finish_reason or "")
         return None, f"{cut_off} ({error})" if cut_off else f"The arguments are not valid JSON: {error}."
     if found is None or isinstance(found, dict):
@@ -189,10 +189,10 @@ def _value(written: object) -> object:
 
 
 def sendable_arguments(written: str | Mapping[str, Any]) -> str:
-    """The arguments of an earlier call for a request: always a JSON object.
+    """The arguments of an earlier call in a request, always as a JSON object.
 
-    vLLM and SGLang read them for the model's chat template, and refuse the whole chat over text that is not one. For a call that was
-    never made, that is `{}`.
+    vLLM and SGLang parse them for the model's chat template, and refuse the whole chat if they are not a JSON object. For a call that was
+    never executed, the result is `{}`.
     """
     if isinstance(written, str) and _is_object(written):
         return written

@@ -21,7 +21,7 @@ class Delivery(NamedTuple):
 
 
 class ModelLane(Protocol):
-    """Runs one model: `lane.Lane`, or a test double. Only the generation thread may use members other than `description` and `num_waiting`."""
+    """Runs one model: `lane.Lane`, or a test double. Other threads may only read `description` and `num_waiting`."""
 
     @property
     def description(self) -> ModelDescription:

@@ -1,4 +1,4 @@
-"""What goes into a running batch for each completion, and what comes out of it."""
+"""The input and output of a running batch for each completion."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What a row of a batch begins with."""
+    """The input of a row of a batch."""
 
     ids: Sequence[int]
     sampling: SamplingParams = field(default_factory=SamplingParams)
@@ -31,4 +31,4 @@ class Choice(NamedTuple):
     log_prob: float | None
     """Natural log-probability under the model's own distribution, before the constraint, penalties, temperature and filters."""
     top: tuple[tuple[int, float], ...] = ()
-    """The likeliest tokens in its place with their log-probabilities, when asked for."""
+    """The most likely tokens at this position with their log-probabilities, if requested."""

@@ -1,8 +1,8 @@
 """Continuous batching: completions join and leave a running batch between any two tokens.
 
-New rows read their prompts together, padded on the right, where no token sees the padding; then they are padded on the left to the
-batch's length (or the batch to theirs). A finished row is taken out, and padding that no row needs any more is cut. Each row gets the
-tokens that it would get alone.
+New rows read their prompts together, padded on the right, where no token sees the padding. They are then padded on the left to the
+batch's length, or the batch is padded to theirs. A finished row is removed, and padding that no row needs any longer is cut. Each row
+gets the same tokens that it would get alone.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Prefilled:
     samplers: Sequence[Sampler]
     cache: KVCache
     choices: Sequence[Choice | Exception]
-    """What a row raised stands in place of its choice."""
+    """The choice of each row, or the exception that the row raised."""
 
 
 class RunningBatch:
-    """The rows that one model generates together; used by one thread only."""
+    """The rows that one model generates together. Only one thread may use it."""
 
     def __init__(self, model: CausalLM) -> None:
         self._model = model
@@ -51,7 +51,7 @@ class RunningBatch:
         self._use([])
 
     def prefill(self, prompts: Sequence[Prompt]) -> Prefilled:
-        """Read prompts and choose the first tokens, without touching the batch."""
+        """Read prompts and choose the first tokens, without changing the batch."""
         samplers = [
             Sampler(prompt.sampling, log_probs=prompt.log_probs, prompt=prompt.ids, guide=prompt.guide)
             for prompt in prompts
@@ -68,7 +68,7 @@ class RunningBatch:
             return Prefilled(prompts, samplers, cache, choose(logits, samplers))
 
     def join(self, new: Prefilled, rows: Sequence[int]) -> None:
-        """Add those of the new rows as the last ones. If that fails, the batch is as it was."""
+        """Append the given ones of the new rows. If that fails, the batch is unchanged."""
         if not rows:
             return
         lengths = [len(new.prompts[row].ids) for row in rows]
@@ -86,10 +86,10 @@ class RunningBatch:
         self._use([*self._adapters, *(new.prompts[row].adapter for row in rows)])
 
     def step(self) -> list[Choice | Exception]:
-        """Choose the next token of every row, in the order in which they joined.
+        """Choose the next token of every row, in the order in which the rows joined.
 
-        A forward pass that fails is tried again with each row alone. In place of a choice, a row that fails alone too has what it
-        raised, and must be dropped; the others go on as though it had not been there.
+        A failed forward pass is repeated with each row alone. For a row that also fails alone, its exception is returned instead of a
+        choice, and the row must be dropped. The other rows continue as if it had not been there.
         """
         with torch.inference_mode():
             logits, failures = self._logits()
@@ -101,7 +101,7 @@ class RunningBatch:
         return choices
 
     def _logits(self) -> tuple[Tensor, dict[int, Exception]]:
-        """The logits of the rows' next tokens, and what the other rows raised."""
+        """The logits of the next tokens, and the exceptions of the rows that failed."""
         length, device = self._cache.length, self._model.device
         try:
             logits = self._model.logits(
@@ -111,13 +111,13 @@ class RunningBatch:
                 mask=self._mask(length + 1),
                 adapters=self._mix,
             )
-        except Exception as error:  # noqa: BLE001 - whatever it is, it may be about one row only
+        except Exception as error:  # noqa: BLE001 - any error may concern one row only
             self._cache.undo(length)
             return self._logits_alone(length) if len(self) > 1 else (torch.empty(0), {0: error})
         return logits, {}
 
     def _logits_alone(self, length: int) -> tuple[Tensor, dict[int, Exception]]:
-        """The same, one row after the other."""
+        """Like `_logits`, but one row after the other."""
         found: list[Tensor] = []
         caches: list[KVCache | None] = []
         failures: dict[int, Exception] = {}
@@ -130,7 +130,7 @@ class RunningBatch:
                     positions=torch.tensor([[length - padding]], device=self._model.device),
                     adapters=_mix([self._adapters[row]]),
                 )
-            except Exception as error:  # noqa: BLE001 - handed on
+            except Exception as error:  # noqa: BLE001 - returned to the caller
                 failures[row] = error
                 caches.append(None)
             else:

@@ -1,4 +1,4 @@
-"""Choosing the next token of every row of a batch from its logits."""
+"""Chooses the next token of every row of a batch from its logits."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .rows import Choice
 from .token_masks import Guide
 
 _LOWEST_LOG_PROB = -9999.0  # JSON has no infinity
-_LOWEST_TEMPERATURE = 1e-5  # smaller ones become 0 as float32
+_LOWEST_TEMPERATURE = 1e-5  # smaller values become 0 in float32
 
 
 class Sampler:
-    """One row's way of choosing: its settings, its random numbers, and how often it has chosen each token.
+    """The sampling state of one row: its settings, its random numbers, and how often it has chosen each token.
 
-    The draw depends on the row's own seed and logits only, never on the rows that share its batch.
+    The draw depends only on the row's own seed and logits, never on other rows of the batch.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class Sampler:
 
     @property
     def penalised(self) -> bool:
-        """Whether logits are changed before a token is chosen: made less likely where they occurred, biased, or ruled out."""
+        """Whether logits are changed before a token is chosen, by penalties, biases or masks."""
         return self._adjusts or self._chosen < self.params.banned_until or self._guide is not None
 
     def penalise(self, logits: Tensor) -> None:
-        """Change the logits in place.
+        """Apply penalties, biases and masks to the logits, in place.
 
-        Only the repetition penalty counts the tokens of the prompt, as in vLLM.
+        As in vLLM, only the repetition penalty also counts the tokens of the prompt.
         """
         if self._repeated:
             tokens = torch.tensor(list(self._repeated), device=logits.device)
@@ -82,11 +82,11 @@ class Sampler:
         logits[tokens] -= self.params.presence_penalty + self.params.frequency_penalty * counts
 
     def draw_noise(self, noise: NDArray[np.float32]) -> None:
-        """Fill in exponential noise: the argmax of probability / noise is a draw from the distribution."""
+        """Fill the array with exponential noise. The argmax of probability / noise is a draw from the distribution."""
         self._random.standard_exponential(dtype=np.float32, out=noise)  # four times as fast as torch's
 
     def record(self, token: int) -> None:
-        """Remember a chosen token, for the penalties and the constraint."""
+        """Record a chosen token for the penalties and the constraint."""
         if self._guide is not None:
             self._guide.consume(token)
         if self.penalised:
@@ -104,7 +104,7 @@ def choose(logits: Tensor, rows: Sequence[Sampler]) -> list[Choice | Exception]:
         rows: one sampler per row, in the same order.
 
     Returns:
-        The choices; what a row's own settings or constraint raised stands in place of its choice.
+        The choice of each row, or the exception that the row's own settings or constraint raised.
     """
     failures: dict[int, Exception] = {}
     adjusted = _penalised(logits, rows, failures)
@@ -117,13 +117,13 @@ def choose(logits: Tensor, rows: Sequence[Sampler]) -> list[Choice | Exception]:
         if index not in failures:
             try:
                 row.record(choice.token)
-            except Exception as error:  # noqa: BLE001 - handed on: it is about this row only
+            except Exception as error:  # noqa: BLE001 - returned to the caller: it concerns this row only
                 failures[index] = error
     return [failures.get(index, choice) for index, choice in enumerate(choices)]
 
 
 def _choices(logits: Tensor, chosen: Tensor, rows: Sequence[Sampler]) -> list[Choice]:
-    """The chosen tokens with their log-probs, for the rows that want them."""
+    """The chosen tokens, with log-probs for the rows that request them."""
     tokens: list[int] = _listed(chosen)
     if not any(row.log_probs for row in rows):
         return [Choice(token, None) for token in tokens]
@@ -137,7 +137,7 @@ def _choices(logits: Tensor, chosen: Tensor, rows: Sequence[Sampler]) -> list[Ch
 
 
 def _tops(logits: Tensor, totals: Tensor, rows: Sequence[Sampler]) -> list[tuple[tuple[int, float], ...]]:
-    """For every row its likeliest tokens, as many as it wants."""
+    """The most likely tokens of every row, as many as the row requests."""
     wanted = [row.params.top_log_probs if row.log_probs else 0 for row in rows]
     if not any(wanted):
         return [()] * len(rows)
@@ -158,7 +158,7 @@ def _penalised(logits: Tensor, rows: Sequence[Sampler], failures: dict[int, Exce
         if row.penalised:
             try:
                 row.penalise(adjusted[index])
-            except Exception as error:  # noqa: BLE001 - handed on: it is about this row only
+            except Exception as error:  # noqa: BLE001 - returned to the caller: it concerns this row only
                 failures[index] = error
     return adjusted
 
@@ -181,7 +181,7 @@ def _filters(params: SamplingParams) -> bool:
 
 
 def _filtered(scaled: Tensor, params: Sequence[SamplingParams]) -> Tensor:
-    """Make what top_k, then top_p, and min_p leave out impossible. Back in the vocabulary's order, so that a seed gives one result."""
+    """Mask the tokens that top_k, then top_p, and min_p exclude. The result is in vocabulary order, so that a seed gives one result."""
     size = scaled.shape[-1]
     top_k = torch.tensor([size if p.top_k is None else min(p.top_k, size) for p in params], device=scaled.device)
     top_p = torch.tensor([math.inf if p.top_p is None else p.top_p for p in params], device=scaled.device)
@@ -196,7 +196,7 @@ def _filtered(scaled: Tensor, params: Sequence[SamplingParams]) -> Tensor:
 
 
 def _dense(biases: Mapping[int, float], logits: Tensor) -> Tensor:
-    """What to add to every logit. Made once a row: there may be a bias for each of a hundred thousand tokens."""
+    """The value to add to every logit. Created once per row, because there may be a bias for each of a hundred thousand tokens."""
     known = {token: bias for token, bias in biases.items() if token < len(logits)}
     added = torch.zeros_like(logits)
     tokens = torch.tensor(list(known), dtype=torch.long, device=logits.device)
@@ -205,9 +205,9 @@ def _dense(biases: Mapping[int, float], logits: Tensor) -> Tensor:
 
 
 def _listed(values: Tensor) -> list[Any]:
-    return cast("Any", values).tolist()  # torch's annotations leave the elements unknown
+    return cast("Any", values).tolist()  # torch's annotations do not declare the element type
 
 
 def _finite(log_prob: float) -> float:
-    # max() returns its first argument when the second is NaN
+    # max() returns its first argument if the second is NaN
     return max(_LOWEST_LOG_PROB, log_prob)

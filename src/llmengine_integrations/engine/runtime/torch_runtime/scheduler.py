@@ -1,4 +1,4 @@
-"""The runtime over torch: one generation thread in which models are loaded and run, and its link to the event loop."""
+"""The torch runtime: one generation thread that loads and runs the models, and its connection to the event loop."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ class _Submitted(NamedTuple):
 
 
 class _Order(NamedTuple):
-    """Something else to do between two turns, and who waits for it."""
+    """Another operation to run between two turns, and the future that waits for it."""
 
     run: Callable[[], list[Delivery]]
     done: asyncio.Future[None]
 
 
 class Scheduler:
-    """Runs the completions of all models and adapters in one thread, a token of each at a time.
+    """Runs the completions of all models and adapters in one thread, one token of each at a time.
 
-    Completions may be submitted, and adapters loaded, from the start: they wait until the models are loaded.
+    Completions may be submitted, and adapters loaded, from the start. They wait until the models are loaded.
 
     Args:
-        load: makes a lane for every model; called in the generation thread.
-        max_waiting: completions that may wait for a place in a batch.
+        load: creates a lane for every model; called in the generation thread.
+        max_waiting: the maximum number of completions that wait for a place in a batch.
     """
 
     def __init__(self, load: Callable[[], Mapping[str, ModelLane]], *, max_waiting: int) -> None:
@@ -64,17 +64,17 @@ class Scheduler:
         self.ready = False
 
     def start(self, on_ready: Callable[[], object], on_failure: Callable[[Exception], object]) -> None:
-        """Start loading, then generating. Call it on the event loop, where one of the callbacks is called after loading."""
+        """Start loading, then generating. Call it on the event loop; one of the callbacks is called there after loading."""
         self._loop = asyncio.get_running_loop()
         self._on_ready = on_ready
         self._on_failure = on_failure
         self._thread.start()
 
     def submit(self, name: str, generation: Generation) -> None:
-        """Queue a completion for a model or an adapter; one that is unknown when its turn comes fails with a 404.
+        """Queue a completion for a model or an adapter. If the name is unknown when its turn comes, it fails with a 404.
 
         Raises:
-            QueueFullError: too many wait already.
+            QueueFullError: the queue is full.
             GenerationError: the engine is shutting down.
         """
         with self._wake:
@@ -88,23 +88,23 @@ class Scheduler:
         self._wake_soon()
 
     async def load_adapter(self, name: str, *, base: str, folder: Path) -> None:
-        """Load a LoRA adapter in Hugging Face form between two tokens, and serve it together with its base.
+        """Load a LoRA adapter in Hugging Face format between two tokens, and serve it together with its base.
 
-        A name that is loaded already gets the new adapter; completions in flight go on with the one that they began with.
+        If the name is already loaded, the new adapter replaces the old one. Running completions keep the adapter that they started with.
 
         Args:
-            name: what to submit completions to.
+            name: the name under which completions are submitted.
             base: the name of the model that it adapts.
-            folder: with `adapter_config.json` and `adapter_model.safetensors`.
+            folder: the folder with `adapter_config.json` and `adapter_model.safetensors`.
 
         Raises:
-            ValueError: the folder cannot be served with this base; one line that says why.
+            ValueError: the folder cannot be served with this base. The message is one line that says why.
             GenerationError: the engine is shutting down.
         """
         await self._order(partial(self._load_adapter, name, base, folder))
 
     async def unload_adapter(self, name: str) -> None:
-        """Stop serving an adapter. Its completions, running and waiting, fail with a 404; harmless when it is not loaded.
+        """Stop serving an adapter. Its running and waiting completions fail with a 404. Does nothing if it is not loaded.
 
         Raises:
             GenerationError: the engine is shutting down.
@@ -112,14 +112,14 @@ class Scheduler:
         await self._order(partial(self._unload_adapter, name))
 
     async def check_tuning(self, base: str, options: LoraOptions) -> None:
-        """Find out whether an adapter could be served that is yet to be trained. Waits until the models are loaded.
+        """Check, before training, that an adapter could be served. Waits until the models are loaded.
 
         Args:
             base: the name of the model to be tuned.
             options: the adapter's shape, and the layers that it would change.
 
         Raises:
-            ValueError: it could not; one line that says why.
+            ValueError: it could not be served. The message is one line that says why.
             GenerationError: the engine is shutting down.
         """
         checks: list[TuningCheck] = []
@@ -136,12 +136,12 @@ class Scheduler:
             await self._order(partial(_try_layers, check, layers))
 
     def describe(self, name: str) -> ModelDescription | None:
-        """What a model or an adapter can do; None while it is loading, and for an unknown name."""
+        """The capabilities of a model or adapter; None while it is loading, and for an unknown name."""
         lane = self._lanes.get(self._bases.get(name, name))
         return None if lane is None else lane.description
 
     def stop(self) -> None:
-        """Give up all completions and end the thread after the token in hand. Call it on the event loop."""
+        """End all completions with an error, and end the thread after the current token. Call it on the event loop."""
         with self._wake:
             self._stopping = True
             self.ready = False
@@ -155,7 +155,7 @@ class Scheduler:
                 item.generation.deliver([], shutting_down())
 
     def join(self, timeout: float) -> bool:
-        """Wait for the thread to end; False if it has not (it may be loading, which cannot be interrupted)."""
+        """Wait for the thread to end. Returns False if it has not ended (it may be loading, which cannot be interrupted)."""
         if self._thread.ident is not None:
             self._thread.join(timeout)
         return not self._thread.is_alive()
@@ -163,7 +163,7 @@ class Scheduler:
     def _run(self) -> None:
         try:
             self._lanes = self._load()
-        except Exception as error:  # noqa: BLE001 - whatever torch and transformers raise ends up in one line for the user
+        except Exception as error:  # noqa: BLE001 - any error of torch or transformers becomes one line for the user
             self._call(self._on_failure, error)
             return
         self.ready = not self._stopping
@@ -175,7 +175,7 @@ class Scheduler:
         self._deliver([delivery for lane in self._lanes.values() for delivery in lane.fail(error)])
 
     def _next_turn(self) -> bool:
-        """Wait until there is work, take in what was submitted, and say whether to go on."""
+        """Wait until there is work, and process what was submitted. Returns whether to continue."""
         while True:
             with self._wake:
                 while not (self._stopping or self._submitted or any(lane.busy for lane in self._lanes.values())):
@@ -201,7 +201,7 @@ class Scheduler:
         error: Exception | None = None
         try:
             self._deliver(order.run())
-        except Exception as raised:  # noqa: BLE001 - handed to the one who waits for it
+        except Exception as raised:  # noqa: BLE001 - passed to the waiting caller
             error = raised
         self._call(_settle, order.done, error)
 
@@ -221,9 +221,9 @@ class Scheduler:
         return [] if base is None else self._lanes[base].unload_adapter(name, not_served(name))
 
     def _wake_soon(self) -> None:
-        """Wake the thread when the event loop has done what it has in hand.
+        """Wake the thread after the event loop has finished its current work.
 
-        Requests that came together begin together then, and the loop need not share the interpreter while it reads them.
+        Requests that arrived together then start together, and the loop does not share the interpreter while it reads them.
         """
         if self._loop is not None and not self._waking:
             self._waking = True
@@ -244,7 +244,7 @@ class Scheduler:
         await done
 
     def _forget_cancelled(self) -> None:
-        """Make room, while models are loading, for those who still wait. Lanes do so by themselves."""
+        """Remove cancelled completions from the queue while models are loading. Later, the lanes do this themselves."""
         wanted = [item for item in self._submitted if isinstance(item, _Order) or not item.generation.cancelled]
         self._submitted = deque(wanted)
 
@@ -266,7 +266,7 @@ class Scheduler:
 
 
 def _turn(lane: ModelLane) -> list[Delivery]:
-    """A lane's turn. If it breaks, the lane's completions fail, and the thread goes on: nobody else could answer."""
+    """Run a lane's turn. If it fails, the lane's completions fail, and the thread continues to serve the others."""
     try:
         return lane.turn()
     except Exception:  # noqa: BLE001 - logged; the completions fail
@@ -285,7 +285,7 @@ def _deliver_on_loop(deliveries: list[Delivery]) -> None:
 
 
 def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
-    if done.done():  # who waited has gone away
+    if done.done():  # the waiting caller was cancelled
         return
     if error is None:
         done.set_result(None)
@@ -294,4 +294,4 @@ def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
 
 
 def _nothing(*_: object) -> None:
-    """Stands for callbacks until the thread starts."""
+    """A placeholder for the callbacks until the thread starts."""

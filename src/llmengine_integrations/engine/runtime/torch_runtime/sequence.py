@@ -1,4 +1,4 @@
-"""A completion in a batch: from its request to what the model is given, and from tokens to pieces of text."""
+"""A completion in a batch: turns its request into the model's input, and tokens into pieces of text."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from .token_masks import Guide
 
 _CONTEXT_OF_TEXT = 6  # prompt tokens that the first piece's spacing may depend on
-_LONGEST_TOKEN = 200  # characters; a prompt beyond this many per token of context is refused without tokenizing it
+_LONGEST_TOKEN = 200  # characters; a prompt with more than this per token of context is refused without tokenizing it
 
 
 class Sequence:
-    """A completion: its prompt's tokens, how to choose the next, and what the chosen ones spell.
+    """A completion: its prompt's tokens, the settings for choosing the next token, and the text of the chosen tokens.
 
     Args:
         generation: the completion.
-        model: what generates it.
-        slots: tokens whose keys and values may be kept for one completion.
-        adapter: the name of the adapter to use; None for the model as it is.
+        model: the model that generates it.
+        slots: the maximum number of tokens whose keys and values may be stored for one completion.
+        adapter: the name of the adapter to use; None for the base model.
 
     Raises:
-        GenerationError: 400; the model cannot do what the request asks.
+        GenerationError: 400; the model does not support the request.
     """
 
     def __init__(self, generation: Generation, model: LoadedModel, slots: int, adapter: str | None = None) -> None:
@@ -60,15 +60,15 @@ class Sequence:
 
     @property
     def row(self) -> Row:
-        """What it takes in the batch. The token chosen last is not stored, and after the last one there is no step."""
+        """The memory needs in the batch. The most recent token is not stored, and there is no step after the last token."""
         chosen = max(1, self._num_tokens)
         return Row(len(self.prompt) + chosen - 1, self._limit - chosen)
 
     def accept(self, choice: Choice) -> list[Piece]:
-        """Take the next token and return the pieces that are due now.
+        """Add the next token and return the pieces to deliver now.
 
         Raises:
-            GenerationError: the constraint cannot be kept to any longer.
+            GenerationError: the constraint can no longer be enforced.
         """
         if self.guide is not None and (reason := self.guide.failure) is not None:
             raise _unkept(reason)
@@ -79,16 +79,16 @@ class Sequence:
             text += self._text.finish()
         text, self._held = self._held + text, ""
         if not (self._in_pieces or self.finished):
-            self._held = text  # comes with the last piece, the only one
+            self._held = text  # delivered with the last piece, which is the only one
             return []
         return self._due(self._piece(choice, text, ended=ended))
 
     def empty(self) -> Piece:
-        """The only piece of a completion of no tokens."""
+        """The only piece of a completion without tokens."""
         return Piece(self._held, 0, len(self.prompt), finish_reason="length")
 
     def _take(self, token: int) -> tuple[bool, str]:
-        """Whether the token ends the text, and the text that it brings."""
+        """Whether the token ends the text, and the text that it adds."""
         request = self.generation.request
         if token in self._ends:
             return True, ""
@@ -140,9 +140,9 @@ def _ids(request: GenerationRequest, tokenizer: Tokenizer, limit: int) -> list[i
 
 
 def _limit(request: GenerationRequest, prompt: int, context: int, slots: int) -> int:
-    """The most tokens to generate: what was asked for, as far as the context has room; all that there is room for if nothing was."""
+    """The maximum number of tokens to generate: the requested number, limited by the context; without a request, as many as fit."""
     wanted = context - prompt if request.max_new_tokens is None else min(request.max_new_tokens, context - prompt)
-    most = slots - prompt + 1  # the last token's keys and values are not kept
+    most = slots - prompt + 1  # the last token's keys and values are not stored
     if wanted <= most:
         return wanted
     if request.max_new_tokens is None and most > 0:
@@ -164,7 +164,7 @@ def _guide(request: GenerationRequest, tokenizer: Tokenizer) -> Guide | None:
 
 
 def _sampling(request: GenerationRequest, tokenizer: Tokenizer) -> SamplingParams:
-    """How to choose tokens, with those ruled out that would end the text too early."""
+    """The sampling settings, with a ban on tokens that would end the text too early."""
     if not request.min_tokens:
         return request.sampling
     ends = request.stop_tokens if request.ignore_end else request.stop_tokens | tokenizer.end_tokens
@@ -172,7 +172,7 @@ def _sampling(request: GenerationRequest, tokenizer: Tokenizer) -> SamplingParam
 
 
 def _end_tokens(request: GenerationRequest, tokenizer: Tokenizer, guide: Guide | None) -> frozenset[int]:
-    """The tokens that end the text and are no part of it. After them a constraint allows nothing."""
+    """The tokens that end the text and are not part of it. A constraint allows nothing after them."""
     if guide is not None:
         return guide.end_tokens
     return frozenset() if request.ignore_end else tokenizer.end_tokens
@@ -183,7 +183,7 @@ def _unkept(reason: str) -> GenerationError:
 
 
 def _echoed(request: GenerationRequest, prompt: list[int], tokenizer: Tokenizer) -> str:
-    """The prompt's text, where the text shall begin with it."""
+    """The prompt's text, if the request asks to echo it."""
     if not request.echo:
         return ""
     return request.prompt if isinstance(request.prompt, str) else tokenizer.decode(prompt)

@@ -1,4 +1,4 @@
-"""Keeping a generation to a constraint: which tokens may come next. Used by the generation thread only."""
+"""Enforces constraints by determining which tokens may come next. Only the generation thread uses it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _KEPT = 128  # compiled constraints; a large one takes a few megabytes
 
 
 class Guide:
-    """One generation's way through its constraint.
+    """The state of one generation in its constraint.
 
-    It never raises while a batch runs, since that would end its neighbours: `failure` tells when it cannot go on.
+    It never raises while a batch runs, because that would end the other rows. `failure` says why it cannot continue.
 
     Args:
-        matcher: at the constraint's beginning; this guide's own.
+        matcher: a matcher at the start of the constraint, used only by this guide.
         end_tokens: the tokens that end a text.
-        ignore_end: whether to go on after complete texts for as long as the constraint allows it.
+        ignore_end: whether to continue after a complete text as long as the constraint allows it.
     """
 
     def __init__(self, matcher: LLMatcher, end_tokens: frozenset[int], *, ignore_end: bool = False) -> None:
@@ -35,11 +35,11 @@ class Guide:
         self.end_tokens = end_tokens
 
     def allowed(self, size: int, banned: Collection[int] = ()) -> Tensor:
-        """Which tokens may come next; the text's end may when it is complete.
+        """Which tokens may come next. End tokens are allowed when the text is complete.
 
         Args:
-            size: tokens that the model knows, which may be more or fewer than its tokenizer's.
-            banned: tokens to leave out unless nothing else may come.
+            size: the model's number of tokens, which may be more or fewer than its tokenizer's.
+            banned: tokens to exclude unless no other token is allowed.
         """
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
         found = np.unpackbits(bits, bitorder="little")[:size].astype(np.bool_)
@@ -53,7 +53,7 @@ class Guide:
         return torch.as_tensor(mask)
 
     def consume(self, token: int) -> None:
-        """Take the token that was chosen."""
+        """Advance by the chosen token."""
         self._matcher.consume_token(token)
 
     @property
@@ -63,19 +63,19 @@ class Guide:
 
     @property
     def failure(self) -> str | None:
-        """Why it cannot go on: the constraint allows nothing, or is too complex; None if it can."""
+        """Why it cannot continue: the constraint allows nothing, or is too complex. None if it can continue."""
         return matcher_error(self._matcher)
 
 
 class Guides:
-    """Makes the guides of one tokenizer and keeps what it compiled.
+    """Creates the guides for one tokenizer and caches compiled constraints.
 
     Args:
         tokenizer: a fast tokenizer of transformers.
         end_tokens: the tokens that end a text.
 
     Raises:
-        ConstraintError: it is not a fast one, and the tokens' bytes are unknown.
+        ConstraintError: it is not a fast tokenizer, so the bytes of its tokens are unknown.
     """
 
     def __init__(self, tokenizer: Any, end_tokens: frozenset[int]) -> None:
@@ -84,10 +84,10 @@ class Guides:
         self._compiled: OrderedDict[Constraint, LLMatcher] = OrderedDict()
 
     def guide(self, constraint: Constraint, *, ignore_end: bool = False) -> Guide:
-        """A guide at the beginning of a constraint.
+        """A guide at the start of a constraint.
 
         Raises:
-            ConstraintError: the constraint allows no text of this model's tokens.
+            ConstraintError: no text of this model's tokens satisfies the constraint.
         """
         return Guide(self._matcher(constraint).deep_copy(), self._end_tokens, ignore_end=ignore_end)
 
@@ -109,11 +109,11 @@ class Guides:
 
 
 class _Vocabulary:
-    """Token ids and their bytes, in the form that llguidance's wrapper takes.
+    """Token ids and their bytes, in the form that llguidance's wrapper accepts.
 
-    With llguidance's own reading of a tokenizer, every added token is out of a text's reach, also one that decoding shows like any
-    text (the tags of tool calls), and where a constraint leaves only such a text, nothing can be chosen. Here only tokens that decoding
-    skips are out of reach.
+    When llguidance reads a tokenizer itself, no text can use an added token, not even one that decoding shows as ordinary text (the tags
+    of tool calls). If a constraint then allows only such a text, no token can be chosen. Here, only tokens that decoding skips are
+    excluded.
     """
 
     def __init__(self, read: LLTokenizer, special: frozenset[int], end_token: int) -> None:
@@ -125,7 +125,7 @@ class _Vocabulary:
         self._read = read
 
     def __call__(self, text: bytes) -> list[int]:
-        """How the model's tokenizer writes a text, without special tokens."""
+        """The tokens of a text according to the model's tokenizer, without special tokens."""
         tokens = self._read.tokenize_bytes(text)
         if self._special.isdisjoint(tokens):
             return tokens

@@ -43,7 +43,7 @@ class CausalLM:
 
     @property
     def settings(self) -> Any:
-        """transformers' configuration of the model's text part."""
+        """The configuration of the model's text part, from transformers."""
         return self._model.config.get_text_config()
 
     @property

@@ -1,7 +1,8 @@
-"""Does a model give each row of a batch what it gives that row alone? Found out when it is loaded.
+"""Checks, when a model is loaded, that each row of a batch gets the same result as that row alone.
 
-Two rows of unlike length are run together, padded as `RunningBatch` pads them, and each alone. Some models give other answers then:
-they read the padding, or scale their positions by the longest row (longrope). Nothing would fail then, and every answer would be wrong.
+Two rows of different length are run together, padded as `RunningBatch` pads them, and then each alone. Some models give different
+answers in a batch: they read the padding, or scale their positions by the longest row (longrope). No error would occur, but every answer
+would be wrong.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from ..kv_cache import KVCache
 from .loaded_model import CausalLM, LoadedModel
 
 _TEXT = "Hello, my name is Maria, and I live in Valencia. The sky is blue; what is the sea like, and why do you ask?"
-_LONGEST = 24  # tokens of the longer row; the shorter one has a third
+_LONGEST = 24  # tokens of the longer row; the shorter row has a third of that
 _STEPS = 2
-# How far logits may be apart, as a share of their own spread. Rounding explains about 1e-5 with 32 bits. With 16 it explains a few
-# percent, and more where it makes a router choose another expert.
+# The allowed difference between logits, as a share of their own spread. Rounding explains about 1e-5 with 32 bits. With 16 bits it
+# explains a few percent, and more if it makes a router choose another expert.
 _TOLERANCE = 5e-3
 _TOLERANCE_OF_HALF = 0.25
 
@@ -29,14 +30,14 @@ _STEP_BY_STEP = "token by token it answers otherwise than when it reads a text a
 
 
 class UnlikeAloneError(Exception):
-    """A model whose answers depend on how they are computed; one line."""
+    """A model whose answers depend on how they are computed. The message is one line."""
 
 
 def check_rows_are_independent(model: LoadedModel) -> None:
-    """Refuse a model that gives a row other logits in a batch than alone. Takes a dozen short forward passes.
+    """Refuse a model that gives a row different logits in a batch than alone. Takes a dozen short forward passes.
 
     Raises:
-        UnlikeAloneError: it does.
+        UnlikeAloneError: the logits differ.
     """
     run = model.causal_lm
     if _scales_by_the_longest_row(run.settings, model.context_length):
@@ -44,7 +45,7 @@ def check_rows_are_independent(model: LoadedModel) -> None:
     long = model.tokenizer.encode(_TEXT)[: max(1, min(_LONGEST, model.context_length - _STEPS))]
     short = long[-max(1, len(long) // 3) :]
     tolerance = _TOLERANCE_OF_HALF if run.dtype.itemsize < torch.float32.itemsize else _TOLERANCE
-    # The second time, the longer row is at the end of the context, as it will be in some batch.
+    # The second time, the longer row ends at the end of the context, as can happen in a real batch.
     for position in (None, model.context_length - 1):
         together = _logits(run, [short, long], [None, position])
         alone = (_logits(run, [short], [None]), _logits(run, [long], [position]))
@@ -58,7 +59,7 @@ def check_rows_are_independent(model: LoadedModel) -> None:
 def _scales_by_the_longest_row(settings: Any, context_length: int) -> bool:
     """Whether transformers changes the scale of all rows' positions when one row becomes long.
 
-    With 16 bits the logits do not show that for every prompt, so the settings are asked.
+    With 16 bits, the logits do not show this for every prompt, so the settings are checked instead.
     """
     found: dict[str, Any] = getattr(settings, "rope_parameters", None) or {}
     one_for_all = "rope_type" in found
@@ -78,12 +79,12 @@ def _changes_scale(rope: Mapping[str, Any], settings: Any, context_length: int) 
 
 @torch.inference_mode()
 def _logits(model: CausalLM, rows: Sequence[Sequence[int]], positions: Sequence[int | None]) -> list[Tensor]:
-    """The logits after the rows' prompts, which end alike, and after their last token comes twice more.
+    """The logits after the rows' prompts, which end with the same token, and after that token is repeated twice.
 
     Args:
         model: the model.
         rows: the prompts.
-        positions: where each row's last token is said to be; None for where it is.
+        positions: the position to give to each row's last token; None for its actual position.
     """
     cache, lengths = KVCache(), [len(row) for row in rows]
     longest = max(lengths)
@@ -104,10 +105,10 @@ def _logits(model: CausalLM, rows: Sequence[Sequence[int]], positions: Sequence[
 
 
 def _compare(found: Tensor, right: Tensor, tolerance: float, fault: str) -> None:
-    usable = right.isfinite()  # some models rule tokens out
+    usable = right.isfinite()  # some models mask tokens
     found, right = found[usable], right[usable]
     apart = ((found - right).square().mean().sqrt() / right.std().clamp_min(1e-9)).item()
-    if not apart <= tolerance:  # also where it is not a number
+    if not apart <= tolerance:  # also true for NaN
         raise UnlikeAloneError(
             f"{fault} (its logits differ by {apart:.2g} of their spread; rounding explains {tolerance:g})"
         )

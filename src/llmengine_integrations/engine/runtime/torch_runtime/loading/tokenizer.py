@@ -10,16 +10,16 @@ from ...runtime import NO_CHAT_TEMPLATE
 from ..token_masks import Guides
 
 _FIXED = frozenset({"conversation", "messages", "tokenize", "chat_template", "return_dict", "return_tensors"})
-"""Arguments of `apply_chat_template` that clients cannot set, since they are not variables of the template."""
+"""Arguments of `apply_chat_template` that clients cannot set, because they are not variables of the template."""
 
 
 class Tokenizer:
-    """Text to token ids and back. Used by one thread only."""
+    """Converts text to token ids and back. Only one thread may use it."""
 
     def __init__(self, tokenizer: Any, end_tokens: frozenset[int]) -> None:
         self._tokenizer = tokenizer
         self.end_tokens = end_tokens
-        # Called directly: transformers' method, which takes ten times as long; slow tokenizers have that one only.
+        # The backend is called directly, because transformers' method takes ten times as long. Slow tokenizers have no backend.
         self._backend: Any = getattr(tokenizer, "backend_tokenizer", None)
         self._texts: dict[int, str] = {}
         self._guides: Guides | None = None
@@ -33,15 +33,15 @@ class Tokenizer:
 
     @property
     def can_guide(self) -> bool:
-        """Whether the bytes of its tokens are known, which constraints need."""
+        """Whether the bytes of its tokens are known. Constraints need them."""
         return bool(self._tokenizer.is_fast)
 
     @property
     def guides(self) -> Guides:
-        """Keeps generations to constraints. Making it takes a second for a large vocabulary.
+        """The object that enforces constraints. Creating it takes a second for a large vocabulary.
 
         Raises:
-            ConstraintError: this tokenizer cannot.
+            ConstraintError: this tokenizer does not support constraints.
         """
         if self._guides is None:
             self._guides = Guides(self._tokenizer, self.end_tokens)
@@ -52,12 +52,12 @@ class Tokenizer:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=add_special_tokens)
         if ids:
             return ids
-        # A tokenizer that adds no special tokens returns none for an empty prompt, and a model must start from something.
+        # A tokenizer without special tokens returns no tokens for an empty prompt, but a model needs at least one.
         start = self._tokenizer.bos_token_id
         return [min(self.end_tokens, default=0) if start is None else int(start)]
 
     def checked(self, ids: Sequence[int]) -> list[int]:
-        """Tokens that a client sent, if this tokenizer has them all.
+        """The tokens that a client sent, after checking that this tokenizer has them all.
 
         Raises:
             GenerationError: 400; a token is unknown.
@@ -71,7 +71,7 @@ class Tokenizer:
         return list(ids)
 
     def chat_text(self, prompt: ChatPrompt) -> str:
-        """The prompt that the model's own chat template makes of messages.
+        """The prompt that the model's chat template creates from messages.
 
         Raises:
             GenerationError: 400; the model has no template, or its template refuses these messages.
@@ -80,22 +80,22 @@ class Tokenizer:
             raise GenerationError(400, NO_CHAT_TEMPLATE)
         try:
             text = self._tokenizer.apply_chat_template(**_template_arguments(prompt), tokenize=False)
-        except Exception as error:  # a template may raise anything, and does so about the messages
+        except Exception as error:  # a template may raise anything to refuse the messages
             raise GenerationError(400, f"The model's chat template refuses these messages: {error}") from error
         return cast("str", text)
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
-        """The text of tokens, exactly as they spell it."""
+        """The exact text of the tokens."""
         if self._backend is not None:
             return cast("str", self._backend.decode(ids, skip_special_tokens=skip_special_tokens))
         text = self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False)
         return cast("str", text)
 
     def token_text(self, token: int) -> str:
-        """One token's own text, leading space included, special tokens by name."""
+        """One token's own text, including a leading space; for a special token, its name."""
         text = self._texts.get(token)
         if text is None:
-            # Behind another token, because some decoders drop the space that begins a text.
+            # Decoded after another token, because some decoders drop the leading space of a text.
             text = self.decode([*self._anchor, token], skip_special_tokens=False)[len(self._anchor_text) :]
             self._texts[token] = text
         return text

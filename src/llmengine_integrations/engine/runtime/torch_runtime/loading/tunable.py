@@ -1,4 +1,4 @@
-"""Could a fine-tuned adapter be served? Found out before it is trained, on the structure of the model that would serve it."""
+"""Checks, before training, that a fine-tuned adapter could be served, on the structure of the model that would serve it."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from .loaded_model import CausalLM
 
 _ALL = "all-linear"
-_PATIENCE = 1.0  # seconds for a pattern of layers
-_LISTED = 3  # names in a message
-_LONGEST_REASON = 200  # characters; peft shows whole modules
+_PATIENCE = 1.0  # seconds for matching a pattern of layers
+_LISTED = 3  # maximum number of names in a message
+_LONGEST_REASON = 200  # characters; peft's messages show whole modules
 _PREFIX = "base_model.model."
 
 _regex = cast("Any", regex)
 
 
 class TuningCheck:
-    """Says which layers of a model a fine-tune would change, and whether adapters on those can be served.
+    """Determines which layers of a model a fine-tune would change, and whether adapters on them can be served.
 
     Args:
-        causal_lm: the model; only `try_layers` is to be called in the generation thread.
-        model: its modules, as they were loaded.
+        causal_lm: the model. Only `try_layers` uses it, in the generation thread.
+        model: the modules of the model, as they were loaded.
     """
 
     def __init__(self, causal_lm: CausalLM, model: nn.Module) -> None:
@@ -45,10 +45,10 @@ class TuningCheck:
         self._lock = threading.Lock()
 
     def layers(self, options: LoraOptions) -> list[str]:
-        """The layers that peft would train. Takes seconds the first time, since it imports peft.
+        """The layers that peft would train. Takes seconds the first time, because it imports peft.
 
         Raises:
-            AdapterError: some could not be served, or a name is that of no layer; one line, with the names that can be used.
+            AdapterError: some layers could not be served, or a name matches no layer. The message is one line with the valid names.
         """
         if self._quantized:
             raise AdapterError("its weights are quantized, and adapters on those cannot be served")
@@ -64,7 +64,7 @@ class TuningCheck:
         return sorted(names)
 
     def try_layers(self, layers: Sequence[str]) -> None:
-        """Run the model with an adapter on these layers. For the generation thread.
+        """Run the model with an adapter on these layers. Call it in the generation thread.
 
         Raises:
             AdapterError: it does not run, or some layer does not read every token.
@@ -73,7 +73,7 @@ class TuningCheck:
 
     def _trained(self, options: LoraOptions, targets: list[str] | str) -> list[str]:
         """The names of the weights that peft would train and save."""
-        import peft  # noqa: PLC0415 - takes seconds, and only fine-tunes need it
+        import peft  # noqa: PLC0415 - a slow import that only fine-tunes need
 
         tuner = cast("Any", peft)
         with self._lock, warnings.catch_warnings():
@@ -88,16 +88,16 @@ class TuningCheck:
 
 
 def _shown(names: Iterable[str]) -> str:
-    """Some of the layers that weights of adapters belong to."""
+    """The names of some layers that adapter weights belong to, for a message."""
     layers = sorted({name.removeprefix(_PREFIX).split(".lora_")[0].removesuffix(".base_layer") for name in names})
     return ", ".join(layers[:_LISTED]) + ", ..." * (len(layers) > _LISTED)
 
 
 def _checked(targets: list[str] | str, known: Sequence[str]) -> list[str] | str:
-    """The targets, with a pattern replaced by the layers that it fits.
+    """The targets, with a pattern replaced by the layers that it matches.
 
     Raises:
-        AdapterError: a name, or the pattern, fits none.
+        AdapterError: a name or the pattern matches no layer.
     """
     if targets == _ALL:
         return targets
@@ -121,7 +121,7 @@ def _checked(targets: list[str] | str, known: Sequence[str]) -> list[str] | str:
 
 
 def _without_weights(model: nn.Module) -> nn.Module:
-    """A copy of a model's modules, whose tensors take no memory."""
+    """A copy of a model's modules with tensors that take no memory."""
     tensors = [*model.parameters(), *model.buffers()]
     memo: dict[int, Any] = {id(tensor): _empty(tensor) for tensor in tensors}
     return copy.deepcopy(model, memo)
