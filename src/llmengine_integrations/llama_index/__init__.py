@@ -1,7 +1,7 @@
-"""LLM Engine for LlamaIndex: a language model, a fine-tuning engine and its handler, a reader of files.
+"""LLM Engine for LlamaIndex: a language model, a fine-tuning engine with its handler, and a file reader.
 
-Names load at first use: importing any part of LlamaIndex loads all of its core, which takes more than a second. Needs the extra:
-`pip install "llmengine-integrations[llama-index]"`.
+Names are imported on first use, because importing any part of LlamaIndex loads all of its core, which takes more than a second. Install
+the extra: `pip install "llmengine-integrations[llama-index]"`.
 """
 
 from __future__ import annotations

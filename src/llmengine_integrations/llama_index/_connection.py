@@ -1,4 +1,4 @@
-"""The fields that say where LLM Engine is, and the clients made from them."""
+"""The connection fields, and the clients created from them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ._options import ALIASES, check_known
 
 
 class Connected(BaseComponent):
-    """What a component needs to reach LLM Engine. The environment is read by the clients, not here."""
+    """The base of components that connect to LLM Engine. The clients read the environment; this class does not."""
 
-    # An error of a wrong field must not show the key that was given with it.
+    # An error about an invalid field must not show the key that was given with it.
     model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
 
     base_url: str | None = Field(
@@ -68,7 +68,7 @@ class Connected(BaseComponent):
         def __init__(self, **fields: Any) -> None:
             names = type(self).model_fields
             given: dict[str, Any] = {}
-            fields.pop("class_name", None)  # LlamaIndex writes it next to the fields
+            fields.pop("class_name", None)  # LlamaIndex serializes it with the fields
             for key, value in fields.items():
                 name = key if key in names else ALIASES.get(key, key)
                 check_known(name if name in names else key, names)
@@ -79,10 +79,10 @@ class Connected(BaseComponent):
             self._connected()  # not in a validator: pydantic would wrap the client's ConfigurationError
 
     def _connected(self) -> Clients:
-        """The clients. The base URL is resolved, so that what is serialized says where it goes.
+        """The clients. The base URL is resolved, so that a serialized component contains it.
 
         Raises:
-            ConfigurationError: Not a valid base URL; no key for a server beyond loopback; or a setting contradicts a given client.
+            ConfigurationError: The base URL is invalid, a server beyond loopback has no key, or a setting contradicts a given client.
         """
         before = self._clients
         clients = Clients.of(self, before)
@@ -93,28 +93,28 @@ class Connected(BaseComponent):
         return clients
 
     def _blocking(self) -> Client:
-        """The client for blocking calls; it may be shared between threads."""
+        """The client for blocking calls, which threads may share."""
         return self._connected().client
 
     def _awaiting(self) -> AsyncClient:
-        """The client for asynchronous calls; it may be shared between event loops."""
+        """The client for asynchronous calls, which event loops may share."""
         return self._connected().async_client
 
     def sharing(self, clients: Clients) -> Self:
-        """Use these clients, which have the same settings. Returns the component itself."""
+        """Use the given clients, which must have the same settings. Returns the component itself."""
         self._clients = clients
         clients.shown_by(self)
         return self
 
     @override
     def __getstate__(self) -> dict[str, Any]:
-        """What a pickle holds: the settings, but neither key nor client. Where it is loaded, the key comes from the environment."""
+        """The state for a pickle: the settings, without the key and the clients. After loading, the key comes from the environment."""
         bare = self.model_copy(update=self._connected().portable())
         bare._clients = None  # noqa: SLF001 - a copy of self
         return super(Connected, bare).__getstate__()
 
     @override
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """A copy with the same clients: connections cannot be copied."""
+        """A copy with the same clients, because connections cannot be copied."""
         shared = {id(one): one for one in (self.http_client, self.http_async_client) if one is not None}
         return super().__deepcopy__({**(memo or {}), **shared})

@@ -1,4 +1,4 @@
-"""What a server says about an endpoint: whether it exists, which routes it has, and how many tokens its context holds."""
+"""Information from the server about an endpoint: whether it exists, which routes it has, and its context length in tokens."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ..wire.context_overflow import stated_context
 from ..wire.models import Model, ModelList
 
 _CHATS = frozenset({"vllm", "sglang"})
-"""Frameworks behind the v2 routes."""
+"""The inference frameworks with v2 routes."""
 _KEYS = ("max_model_len", "context_window", "max_context_length", "context_length")
-"""The names under which an endpoint's metadata may state its context."""
+"""The keys under which an endpoint's metadata may state its context length."""
 
 
 def found(listed: ModelList, name: str) -> Model:
-    """The endpoint of this name.
+    """The endpoint with this name.
 
     Raises:
-        NotFoundError: There is no such endpoint among those that the key may see.
+        NotFoundError: The endpoint does not exist, or the key may not see it.
     """
     for model in listed.items:
         if model.name == name:
@@ -27,7 +27,7 @@ def found(listed: ModelList, name: str) -> Model:
 
 
 def fields(model: Model) -> dict[str, Any]:
-    """The fields that follow from what the endpoint is."""
+    """The fields that follow from the endpoint's description."""
     chats = model.inference_framework in _CHATS
     known: dict[str, Any] = {"api": "v2" if chats else "v1"}
     if not chats:
@@ -39,9 +39,9 @@ def fields(model: Model) -> dict[str, Any]:
 
 
 def probe(model: Model) -> dict[str, Any] | None:
-    """A completion that is too large for any context, so that the server refuses it and says how much its context holds.
+    """A completion request that is too large for any context, so that the server refuses it and states its context length.
 
-    A vLLM server that takes it nevertheless generates one token, to which it is guided. None for servers that are not known to refuse.
+    If a vLLM server accepts it nevertheless, it generates one guided token. Returns None for servers that are not known to refuse.
     """
     asked = {"model": model.name, "prompt": "a", "max_new_tokens": 2**24, "temperature": 0.0}
     match model.inference_framework:
@@ -54,7 +54,7 @@ def probe(model: Model) -> dict[str, Any] | None:
 
 
 def refusal_fields(error: errors.APIStatusError) -> dict[str, Any]:
-    """The fields that follow from the refusal of a probe; none if the server refused it for another reason."""
+    """The fields that follow from the refusal of a probe; empty if the server refused it for another reason."""
     window = stated_context(error.message)
     return {} if window is None else {"context_window": window}
 

@@ -1,4 +1,4 @@
-"""The fields of the model: what it is, and how it answers."""
+"""The fields of the language model: its properties, and the options for its answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._options import check_additional
 
 
 class Fields(Connected):
-    """The fields of `LLMEngine`, which says what they are for."""
+    """The fields of `LLMEngine`, where they are documented."""
 
     model: str = Field(description="The endpoint's name. Alias `model_name`.")
     temperature: float | None = Field(

@@ -1,8 +1,8 @@
-"""LlamaIndex's event decorators, with the types of what they decorate (they say nothing of their own), and a way past them.
+"""LlamaIndex's event decorators, typed (they are untyped in LlamaIndex), and a way to bypass them.
 
-LlamaIndex makes an event with an id and a time of its own for each token, and a span and a trace for each call, also where there is
-nobody to see them: its default handlers do nothing. That is more work than all the rest of a token, so it is left undone while nobody
-looks. If there is any handler when a call begins, LlamaIndex's own decorators run, unchanged.
+LlamaIndex creates an event with its own id and time for each token, and a span and a trace for each call, even if nobody observes them:
+its default handlers do nothing. That is more work than everything else for a token, so it is skipped while there are no observers. If
+there is any handler when a call starts, LlamaIndex's own decorators run unchanged.
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ _DOING_NOTHING = (NullEventHandler, NullSpanHandler)
 
 
 def chat_events(method: F) -> F:
-    """One event of a chat for each call of the method, one span, and one turn of the rate limiter."""
+    """Each call of the method gets one chat event, one span, and one turn of the rate limiter."""
     return cast("F", _where_observed(cast("Any", callbacks).llm_chat_callback(), method, "messages", _is_chat))
 
 
 def completion_events(method: F) -> F:
-    """One event of a completion for each call of the method, one span, and one turn of the rate limiter."""
+    """Each call of the method gets one completion event, one span, and one turn of the rate limiter."""
     return cast("F", _where_observed(cast("Any", callbacks).llm_completion_callback(), method, "prompt", _is_prompt))
 
 
 def span(method: F) -> F:
-    """A span of LlamaIndex's instrumentation around each call of the method."""
+    """Each call of the method gets a span of LlamaIndex's instrumentation."""
     return cast("F", cast("Any", dispatcher).span(method))
 
 
 def _where_observed(
     decorator: Callable[..., Any], method: Callable[..., Any], first: str, is_usual: Callable[[object], bool]
 ) -> Callable[..., Any]:
-    """The method, decorated where somebody observes a call, else bare.
+    """The method, which runs decorated if a call is observed, otherwise bare.
 
     Args:
-        decorator: LlamaIndex's.
+        decorator: LlamaIndex's decorator.
         method: An endpoint of the model.
         first: The name of the endpoint's first argument.
-        is_usual: Whether that argument is what it should be. Refusing what is not is the decorator's.
+        is_usual: Whether that argument has the expected type. If not, the decorator runs and refuses it.
     """
     spans = get_dispatcher(method.__module__)
-    observed = cast("Any", spans).span(decorator(method))  # LlamaIndex adds a span to each endpoint that has none
+    observed = cast("Any", spans).span(decorator(method))  # LlamaIndex adds a span to each endpoint without one
 
     def is_bare(llm: BaseLLM, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         return is_usual(args[0] if args else kwargs.get(first)) and not _is_observed(llm, spans)
@@ -82,7 +82,7 @@ def _where_observed(
 
 
 def _is_observed(llm: BaseLLM, spans: Dispatcher) -> bool:
-    """Whether anybody would miss the events and spans of a call; or it has to wait for its turn, which is the decorator's too."""
+    """Whether the decorator must run for a call: somebody observes its events or spans, or it has a rate limiter."""
     manager = llm.callback_manager
     return (
         getattr(llm, "rate_limiter", None) is not None
@@ -94,7 +94,7 @@ def _is_observed(llm: BaseLLM, spans: Dispatcher) -> bool:
 
 
 def _has_handler(dispatcher: Dispatcher) -> bool:
-    """Whether what is given to the dispatcher reaches a handler that does anything."""
+    """Whether the dispatcher's events and spans reach a handler that does anything."""
     while True:
         for handlers in (dispatcher.event_handlers, cast("Any", dispatcher).span_handlers):
             for handler in handlers:

@@ -1,4 +1,4 @@
-"""LlamaIndex's messages in the form of the wire. Pure translation; what comes in is not changed."""
+"""Converts LlamaIndex's messages to the wire format. Pure functions that do not change their input."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from ..wire.chat_messages import OLDER_ROLES
 
 _ROLES = {**OLDER_ROLES, MessageRole.MODEL.value: "assistant", MessageRole.CHATBOT.value: "assistant"}
 _LEFT_OUT = (ThinkingBlock, CachePoint, ToolCallBlock)
-"""Blocks that are no content: thoughts are not sent back, calls have a field of their own."""
+"""Blocks that are not content: thoughts are not sent back, and calls have their own field."""
 
 
 def wire_messages(messages: Iterable[ChatMessage]) -> list[dict[str, Any]]:
     """The messages of a request.
 
     Raises:
-        ValueError: A block cannot be sent, such as a video.
+        ValueError: A block, such as a video, cannot be sent.
     """
     return [_message(message) for message in messages]
 
 
 def chat_prompt(messages: Iterable[ChatMessage]) -> str:
-    """A chat as plain lines, which is how `LLMEngine(api="v1")` asks a model without a template; "" if nothing in it is text."""
+    """A chat as plain lines, as `LLMEngine(api="v1")` sends it to a model without a template; "" if it contains no text."""
     turns = [_in_words(message) for message in messages]
     return plain_prompt(without_tool_messages(turns)) if any(one["content"].strip() for one in turns) else ""
 
 
 def wire_calls(message: ChatMessage) -> list[dict[str, Any]]:
-    """The tool calls of a message: its blocks', else those that older code keeps among the additional keyword arguments."""
+    """The tool calls of a message: those in its blocks, otherwise those that older code stores in the additional keyword arguments."""
     blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
     if blocks:
         return [wire_call(block) for block in blocks]
@@ -55,7 +55,7 @@ def wire_calls(message: ChatMessage) -> list[dict[str, Any]]:
 
 
 def wire_call(block: ToolCallBlock) -> dict[str, Any]:
-    """A call, its arguments as JSON."""
+    """A call, with its arguments as JSON."""
     arguments = block.tool_kwargs
     written = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
     function = {"name": block.tool_name, "arguments": written}
@@ -82,7 +82,7 @@ def _sendable(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_words(message: ChatMessage) -> dict[str, Any]:
-    """What any LLM's message says in words: its text and its calls."""
+    """Any LLM's message as text: its text and its calls."""
     calls = [wire_call(block) for block in message.blocks if isinstance(block, ToolCallBlock)]
     found = {"role": _ROLES.get(message.role.value, message.role.value), "content": message.content or ""}
     found["tool_call_id"] = str(message.additional_kwargs.get("tool_call_id") or "")
@@ -90,7 +90,7 @@ def _in_words(message: ChatMessage) -> dict[str, Any]:
 
 
 def _content(blocks: Sequence[Any]) -> str | list[dict[str, Any]]:
-    """Plain text where there is only text: templates of older servers know no lists. Parts of text are joined by line ends."""
+    """The content: plain text if there is only text, because templates of older servers do not support lists. Newlines join text parts."""
     parts = [part for block in blocks if not isinstance(block, _LEFT_OUT) for part in _parts(block)]
     if all(part["type"] == "text" for part in parts):
         return "\n".join(part["text"] for part in parts)
@@ -128,5 +128,5 @@ def _image(block: ImageBlock) -> dict[str, Any]:
 
 
 def _plain(call: Any) -> dict[str, Any]:
-    """A call as a dict; OpenAI's package keeps objects."""
+    """A call as a dict; OpenAI's package uses objects."""
     return dict(cast("Mapping[str, Any]", call if isinstance(call, Mapping) else call.model_dump(exclude_none=True)))

@@ -1,4 +1,4 @@
-"""What a call asks for: the model's fields with the call's own keyword arguments over them. Pure functions over plain dicts."""
+"""The options of a call: the model's fields, overridden by the call's own keyword arguments. Pure functions over plain dicts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..wire.chat import ChatStreamOptions
 from ..wire.completions import CompletionOptions
 
 Route = Literal["chat", "completions"]
-"""The resource of the client that answers: v2 chats, or v1 completions."""
+"""The client's resource for the request: v2 chats, or v1 completions."""
 
 ALIASES = {
     "model_name": "model",
@@ -22,7 +22,7 @@ ALIASES = {
     "stop_sequences": "stop",
     "return_token_log_probs": "logprobs",
 }
-"""Other names of fields: OpenAI's, LlamaIndex's, or those on the wire."""
+"""Alternative names of fields: OpenAI's, LlamaIndex's, or those of the wire format."""
 
 OF_COMPLETIONS = frozenset(CompletionOptions.__annotations__) - ALIASES.keys()
 OF_CHATS = frozenset(ChatStreamOptions.__annotations__) - ALIASES.keys()
@@ -33,21 +33,21 @@ _TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
 _ON_V1 = _COMMON | OF_COMPLETIONS | _TOOLS | {"response_format", "top_logprobs"}
 _ON_V2 = _COMMON | OF_CHATS
 _NOT_SENT = frozenset({"timeout", "chat_template"})
-"""Fields that are not options of a call, although they share a name with one: over v2 the server uses its own template."""
+"""Fields that are not options of a call, although they have the same name as one. Over v2, the server uses its own template."""
 
 
 @cache
 def sent_fields(model: type[BaseModel]) -> tuple[str, ...]:
-    """The fields of a model class that shape an answer: all that are options of a call, those of a subclass too."""
+    """The fields of a model class that affect an answer: all fields that are options of a call, including those of a subclass."""
     sent = (_ON_V1 | _ON_V2) - _NOT_SENT
     return tuple(name for name in model.model_fields if name in sent)
 
 
 def check_known(name: str, known: Iterable[str]) -> None:
-    """Refuse a misspelt name, as Python does a misspelt keyword argument.
+    """Refuse a misspelt name, as Python refuses a misspelt keyword argument.
 
     Raises:
-        TypeError: It is not one of the known names; the message suggests the closest.
+        TypeError: The name is unknown. The message suggests the closest known name.
     """
     names = list(known)
     if name not in names:
@@ -55,12 +55,13 @@ def check_known(name: str, known: Iterable[str]) -> None:
 
 
 def merged(route: Route, fields: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The model's fields with a call's own options over them, under the names of the fields; what is None is left out.
+    """The model's fields, overridden by the call's own options, under the names of the fields. None values are omitted.
 
-    A call's None leaves the model, `max_new_tokens`, `stop` and `timeout` as they are, and any other option to the server.
+    If a call passes None for the model, `max_new_tokens`, `stop` or `timeout`, the field's value stays. For any other option, None means
+    the server's default.
 
     Raises:
-        TypeError: An option is unknown on this route, or given under two names.
+        TypeError: An option is unknown on this route, or was given under two names.
     """
     if not given:
         return {name: value for name, value in fields.items() if value is not None}
@@ -79,10 +80,10 @@ def merged(route: Route, fields: Mapping[str, Any], given: Mapping[str, Any]) ->
 
 
 def check_additional(names: Iterable[str], model: type[BaseModel]) -> None:
-    """Refuse additional keyword arguments that would be lost: misspelt ones, and those that are fields.
+    """Refuse additional keyword arguments that would have no effect: misspelt names, and names of fields.
 
     Raises:
-        TypeError: One is unknown over v2, or is a field of the model.
+        TypeError: An argument is unknown over v2, or is a field of the model.
     """
     for key in names:
         if (name := ALIASES.get(key, key)) in sent_fields(model):
@@ -91,7 +92,7 @@ def check_additional(names: Iterable[str], model: type[BaseModel]) -> None:
 
 
 def chat_arguments(options: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
-    """The options as `client.chat.create` and `client.chat.stream` take them."""
+    """The options in the form that `client.chat.create` and `client.chat.stream` accept."""
     found = {name: value for name, value in options.items() if name not in {"max_new_tokens", "stop", "stream_options"}}
     found["max_tokens"] = options["max_new_tokens"]
     if options.get("stop"):
@@ -104,9 +105,9 @@ def chat_arguments(options: Mapping[str, Any], *, stream: bool) -> dict[str, Any
 
 
 def completion_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options as `client.completions.create` and `client.completions.stream` take them, without stop strings and response format."""
+    """The options for `client.completions.create` and `client.completions.stream`, without stop strings and response format."""
     found = {name: value for name, value in options.items() if name in OF_COMPLETIONS}
     found |= {name: options[name] for name in ("model", "max_new_tokens", "temperature", "timeout") if name in options}
     if options.get("logprobs") or options.get("top_logprobs"):
-        found["return_token_log_probs"] = True  # TensorRT-LLM endpoints refuse the field, so it is not sent in vain
+        found["return_token_log_probs"] = True  # sent only if needed: TensorRT-LLM endpoints refuse it
     return found

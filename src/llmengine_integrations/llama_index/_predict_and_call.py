@@ -1,4 +1,4 @@
-"""`predict_and_call`, which calls the tools itself: a call that cannot be read raises there, whether or not one is required."""
+"""`predict_and_call`, which calls the tools itself. It raises for an unreadable call, whether or not a call is required."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 
 class PredictAndCall(FunctionCallingLLM):
-    """LlamaIndex's own asks for the calls as agents do, and ends in a KeyError at the tool that stands for a call that cannot be read."""
+    """Replaces LlamaIndex's method, which gets calls as agents do and raises KeyError for the placeholder tool of an unreadable call."""
 
     @override
     def predict_and_call(
         self, tools: Sequence[BaseTool], *args: Any, error_on_no_tool_call: bool = True, **kwargs: Any
     ) -> AgentChatResponse:
-        """Ask the model, and call the tools that it names.
+        """Ask the model, and call the tools that it selects.
 
         Args:
             tools: The tools.
-            *args: As LlamaIndex's own method takes them: `user_msg`, `chat_history`, `verbose`.
+            *args: The arguments of LlamaIndex's own method: `user_msg`, `chat_history`, `verbose`.
             error_on_no_tool_call: Whether an answer without a call is an error.
-            **kwargs: As LlamaIndex's own method takes them.
+            **kwargs: The keyword arguments of LlamaIndex's own method.
 
         Raises:
-            ValueError: There is no call, and that is an error.
-            ToolCallError: A call cannot be read whole. No tool was called then.
+            ValueError: There is no call, and `error_on_no_tool_call` is true.
+            ToolCallError: A call cannot be parsed completely. In this case, no tool has been called.
         """
         try:
             return super().predict_and_call(tools, *args, **kwargs)
@@ -45,7 +45,7 @@ class PredictAndCall(FunctionCallingLLM):
     async def apredict_and_call(
         self, tools: Sequence[BaseTool], *args: Any, error_on_no_tool_call: bool = True, **kwargs: Any
     ) -> AgentChatResponse:
-        """`predict_and_call`, awaited."""
+        """The async version of `predict_and_call`."""
         try:
             return await super().apredict_and_call(tools, *args, **kwargs)
         except NoToolCallError as none:

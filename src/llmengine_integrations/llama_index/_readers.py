@@ -1,4 +1,4 @@
-"""Reads the replies of LLM Engine's two routes: `Reader`s, one for each request."""
+"""The `Reader`s for the replies of LLM Engine's two routes. Each request has its own reader."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ._reply_parts import Answer
 
 
 class ChatReplyReader:
-    """Reads a chat reply (v2). Only its first choice is read; the others are in `raw`."""
+    """Reads a chat reply (v2). Only the first choice is read; the others are in `raw`."""
 
     done = False
 
@@ -30,10 +30,10 @@ class ChatReplyReader:
         self._finish_reason: str | None = None
 
     def whole(self, reply: ChatCompletion) -> Answer:
-        """The answer of a reply that came at once.
+        """The answer of a non-streamed reply.
 
         Raises:
-            InvalidResponseError: There is no choice.
+            InvalidResponseError: The reply has no choices.
         """
         if not reply.choices:
             raise errors.InvalidResponseError("The reply holds no answer: its choices are empty.")
@@ -67,7 +67,7 @@ class ChatReplyReader:
         return self._answer(delta, thinking_delta, logprobs, _dump(event))
 
     def end(self) -> Answer | None:
-        """The whole answer, if no event has finished it."""
+        """The complete answer, if no event has finished it."""
         return self._answer("", "", None, {}, ended=True) if self._finish_reason is None else None
 
     def _answer(
@@ -95,7 +95,7 @@ class ChatReplyReader:
 
 
 class CompletionReplyReader:
-    """Reads a completion (v1). The arguments are those of `CompletionReading`."""
+    """Reads a completion (v1). It has the arguments of `CompletionReading`."""
 
     def __init__(
         self, limit: int, stops: Sequence[str] = (), tools: GuidedTools | None = None, *, strip: bool = False
@@ -106,10 +106,10 @@ class CompletionReplyReader:
         self._logprobs: list[list[LogProb]] = []
         self._finished = False
         self.done = False
-        """Whether a stop string has been found at which the server did not end."""
+        """Whether a stop string has been found after which the server continued."""
 
     def whole(self, reply: Completion) -> Answer:
-        """The answer of a reply that came at once."""
+        """The answer of a non-streamed reply."""
         output = reply.output
         self._reading.count(output.num_prompt_tokens, output.num_completion_tokens)
         self._finished = True
@@ -130,7 +130,7 @@ class CompletionReplyReader:
         return self._answer(self._take(output.text), logprobs, _dump(event))
 
     def end(self) -> Answer | None:
-        """The whole answer, if no event has finished it, as on TensorRT-LLM."""
+        """The complete answer, if no event has finished it, as on TensorRT-LLM."""
         if self._finished:
             return None
         self._finished = True
@@ -140,9 +140,9 @@ class CompletionReplyReader:
         ended = self._finished or self.done
         reply = self._reading.reply(ended=ended)
         text, calls = reply.answer, self._blocks(reply)
-        if reply.calls and not calls:  # cut off before it said what it calls
+        if reply.calls and not calls:  # truncated before the name of the tool
             text = self._reading.text
-        if self._reading.tools is not None:  # what was written is not what is shown
+        if self._reading.tools is not None:  # the shown text differs from the generated text
             delta, self._shown = text[len(self._shown) :], text
         answer = Answer(text=text, calls=calls, delta=delta, logprobs=logprobs, raw=raw)
         if ended:
@@ -151,7 +151,7 @@ class CompletionReplyReader:
         return answer
 
     def _take(self, text: str) -> str:
-        """Take in more text; what it adds to the answer."""
+        """Add more text. Returns what it adds to the answer."""
         added = self._reading.push(text)
         if self._finished:
             return added + self._reading.finish()
@@ -169,7 +169,7 @@ class CompletionReplyReader:
 
 
 def _blocks(calls: Sequence[WrittenCall], finish_reason: str | None, *, finished: bool) -> list[ToolCallBlock]:
-    """The calls of a reply. Until it is finished their arguments are text, and after that still if they cannot be read whole."""
+    """The calls of a reply. Their arguments are text until the reply is finished, and stay text if they cannot be parsed completely."""
     if finished:
         identified(calls)
     found: list[ToolCallBlock] = []
@@ -181,7 +181,7 @@ def _blocks(calls: Sequence[WrittenCall], finish_reason: str | None, *, finished
 
 
 def _chat_logprobs(found: ChatLogprobs | None) -> list[list[LogProb]] | None:
-    """For each place the token that was taken, then the others that were likely there."""
+    """For each position, the chosen token, followed by the other likely tokens."""
     if found is None or found.content is None:
         return None
     return [
@@ -202,5 +202,5 @@ def _details(finish_reason: str | None, logprobs: list[list[LogProb]] | None = N
 
 
 def _dump(reply: BaseModel) -> dict[str, Any]:
-    # Pydantic's method around it looks at options that nobody gives, for each token.
+    # Pydantic's `model_dump` would process unused options for each token.
     return type(reply).__pydantic_serializer__.to_python(reply, mode="json", exclude_none=True)

@@ -1,7 +1,7 @@
-"""What came of a request, whole or so far, and LlamaIndex's responses made of it. Pure translation.
+"""The answer to a request, complete or partial, and its conversion to LlamaIndex's responses. Pure functions.
 
-`raw` is the reply as a dict, and holds `usage` under OpenAI's names whatever the route: that is where LlamaIndex's token counter looks,
-in a stream at the last chunk. Where the server does not count, there is none, and the counter estimates.
+`raw` is the reply as a dict. On both routes it contains `usage` under OpenAI's names, because LlamaIndex's token counter reads it there,
+in a stream from the last chunk. If the server does not count tokens, there is no `usage`, and the counter estimates.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ ResponseT = TypeVar("ResponseT", ChatResponse, CompletionResponse)
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: each token makes one, and that would take three times as long
+@dataclass(slots=True, kw_only=True)  # not frozen: each token creates one, and frozen ones take three times as long
 class Answer:
-    """What the model said, in a stream up to one of its events; `delta` and `logprobs` are then what that event added."""
+    """The model's answer, in a stream up to one of its events. `delta` and `logprobs` are then the event's own."""
 
     text: str = ""
     thinking: str = ""
@@ -41,27 +41,27 @@ class Answer:
     raw: dict[str, Any] = field(default_factory=dict[str, Any])
     usage: Mapping[str, Any] | None = None
     details: Mapping[str, Any] | None = None
-    """What is said at the end only: `finish_reason`, and in streams the `logprobs` of all."""
+    """The data that comes only at the end: `finish_reason`, and in streams the `logprobs` of all tokens."""
 
 
 class Reader(Protocol):
-    """Reads one reply, either whole or event by event."""
+    """Reads one reply, either complete or event by event."""
 
     @property
     def done(self) -> bool:
-        """Whether the answer has ended although the server goes on: the rest of the stream is of no interest."""
+        """Whether the answer has ended although the server continues. The rest of the stream is ignored."""
         ...
 
     def whole(self, reply: Any) -> Answer:
-        """The answer of a reply that came at once."""
+        """The answer of a non-streamed reply."""
         ...
 
     def feed(self, event: Any) -> Answer:
-        """The answer up to this event; from the one that finishes it on, with its details."""
+        """The answer up to this event. From the event that finishes it on, it includes the details."""
         ...
 
     def end(self) -> Answer | None:
-        """The whole answer, if no event has finished it."""
+        """The complete answer, if no event has finished it."""
         ...
 
 
@@ -70,7 +70,7 @@ def chat_response(answer: Answer) -> ChatResponse:
     blocks: list[Any] = [ThinkingBlock(content=answer.thinking)] if answer.thinking else []
     if answer.text or not (blocks or answer.calls):
         blocks.append(TextBlock(text=answer.text))
-    # Streamed structured output looks for calls here, not among the blocks.
+    # Streamed structured output looks for calls here, not in the blocks.
     older = {"tool_calls": [wire_call(call) for call in answer.calls]} if answer.calls else {}
     return ChatResponse(
         message=ChatMessage(role=MessageRole.ASSISTANT, blocks=[*blocks, *answer.calls], additional_kwargs=older),

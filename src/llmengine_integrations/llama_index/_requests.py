@@ -1,4 +1,4 @@
-"""What to send for a call and how to read what comes back, as values. Pure; both kinds of client run them."""
+"""The request of a call and the reader of its reply, as values. Pure functions; the blocking and the async client run the values."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Call(Generic[ResponseT]):
     """One request.
 
     Attributes:
-        route: The client's resource that answers it.
-        arguments: Those of the resource's `create` or `stream`.
-        reader: Makes what reads the reply.
-        convert: Makes LlamaIndex's response of what was read.
+        route: The client's resource for the request.
+        arguments: The arguments of the resource's `create` or `stream`.
+        reader: Creates the reader of the reply.
+        convert: Converts the answer to LlamaIndex's response.
     """
 
     route: Route
@@ -46,7 +46,7 @@ def completion_call(prompt: str, options: Mapping[str, Any], convert: Callable[[
     """A completion over v1.
 
     Raises:
-        CompletionsChatError: Completions do not have the type of the response format. Also a ValueError.
+        CompletionsChatError: Completions do not support this type of response format. It is also a ValueError.
     """
     schema = response_schema(options.get("response_format"))
     return _completion_call(CompletionsChat(prompt, _stops(options), schema, None), options, convert)
@@ -58,16 +58,16 @@ def templated_call(
     convert: Callable[[Answer], ResponseT],
     formatter: Formatter,
 ) -> Call[ResponseT]:
-    """A chat over v1: the prompt made here, tools by guided JSON.
+    """A chat over v1: the prompt is created here, and tools use guided JSON.
 
     Args:
         messages: The chat.
         options: The call's options.
-        convert: Makes LlamaIndex's response of what was read.
-        formatter: What makes the prompt.
+        convert: Converts the answer to LlamaIndex's response.
+        formatter: Creates the prompt.
 
     Raises:
-        CompletionsChatError: A message holds something other than text, or two options constrain the text. Also a ValueError.
+        CompletionsChatError: A message contains something other than text, or two options constrain the text. It is also a ValueError.
     """
     chat = completions_chat(messages, options, formatter)
     return _completion_call(chat, options, convert, strip=not isinstance(formatter, ChatTemplate))
@@ -81,7 +81,7 @@ def _completion_call(
         arguments["stop_sequences"] = chat.stops
     if chat.guided_json is not None:
         arguments["guided_json"] = chat.guided_json
-    # Some servers honour stop strings in part or not at all; one that is asked to keep them does honour them.
+    # Some servers honour stop strings only partly or not at all. A server that is asked to include them in the output does honour them.
     stops = () if options.get("include_stop_str_in_output") else chat.stops
     limit, tools = options["max_new_tokens"], chat.tools
     return Call("completions", arguments, lambda: CompletionReplyReader(limit, stops, tools, strip=strip), convert)

@@ -1,4 +1,4 @@
-"""Several requests in a row, written once for the blocking and the async client."""
+"""Sequences of requests, written once for both the blocking and the async client."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .. import AsyncClient, Client
 T = TypeVar("T")
 
 Step: TypeAlias = Callable[[Any], Any]
-"""Makes one request with a client: returns its reply, or what is to be awaited for it."""
+"""Makes one request with a client. Returns the reply, or an awaitable of it."""
 Steps: TypeAlias = Generator[Step, Any, T]
-"""Yields steps, is sent their replies, and returns a result."""
+"""Yields steps, receives their replies, and returns a result."""
 
 
 def run(steps: Steps[T], client: Client) -> T:
-    """Take the steps, blocking."""
+    """Run the steps, blocking."""
     try:
         step = next(steps)
         while True:
             try:
                 reply = step(client)
-            except BaseException as error:  # noqa: BLE001 - the steps' own affair, as if they had called themselves
+            except BaseException as error:  # noqa: BLE001 - raised in the steps, as if they had made the call themselves
                 step = steps.throw(error)
             else:
                 step = steps.send(reply)
@@ -31,13 +31,13 @@ def run(steps: Steps[T], client: Client) -> T:
 
 
 async def arun(steps: Steps[T], client: AsyncClient) -> T:
-    """Take the steps, awaiting each."""
+    """Run the steps, awaiting each."""
     try:
         step = next(steps)
         while True:
             try:
                 reply = await step(client)
-            except BaseException as error:  # noqa: BLE001 - whatever the caller's step raises
+            except BaseException as error:  # noqa: BLE001 - raised in the steps, as in `run`
                 step = steps.throw(error)
             else:
                 step = steps.send(reply)

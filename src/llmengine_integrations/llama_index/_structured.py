@@ -1,4 +1,4 @@
-"""Answers as pydantic models: the server keeps the model's text to the JSON schema."""
+"""Answers as pydantic models. The server constrains the model's text to the JSON schema."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _OF_TOOLS = frozenset({"tools", "tool_choice", "tool_required", "parallel_tool_c
 
 
 class Structured(FunctionCallingLLM):
-    """LlamaIndex's four `structured_predict` methods over `response_format`, which every endpoint of a vLLM server knows.
+    """LlamaIndex's four `structured_predict` methods over `response_format`, which every vLLM endpoint supports.
 
-    LlamaIndex's own ask for a tool call, or for JSON in the prompt; they take over where `pydantic_program_mode` says so.
+    LlamaIndex's own methods use a tool call, or ask for JSON in the prompt. They are used if `pydantic_program_mode` selects them.
     """
 
     @span
@@ -44,12 +44,12 @@ class Structured(FunctionCallingLLM):
 
         Args:
             output_cls: A pydantic model.
-            prompt: The prompt; the system prompt goes before it.
-            llm_kwargs: Options of the model, for this call.
+            prompt: The prompt. The system prompt precedes it.
+            llm_kwargs: The model's options for this call.
             **prompt_args: The prompt's variables.
 
         Raises:
-            ValueError: The text is not such an object: it was cut off, or the server did not keep it to the schema.
+            ValueError: The text is not such an object: it was truncated, or the server did not enforce the schema.
         """
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             return super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
@@ -70,7 +70,7 @@ class Structured(FunctionCallingLLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> M:
-        """`structured_predict`, awaited."""
+        """The async version of `structured_predict`."""
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             return await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         dispatcher.event(_start(output_cls, prompt, prompt_args))
@@ -90,12 +90,12 @@ class Structured(FunctionCallingLLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Generator[M | FlexibleModel, None, None]:
-        """Answer a prompt with an instance of `output_cls` that grows; the last one is whole.
+        """Answer a prompt with growing instances of `output_cls`. The last one is complete.
 
-        What does not satisfy `output_cls` yet is a `FlexibleModel` with its fields, those that are not known None.
+        An object that does not satisfy `output_cls` yet is a `FlexibleModel` with the same fields, in which unknown fields are None.
 
         Raises:
-            ValueError: As `structured_predict`, at the end.
+            ValueError: As for `structured_predict`, at the end.
         """
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             yield from super().stream_structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
@@ -119,7 +119,7 @@ class Structured(FunctionCallingLLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> AsyncGenerator[M | FlexibleModel, None]:
-        """`stream_structured_predict`, awaited: `async for` over what it returns."""
+        """The async version of `stream_structured_predict`. Await it, and use `async for` over the result."""
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             return await super().astream_structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         return self._astream_structured(output_cls, prompt, llm_kwargs, prompt_args)
@@ -147,7 +147,7 @@ class Structured(FunctionCallingLLM):
 
 
 class _Growing:
-    """One object that is being written."""
+    """An object that is still being written."""
 
     def __init__(self, output_cls: type[BaseModel]) -> None:
         self._output_cls = output_cls
@@ -156,7 +156,7 @@ class _Growing:
         self._known: Any = None
 
     def feed(self, text: str | None) -> list[Any]:
-        """The object, if more of it is known now."""
+        """The object, if this text adds to it."""
         self._text = text or ""
         known = parse_partial(self._text)
         if not known or not isinstance(known, dict) or known == self._known:
@@ -170,12 +170,12 @@ class _Growing:
         return [found]
 
     def end(self) -> list[Any]:
-        """The whole object."""
+        """The complete object."""
         return [_finished(self._output_cls, self._text)]
 
 
 def _options(output_cls: type[BaseModel], llm_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The call's options; those of tools, which LlamaIndex's own methods take, say nothing here."""
+    """The call's options. Tool options, which LlamaIndex's own methods accept, have no effect here."""
     kept = {name: value for name, value in (llm_kwargs or {}).items() if name not in _OF_TOOLS}
     schema = {"name": output_cls.__name__, "schema": output_cls.model_json_schema(), "strict": True}
     return {"response_format": {"type": "json_schema", "json_schema": schema}, **kept}

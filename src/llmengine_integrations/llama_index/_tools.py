@@ -1,4 +1,4 @@
-"""LlamaIndex's tools in the form of the wire, and the calls of a reply."""
+"""LlamaIndex's tools in the wire format, and the calls of a reply."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 def tool_options(
     tools: Sequence[BaseTool], choice: str | Mapping[str, Any] | None, *, required: bool, parallel: bool
 ) -> dict[str, Any]:
-    """The fields of a request with tools; none without tools.
+    """The request fields for tools; empty without tools.
 
     Args:
         tools: LlamaIndex's tools.
-        choice: "auto", "none", "required" (or "any"), a tool's name, or the wire's own dict. None leaves it to `required`.
-        required: Whether one of them must be called.
+        choice: "auto", "none", "required" (or "any"), a tool's name, or a dict in the wire format. If None, `required` decides.
+        required: Whether the model must call a tool.
         parallel: Whether one reply may make several calls.
     """
     if not tools:
@@ -36,14 +36,14 @@ def tool_options(
 
 
 class ToolCallError(errors.InvalidResponseError, ValueError):
-    """The model asked for a tool call that cannot be made: its arguments cannot be read whole, or it names no tool."""
+    """The model requested a tool call that cannot be executed: its arguments cannot be parsed completely, or it has no tool name."""
 
 
 class NoToolCallError(ValueError):
     """The model answered without a tool call.
 
     Attributes:
-        content: What it said instead.
+        content: The text of the answer.
     """
 
     def __init__(self, content: str | None) -> None:
@@ -52,15 +52,15 @@ class NoToolCallError(ValueError):
 
 
 def selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[ToolSelection]:
-    """The calls of a reply, or, without `error_on_no_tool_call`, of a chunk in which they are still being written.
+    """The calls of a reply or, without `error_on_no_tool_call`, of a chunk in which they are still being written.
 
-    A chunk's calls have the arguments that are known so far. In a reply, a call that cannot be read whole is never made with other
-    arguments than the model's. It raises; or, without `error_on_no_tool_call`, which is how agents ask, it selects a tool that does not
-    exist. Agents give the name of such a tool back to the model, and this one says what is wrong with the call.
+    A chunk's calls have the arguments that are known so far. In a reply, an unreadable call is never executed with arguments other than the
+    model's. With `error_on_no_tool_call`, it raises. Without it, as agents use this, it selects a tool that does not exist. Agents return
+    the name of such a tool to the model, and this name says what is wrong with the call.
 
     Raises:
-        ValueError: There are none, and that is an error.
-        ToolCallError: One of them cannot be made, and that is an error.
+        ValueError: There are no calls, and `error_on_no_tool_call` is true.
+        ToolCallError: A call cannot be executed, and `error_on_no_tool_call` is true.
     """
     calls = wire_calls(response.message)
     if not calls and error_on_no_tool_call:
@@ -76,7 +76,7 @@ def selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[T
 
 
 def _is_growing(response: ChatResponse) -> bool:
-    """Whether it is a chunk of a stream that goes on: it says what it adds, and not yet why the reply ended."""
+    """Whether the response is a chunk of an unfinished stream: it has a delta, but no finish reason yet."""
     return response.delta is not None and "finish_reason" not in cast("Any", response).additional_kwargs
 
 
@@ -101,7 +101,7 @@ def _known(written: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_one_call(response: ChatResponse) -> ChatResponse:
-    """The response with its first call only, for servers that make several where one was asked for."""
+    """The response with its first call only, for servers that return several calls although one was requested."""
     message = response.message
     calls = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
     if len(calls) < 2:  # noqa: PLR2004 - one is fine
@@ -116,7 +116,7 @@ def with_one_call(response: ChatResponse) -> ChatResponse:
 
 
 def _spec(tool: BaseTool) -> dict[str, Any]:
-    """Without LlamaIndex's limit for descriptions, which is OpenAI's."""
+    """A tool's specification, without LlamaIndex's limit on the length of descriptions, which is OpenAI's."""
     return tool.metadata.to_openai_tool(skip_length_check=True)
 
 

@@ -1,4 +1,4 @@
-"""What a fine-tune is given to train on, made ready to be sent."""
+"""Prepares the training data of a fine-tune for sending."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .callbacks import LLMEngineFineTuningHandler
 
 Row: TypeAlias = TrainingRow | tuple[str, str] | Mapping[str, str] | Sequence[ChatMessage]
 Data: TypeAlias = str | os.PathLike[str] | LLMEngineFineTuningHandler | Iterable[Row]
-"""A file's id, a URL, a path; or examples: rows, conversations whose last message is the answer, a handler, or a pandas DataFrame."""
+"""A file id, a URL or a path; or examples: rows, conversations whose last message is the answer, a handler, or a pandas DataFrame."""
 Examples: TypeAlias = str | Path | list[TrainingRow]
 
 
 def examples(data: Data, messages_to_prompt: Callable[[Sequence[ChatMessage]], str]) -> Examples:
-    """What to send: a reference that the server reads itself, a file of this machine, or rows.
+    """The data to send: a reference that the server reads itself, a local file, or rows.
 
     Raises:
-        InvalidArgumentError: There is no such file, or a row is not a row of training data.
+        InvalidArgumentError: The file does not exist, or a row is not a row of training data.
     """
     if isinstance(data, str) and (data.startswith("file-") or "://" in data):
         return data
@@ -37,7 +37,7 @@ def examples(data: Data, messages_to_prompt: Callable[[Sequence[ChatMessage]], s
             )
         return path
     if isinstance(data, LLMEngineFineTuningHandler):
-        rows: list[Any] = [*dict.fromkeys(data.rows)]  # each once, as in the file that it saves
+        rows: list[Any] = [*dict.fromkeys(data.rows)]  # without duplicates, as in the file that the handler saves
     elif hasattr(data, "to_dict"):  # a DataFrame, without importing pandas
         rows = cast("Any", data).to_dict("records")
     else:
@@ -47,10 +47,10 @@ def examples(data: Data, messages_to_prompt: Callable[[Sequence[ChatMessage]], s
 
 @contextmanager
 def as_file(data: Path | list[TrainingRow], name: str) -> Generator[Path]:
-    """The data as a file of this machine; rows in a temporary one, as many as there are: who repeats a row gives it weight.
+    """The data as a local file. Rows go into a temporary file, including duplicates: repeating a row gives it more weight.
 
     Raises:
-        InvalidArgumentError: There are no rows, or one lacks its prompt or response.
+        InvalidArgumentError: There are no rows, or a row lacks its prompt or response.
     """
     if isinstance(data, Path):
         yield data

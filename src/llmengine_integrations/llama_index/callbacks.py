@@ -1,4 +1,4 @@
-"""Collecting the calls of a model as training data. Needs llama-index-core only, and works with every LLM of LlamaIndex."""
+"""Collects the calls of a model as training data. Needs only llama-index-core, and works with every LLM of LlamaIndex."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ MessagesToPrompt = Callable[[Sequence[ChatMessage]], str]
 
 
 class LLMEngineFineTuningHandler(BaseCallbackHandler):
-    """Records the prompts and responses of completions and chats, whole and streamed, to train a model on.
+    """Records the prompts and responses of completions and chats, streamed or not, as training data for a model.
 
         handler = LLMEngineFineTuningHandler()
-        Settings.callback_manager = CallbackManager([handler])  # query and chat engines hand it to their LLM
+        Settings.callback_manager = CallbackManager([handler])  # query and chat engines pass it to their LLM
         ...
         handler.save_finetuning_events("train.csv")
 
-    Only whole answers are examples. Left out are answers that were cut off at their token limit, that a content filter ended, that call
-    tools, that are empty, or that should be JSON and are not; calls that failed and streams that were left early; and chats with images.
-    `left_out` counts them, and the first of each kind is logged. The caller's messages are not touched. Safe for threads. LLM classes
-    other than this package's may answer a chat by a completion and report both: then both are recorded.
+    Only complete answers become examples. The handler leaves out answers that were truncated at their token limit, were ended by a content
+    filter, call tools, are empty, or should be JSON but are not. It also leaves out failed calls, streams that were left early, and chats
+    with images. `left_out` counts them, and the first of each kind is logged. The caller's messages are not changed. The handler is
+    thread-safe. LLM classes of other packages may answer a chat through a completion and report both; then both are recorded.
 
     Args:
-        messages_to_prompt: Makes the prompt of a chat's messages; by default lines `user: ...` and a last one `assistant:`, as
-            `LLMEngine(api="v1")` asks a model without a template. Give it what the tuned model will be asked with. With a function of
-            your own, chats with images are recorded too.
-        keep: Which examples to record; all by default.
-        truncated: Whether to record answers that were cut off at their token limit: a model trained on them learns to stop anywhere.
+        messages_to_prompt: Creates the prompt from a chat's messages. By default, it writes lines `user: ...` and a last line
+            `assistant:`, as `LLMEngine(api="v1")` does for a model without a template. Pass the function that the tuned model will be used
+            with. With your own function, chats with images are recorded too.
+        keep: Decides which examples to record; all by default.
+        truncated: Whether to record answers that were truncated at their token limit. A model trained on them learns to stop anywhere.
     """
 
     def __init__(
@@ -66,32 +66,32 @@ class LLMEngineFineTuningHandler(BaseCallbackHandler):
 
     @property
     def left_out(self) -> dict[str, int]:
-        """How many answers were left out so far, by reason, such as `{"truncated": 2}`."""
+        """The number of answers left out so far, by reason, such as `{"truncated": 2}`."""
         return self._check.left_out
 
     @property
     def rows(self) -> list[TrainingRow]:
-        """What was recorded, oldest first."""
+        """The recorded rows, oldest first."""
         with self._lock:
             return [row for _, row in self._recorded.values()]
 
     def get_finetuning_events(self) -> dict[str, list[ChatMessage]]:
-        """What was recorded, by event id: the messages, and the response as the last one. A completion's prompt is a user message."""
+        """The recorded conversations by event id, with the response as the last message. A completion's prompt is a user message."""
         with self._lock:
             return {event: list(messages) for event, (messages, _) in self._recorded.items()}
 
     def save_finetuning_events(self, path: str | os.PathLike[str], *, clear: bool = False) -> int:
-        """Add what was recorded to a training file, `.csv` or `.jsonl`, and return how many rows were new to it.
+        """Add the recorded rows to a training file, `.csv` or `.jsonl`, and return how many rows were new to it.
 
-        All are written or none; rows that are in the file already stay single.
+        Either all rows are written or none. Rows that are already in the file are not repeated.
 
         Args:
-            path: The file; it is made if it is not there.
-            clear: Whether to forget them afterwards, as a long-running process should.
+            path: The file. It is created if it does not exist.
+            clear: Whether to clear the recorded rows afterwards, as a long-running process should.
 
         Raises:
             TrainingDataError: The file exists but is not training data.
-            OSError: It cannot be written; it is as it was.
+            OSError: The file cannot be written. It is unchanged.
         """
         with self._lock:
             recorded = dict(self._recorded)
@@ -110,7 +110,7 @@ class LLMEngineFineTuningHandler(BaseCallbackHandler):
         parent_id: str = "",
         **kwargs: Any,
     ) -> str:
-        """Note a call that asks for JSON; the end of an event says all else that it began with."""
+        """Remember whether a call asks for JSON. The end of the event contains everything else from its start."""
         if event_type is CBEventType.LLM and asks_for_json((payload or {}).get(EventPayload.ADDITIONAL_KWARGS) or {}):
             with self._lock:
                 self._json.add(event_id)
@@ -152,11 +152,11 @@ class LLMEngineFineTuningHandler(BaseCallbackHandler):
 
     @override
     def start_trace(self, trace_id: str | None = None) -> None:
-        """Nothing: traces do not matter here."""
+        """Does nothing: traces are not used here."""
 
     @override
     def end_trace(self, trace_id: str | None = None, trace_map: dict[str, list[str]] | None = None) -> None:
-        """Nothing: traces do not matter here."""
+        """Does nothing: traces are not used here."""
 
 
 def _answered(payload: dict[str, Any]) -> Any:
@@ -164,7 +164,7 @@ def _answered(payload: dict[str, Any]) -> Any:
 
 
 def _finish_reason(answer: Any) -> str | None:
-    """Why an answer ended: this package's LLM says it among the additional keyword arguments, others in what the provider sent."""
+    """Why an answer ended. This package's LLM has it in the additional keyword arguments, others in the provider's reply."""
     if not isinstance(answer, ChatResponse | CompletionResponse):
         return None
     raw = _plain(answer.raw)
@@ -174,7 +174,7 @@ def _finish_reason(answer: Any) -> str | None:
 
 
 def _plain(value: Any) -> Mapping[str, Any]:
-    """What a provider sent, as a mapping: some packages keep objects."""
+    """A provider's reply as a mapping; some packages use objects."""
     if isinstance(value, Mapping):
         return cast("Mapping[str, Any]", value)
     return value.model_dump() if isinstance(value, BaseModel) else {}
@@ -186,14 +186,14 @@ def _calls_tools(message: ChatMessage) -> bool:
 
 
 def _has_media(message: ChatMessage) -> bool:
-    """Whether a message holds something that its text leaves out."""
+    """Whether a message contains something that is missing from its text."""
     return not all(
         isinstance(block, TextBlock | ThinkingBlock | CachePoint | ToolCallBlock) for block in message.blocks
     )
 
 
 def _messages(payload: dict[str, Any]) -> list[ChatMessage] | None:
-    """Copies of what was asked and, last, of what was answered; None for a call without an answer."""
+    """Copies of the request's messages, followed by the answer; None for a call without an answer."""
     answer = _answered(payload)
     match answer:
         case ChatResponse(message=message):

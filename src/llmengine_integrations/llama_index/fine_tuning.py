@@ -1,4 +1,4 @@
-"""Fine-tuning a model of LLM Engine, with the methods that LlamaIndex's fine-tuning engines have, and more."""
+"""Fine-tunes a model of LLM Engine, with the methods of LlamaIndex's fine-tuning engines and more."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 _THEIRS = "llama_index.finetuning.types"
 _ENDED_BADLY = frozenset({"FAILURE", "CANCELLED", "TIMEOUT"})
 _THEIR_WORDS = {"SUCCESS": "succeeded", "FAILURE": "failed"}
-"""Statuses as LlamaIndex's engines report them, where that is not the server's word in small letters."""
+"""LlamaIndex's names of statuses, if they differ from the server's names in lower case."""
 
 
 class NotFinetunedError(LLMEngineError, ValueError):
-    """There is no fine-tuned model: no job was started, it is still running, or it failed."""
+    """There is no fine-tuned model: no job was started, or the job is still running or has failed."""
 
 
 class BaseLLMFinetuneEngine(ABC):
-    """What LlamaIndex expects of a fine-tuning engine; the name of its own base class, whose package is not needed."""
+    """The interface that LlamaIndex expects of a fine-tuning engine. It has the name of LlamaIndex's base class, but not its package."""
 
     @abstractmethod
     def finetune(self) -> None:
@@ -47,11 +47,11 @@ class BaseLLMFinetuneEngine(ABC):
 
     @abstractmethod
     def get_finetuned_model(self, **model_kwargs: Any) -> Any:
-        """Return the model that the training made."""
+        """Return the model that the training created."""
 
 
 class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
-    """Trains a model on examples of your own, and returns it as an LLM of LlamaIndex.
+    """Trains a model on your own examples, and returns it as an LLM of LlamaIndex.
 
         engine = LLMEngineFinetuneEngine("llama-2-7b", "train.csv", suffix="support")
         engine.finetune(wait=True)
@@ -60,27 +60,26 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
 
     Args:
         base_model: The model to start from.
-        data_path: What to train on: a path (CSV with the columns prompt and response, or JSON lines), which is uploaded; a URL, or the id
+        data_path: The training data: a path (CSV with the columns prompt and response, or JSON lines), which is uploaded; a URL or the id
             of an uploaded file, which the server reads itself; or the examples themselves: pairs, mappings with prompt and response,
-            conversations whose last message is the answer, a DataFrame, a `LLMEngineFineTuningHandler`.
+            conversations whose last message is the answer, a DataFrame, or an `LLMEngineFineTuningHandler`.
         verbose: Whether to print the job's events while waiting for it.
-        start_job_id: A job that was started before, to go on with.
-        validation_data: What to validate on, in the same forms. Without it the server sets a tenth of the training data aside.
-        suffix: Goes into the new model's name: 1 to 28 letters, digits and dashes.
-        hyperparameters: `lr`, `warmup_ratio`, `epochs`, `weight_decay`, `peft_config`, `report_to`; the server's defaults else.
-        wandb_config: Weights & Biases settings; `api_key` is needed in it.
-        check: Whether to see first that files and examples are fit for training.
-        messages_to_prompt: Makes the prompt of a conversation's messages; by default as `LLMEngineFineTuningHandler` does.
-        base_url: Where the gateway is. Default: `LLM_ENGINE_BASE_PATH`, then the embedded engine on loopback.
-        api_key: Default: `SCALE_API_KEY`. A server on loopback needs none.
-        timeout, max_retries, default_headers, allow_http: As `llmengine_integrations.Client` takes them.
+        start_job_id: The id of an earlier job to continue with.
+        validation_data: The validation data, in the same forms. Without it, the server sets aside a tenth of the training data.
+        suffix: A part of the new model's name: 1 to 28 letters, digits and dashes.
+        hyperparameters: `lr`, `warmup_ratio`, `epochs`, `weight_decay`, `peft_config`, `report_to`; otherwise the server's defaults.
+        wandb_config: Weights & Biases settings, which must contain `api_key`.
+        check: Whether to check first that files and examples are suitable for training.
+        messages_to_prompt: Creates the prompt from a conversation's messages; by default as in `LLMEngineFineTuningHandler`.
+        base_url: The URL of the gateway. Default: `LLM_ENGINE_BASE_PATH`, then the embedded engine on loopback.
+        api_key: The key. Default: `SCALE_API_KEY`. A server on loopback does not need one.
+        timeout, max_retries, default_headers, allow_http: The settings of `llmengine_integrations.Client`.
         http_client, http_async_client: An `httpx.Client` for the blocking methods, and an `httpx.AsyncClient` for the others.
-        client, async_client: Clients of your own instead. If you give one, the other kind of methods has the same settings.
+        client, async_client: Your own clients instead. If you pass only one, the other kind of methods uses the same settings.
 
     Raises:
-        ConfigurationError: No key is set for a server beyond loopback, not a valid base URL, or a setting is given that is not the given
-            client's own.
-        InvalidArgumentError: There is nothing to train on, no such file, or both data and `start_job_id`.
+        ConfigurationError: No key is set for a server beyond loopback, the base URL is invalid, or a setting contradicts the given client.
+        InvalidArgumentError: There is no training data, the file does not exist, or both data and `start_job_id` are given.
     """
 
     def __init__(
@@ -138,10 +137,10 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
     def from_finetuning_handler(
         cls, finetuning_handler: LLMEngineFineTuningHandler, base_model: str, data_path: str, **kwargs: Any
     ) -> Self:
-        """Write what a handler has recorded to a training file, adding to what is there, and make an engine that trains on it."""
+        """Add a handler's recorded rows to a training file, and create an engine that trains on the file."""
         inspect.signature(cls).bind(
             base_model, data_path, **kwargs
-        )  # refuses a misspelt name before anything is written
+        )  # refuses a misspelt argument before anything is written
         finetuning_handler.save_finetuning_events(data_path)
         return cls(base_model, data_path, **kwargs)
 
@@ -178,14 +177,14 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
 
         Args:
             wait: Whether to wait until the job has succeeded.
-            timeout: Seconds to wait; for ever by default.
-            on_event: Called with each of the job's events while waiting; an event's `metrics` are the numbers in it.
+            timeout: Seconds to wait; no limit by default.
+            on_event: Called with each of the job's events while waiting. An event's `metrics` are the numbers in it.
 
         Raises:
-            InvalidArgumentError: A job was started already.
-            TrainingDataError: The data is not fit for training; nothing was sent.
+            InvalidArgumentError: A job has already been started.
+            TrainingDataError: The data is not suitable for training. Nothing was sent.
             JobFailedError: The job failed, was cancelled or took too long.
-            JobTimeoutError: Time is up; the job goes on.
+            JobTimeoutError: The time limit was reached. The job continues.
         """
         run(self._start(), self.client)
         if wait:
@@ -195,7 +194,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         self,
         *,
         wait: bool = False,
-        timeout: float | None = None,  # noqa: ASYNC109 - the wait's own limit, after which the job goes on
+        timeout: float | None = None,  # noqa: ASYNC109 - limits the wait only; the job continues after it
         on_event: Callable[[FineTuneEvent], object] | None = None,
     ) -> None:
         """`finetune` for asyncio."""
@@ -206,7 +205,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
     def wait_until_complete(
         self, *, timeout: float | None = None, on_event: Callable[[FineTuneEvent], object] | None = None
     ) -> FineTune:
-        """Wait until the job has succeeded, and return it. Arguments and errors as `finetune`'s."""
+        """Wait until the job has succeeded, and return it. The arguments and errors are those of `finetune`."""
         report = self._reporter(on_event)
         for event in self.client.fine_tunes.follow(self.job_id, timeout=timeout):
             report(event)
@@ -215,7 +214,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
     async def await_until_complete(
         self,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 - as above
+        timeout: float | None = None,  # noqa: ASYNC109 - limits the wait only
         on_event: Callable[[FineTuneEvent], object] | None = None,
     ) -> FineTune:
         """`wait_until_complete` for asyncio."""
@@ -225,11 +224,11 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         return await self.aget_current_job()
 
     def get_current_job(self) -> FineTune:
-        """Return the job as it stands.
+        """Return the job in its current state.
 
         Raises:
             NotFinetunedError: `finetune` has not been called.
-            NotFoundError: The job is gone: it was cancelled.
+            NotFoundError: The job no longer exists, because it was cancelled.
         """
         return self.client.fine_tunes.get(self.job_id)
 
@@ -239,13 +238,13 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
 
     @override
     def get_finetuned_model(self, *, wait_until_ready: bool = False, **model_kwargs: Any) -> LLMEngine:
-        """Return the model that the job made, reached through the same clients.
+        """Return the model that the job created. It uses the same clients.
 
         Args:
-            wait_until_ready: Whether to wait until it can be asked: its endpoint starts when the job has succeeded.
-            model_kwargs: Fields of `LLMEngine`, such as `temperature`. With settings of the connection among them, such as `timeout`,
-                the model gets clients of its own, with these and the engine's other settings; with `client` or `async_client`, with these
-                alone.
+            wait_until_ready: Whether to wait until the model accepts requests. Its endpoint starts when the job has succeeded.
+            model_kwargs: Fields of `LLMEngine`, such as `temperature`. If they include connection settings, such as `timeout`, the model
+                gets its own clients with these settings and the engine's other settings. If they include `client` or `async_client`, the
+                engine's settings are not used.
 
         Raises:
             NotFinetunedError: `finetune` has not been called, or the job has not succeeded.
@@ -257,7 +256,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         return self._llm(await arun(self._model(wait_until_ready=wait_until_ready), self.async_client), model_kwargs)
 
     def events(self) -> list[FineTuneEvent]:
-        """What happened in the job so far, oldest first."""
+        """The job's events so far, oldest first."""
         return list(self.client.fine_tunes.events(self.job_id))
 
     async def aevents(self) -> list[FineTuneEvent]:
@@ -265,7 +264,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         return list(await self.async_client.fine_tunes.events(self.job_id))
 
     def stream_events(self, *, timeout: float | None = None) -> Iterator[FineTuneEvent]:
-        """Iterate over the job's events, each once, as they come, until it has succeeded. Errors as `finetune`'s."""
+        """Iterate over the job's events as they arrive, each once, until the job has succeeded. The errors are those of `finetune`."""
         return iter(self.client.fine_tunes.follow(self.job_id, timeout=timeout))
 
     def astream_events(self, *, timeout: float | None = None) -> AsyncIterator[FineTuneEvent]:
@@ -281,14 +280,14 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         return TrainingMetrics.from_events(await self.aevents())
 
     def plot_loss(self, path: str | os.PathLike[str] | None = None, *, ax: Axes | None = None) -> Axes:
-        """Draw the losses over the epochs; into a file, if a path is given. Needs the extra `plots`."""
+        """Plot the losses over the epochs, and save the plot to a file if a path is given. Needs the extra `plots`."""
         return self.metrics().plot_loss(path, ax=ax, title=f"Fine-tune of {self.base_model}")
 
     def cancel(self) -> None:
         """Cancel the job.
 
         Raises:
-            NotFoundError: It is gone already.
+            NotFoundError: The job no longer exists.
         """
         self.client.fine_tunes.cancel(self.job_id)
 
@@ -297,7 +296,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         await self.async_client.fine_tunes.cancel(self.job_id)
 
     def list_jobs(self) -> FineTuneList:
-        """All fine-tunes of this user, of other engines too."""
+        """All fine-tunes of this user, including those of other engines."""
         return self.client.fine_tunes.list()
 
     async def alist_jobs(self) -> FineTuneList:
@@ -305,7 +304,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         return await self.async_client.fine_tunes.list()
 
     def delete_finetuned_model(self) -> None:
-        """Delete the model that the job made.
+        """Delete the model that the job created.
 
         Raises:
             NotFinetunedError: There is no fine-tuned model.
@@ -317,10 +316,10 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         await self.async_client.models.delete(await arun(self._model(), self.async_client))
 
     def download(self, to: str | os.PathLike[str]) -> dict[str, Path]:
-        """Download the files of the model that the job made into a folder, and return where each is.
+        """Download the files of the model that the job created into a folder, and return the path of each.
 
         Raises:
-            NotFinetunedError: There is no model.
+            NotFinetunedError: There is no fine-tuned model.
             OSError: A file cannot be written.
         """
         return self.client.models.download(run(self._model(), self.client), to)
@@ -342,7 +341,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         self._job_id = created.id
 
     def _sent(self, data: Examples, name: str) -> Steps[str]:
-        """What the server knows the data by."""
+        """The reference to the data that the server accepts."""
         if isinstance(data, str):
             return data
         with as_file(data, name) as path:
@@ -350,7 +349,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         return uploaded.id
 
     def _model(self, *, wait_until_ready: bool = False) -> Steps[str]:
-        """The name of the model that the job made."""
+        """The name of the model that the job created."""
         job: FineTune = yield lambda client: client.fine_tunes.get(self.job_id)
         says = f"Job {job.id} has status {_THEIR_WORDS.get(job.status, job.status.lower())} ({job.status})"
         if job.status in _ENDED_BADLY:
@@ -367,7 +366,7 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
         return name
 
     def _llm(self, name: str, fields: dict[str, Any]) -> LLMEngine:
-        from .llm import LLMEngine  # noqa: PLC0415 - who only trains does not pay for it
+        from .llm import LLMEngine  # noqa: PLC0415 - not needed for training only
 
         own: dict[str, Any] = self._clients.given._asdict()
         same = own.keys().isdisjoint(fields)
@@ -388,9 +387,9 @@ class LLMEngineFinetuneEngine(BaseLLMFinetuneEngine):
 
 
 def register_with_llama_index_finetuning() -> bool:
-    """Make `isinstance` true for the base class of the package llama-index-finetuning, if the user has imported that.
+    """Make `isinstance` true for the base class of the package llama-index-finetuning, if the user has imported that package.
 
-    It is never imported here: it is deprecated, and cannot be installed next to current packages.
+    It is never imported here, because it is deprecated and cannot be installed together with current packages.
     """
     theirs = getattr(sys.modules.get(_THEIRS), "BaseLLMFinetuneEngine", None)
     if theirs is None:

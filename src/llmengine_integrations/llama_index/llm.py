@@ -58,10 +58,10 @@ class LLMEngine(Fields, PredictAndCall, Structured):
 
         llm = LLMEngine(model="llama-3-8b-instruct", temperature=0, max_new_tokens=64)
         llm.chat([ChatMessage(content="Hello")])
-        llm = LLMEngine.from_endpoint("llama-2-7b")  # asks the server for the context window and the routes
+        llm = LLMEngine.from_endpoint("llama-2-7b")  # gets the context window and the routes from the server
         ```
-        Every field of sampling can be given per call, under its name or alias, and wins over the instance's; so can, over v2, every other
-        field of `llmengine_integrations.types.ChatOptions`. A misspelt name raises TypeError.
+        Each call accepts every sampling field, under its name or alias, and its value overrides the instance's. Over v2, it also accepts
+        every other field of `llmengine_integrations.types.ChatOptions`. A misspelt name raises TypeError.
 
     Routes:
         `api="v2"` chats over `/v2/chat/completions` (vLLM and SGLang endpoints). `api="v1"` chats over `/v1/llm/completions-*`, which every
@@ -73,36 +73,35 @@ class LLMEngine(Fields, PredictAndCall, Structured):
 
     Responses:
         `raw` is the server's reply as a dict, with its `usage`. `additional_kwargs` has the token counts and `finish_reason`. `logprobs`
-        (ask with `logprobs=True`, over v2 also `top_logprobs`) has for each token the one that was taken first; in a stream those of the
-        chunk, and at the end all of them in `additional_kwargs["logprobs"]`.
+        (request it with `logprobs=True`, over v2 also `top_logprobs`) has a list for each position, with the chosen token first. In a
+        stream, it covers the chunk, and at the end `additional_kwargs["logprobs"]` covers all chunks.
 
     Events:
-        LlamaIndex's own: handlers of the instrumentation's dispatchers and of `callback_manager` see each call, and
-        each token of a stream, as with any other model. Where there are none, nothing is made for them.
+        LlamaIndex's own events: handlers of the instrumentation's dispatchers and of `callback_manager` see each call, and each token of
+        a stream, as with any other model. Without handlers, no events are created.
 
     Secrets:
-        `to_dict`, `to_json`, `repr` and events hold neither the key nor headers; a loaded model takes its key from
-        `SCALE_API_KEY`. Pickles hold the headers that are not secret; a model with an `http_client` cannot be pickled.
+        `to_dict`, `to_json`, `repr` and events contain neither the key nor headers. A loaded model takes its key from `SCALE_API_KEY`.
+        Pickles contain the headers that are not secret. A model with an `http_client` cannot be pickled.
 
     Connection:
-        `base_url`, `api_key`, `timeout`, `max_retries`, `default_headers` and `allow_http` are those of `llmengine_integrations.Client`;
-        `http_client` is an `httpx.Client`, and `http_async_client` an `httpx.AsyncClient`, for proxies and certificates. Or give a
-        `client`, an `async_client`, or both: with one of them, the other kind of calls has the same settings.
+        `base_url`, `api_key`, `timeout`, `max_retries`, `default_headers` and `allow_http` are those of `llmengine_integrations.Client`.
+        `http_client` is an `httpx.Client`, and `http_async_client` an `httpx.AsyncClient`, for proxies and certificates. Alternatively,
+        pass a `client`, an `async_client`, or both. If you pass only one, the other kind of calls uses the same settings.
 
     Errors:
-        Those of `llmengine_integrations.errors`, unchanged. Tries again as the client does: `max_retries` times, streams until their
-        first event.
+        The errors of `llmengine_integrations.errors`, unchanged. Requests are retried as in the client: `max_retries` times, and streams
+        only until their first event.
 
     Raises:
-        ConfigurationError: No key is set for a server beyond loopback, not a valid base URL, or a setting is given that is not the given
-            client's own.
-        TypeError: There is no such field.
+        ConfigurationError: No key is set for a server beyond loopback, the base URL is invalid, or a setting contradicts the given client.
+        TypeError: An unknown field was given.
         ValueError: A field has the wrong type, or `max_new_tokens` leaves no room in the context window.
     """
 
     if TYPE_CHECKING:
 
-        def __init__(  # the fields under all their names, which type checkers cannot read off them
+        def __init__(  # the fields under all their names, which type checkers cannot infer
             self,
             *,
             model: str = ...,
@@ -150,22 +149,22 @@ class LLMEngine(Fields, PredictAndCall, Structured):
     @classmethod
     @override
     def class_name(cls) -> str:
-        """The name under which it is serialized."""
+        """The name under which the model is serialized."""
         return "LLMEngine"
 
     @classmethod
     def from_endpoint(cls, model: str, **fields: Any) -> Self:
-        """The model behind an endpoint, with the context window and the routes that the server reports.
+        """The model of an endpoint, with the context window and the routes that the server reports.
 
-        Asks once for the endpoint, and if that does not say how much its context holds, once more with a request that the server
+        This sends one request for the endpoint. If the reply does not state the context length, it sends another request, which the server
         refuses because it is too large.
 
         Args:
             model: The endpoint's name.
-            **fields: Fields of the model; they win over what the server says.
+            **fields: Fields of the model. They override the server's information.
 
         Raises:
-            NotFoundError: There is no such endpoint, or the key may not see it.
+            NotFoundError: The endpoint does not exist, or the key may not see it.
         """
         llm = cls(model=model, **fields)
         client = llm._blocking()
@@ -180,7 +179,7 @@ class LLMEngine(Fields, PredictAndCall, Structured):
 
     @classmethod
     async def afrom_endpoint(cls, model: str, **fields: Any) -> Self:
-        """`from_endpoint`, awaited."""
+        """The async version of `from_endpoint`."""
         llm = cls(model=model, **fields)
         client = llm._awaiting()
         found = _context_window.found(await client.models.list(name=model), model)
@@ -205,7 +204,7 @@ class LLMEngine(Fields, PredictAndCall, Structured):
     @property
     @override
     def metadata(self) -> LLMMetadata:
-        """What LlamaIndex's components know of the model. Asks nobody."""
+        """The model's metadata for LlamaIndex's components. Sends no request."""
         native = self.api == "v2" and self.is_chat_model
         tools = self.is_function_calling_model
         return LLMMetadata(
@@ -218,7 +217,7 @@ class LLMEngine(Fields, PredictAndCall, Structured):
 
     @override
     def to_payload(self) -> dict[str, Any]:
-        """What events say of the model: nothing secret."""
+        """The model's description in events, without secrets."""
         shown = {"model": self.model, "temperature": self.temperature, "max_new_tokens": self.max_new_tokens}
         return {**super().to_payload(), **{name: value for name, value in shown.items() if value is not None}}
 
@@ -227,18 +226,18 @@ class LLMEngine(Fields, PredictAndCall, Structured):
     @override
     @chat_events
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """Return the model's next message, whole."""
+        """Return the model's next message."""
         return self._create(self._chat_call(messages, kwargs, chat_response))
 
     @override
     @completion_events
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """Return the completion of a prompt, whole.
+        """Return the completion of a prompt.
 
         Args:
             prompt: The text.
-            formatted: Whether it is in the model's own form already; else `completion_to_prompt` brings it there.
-            **kwargs: Options of the model, for this call.
+            formatted: Whether the prompt is already in the model's own format. If not, `completion_to_prompt` formats it.
+            **kwargs: The model's options for this call.
         """
         return self._create(self._complete_call(prompt, kwargs, formatted=formatted))
 
@@ -251,31 +250,31 @@ class LLMEngine(Fields, PredictAndCall, Structured):
     @override
     @completion_events
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        """Return the completion of a prompt as it is generated. Takes what `complete` takes."""
+        """Return the completion of a prompt as it is generated. The arguments are those of `complete`."""
         return self._stream(self._complete_call(prompt, kwargs, formatted=formatted, stream=True))
 
     @override
     @chat_events
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """`chat`, awaited."""
+        """The async version of `chat`."""
         return await self._acreate(self._chat_call(messages, kwargs, chat_response))
 
     @override
     @completion_events
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """`complete`, awaited."""
+        """The async version of `complete`."""
         return await self._acreate(self._complete_call(prompt, kwargs, formatted=formatted))
 
     @override
     @chat_events
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        """`stream_chat`, awaited: `async for` over what it returns."""
+        """The async version of `stream_chat`. Await it, and use `async for` over the result."""
         return self._astream(self._chat_call(messages, kwargs, chat_response, stream=True))
 
     @override
     @completion_events
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
-        """`stream_complete`, awaited: `async for` over what it returns."""
+        """The async version of `stream_complete`. Await it, and use `async for` over the result."""
         return self._astream(self._complete_call(prompt, kwargs, formatted=formatted, stream=True))
 
     # Tools.
@@ -291,7 +290,7 @@ class LLMEngine(Fields, PredictAndCall, Structured):
         tool_required: bool = False,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """The arguments of a chat with tools. Takes what the `*_with_tools` methods take; the history stays as it is."""
+        """The arguments of a chat with tools, from the arguments of the `*_with_tools` methods. The history is not changed."""
         choice = kwargs.pop("tool_choice", None)
         messages = list(chat_history or [])
         if user_msg is not None:
@@ -315,19 +314,19 @@ class LLMEngine(Fields, PredictAndCall, Structured):
     ) -> list[ToolSelection]:
         """The tool calls of a reply; without `error_on_no_tool_call` also those of a chunk, with the arguments that are known so far.
 
-        A call whose arguments cannot be read whole raises. Without `error_on_no_tool_call`, as agents ask, its `tool_name` says instead
-        what is wrong. There is no such tool, so agents give that back to the model, which can make the call again.
+        A call with unreadable arguments raises. Without `error_on_no_tool_call`, as agents use this, its `tool_name` describes the error
+        instead. No tool has that name, so agents return it to the model, which can repeat the call.
 
         Raises:
-            ValueError: There is no tool call, and `error_on_no_tool_call`.
-            ToolCallError: One cannot be read whole, or the reply is still being written, and `error_on_no_tool_call`. Also a ValueError.
-            TypeError: There is another keyword argument; LlamaIndex's signature has them, but there is nothing that they could say.
+            ValueError: There is no tool call, and `error_on_no_tool_call` is true.
+            ToolCallError: A call is unreadable or the reply is unfinished, and `error_on_no_tool_call` is true. It is also a ValueError.
+            TypeError: Other keyword arguments were given. LlamaIndex's signature allows them, but they have no meaning here.
         """
         for name in kwargs:
             _options.check_known(name, ("error_on_no_tool_call",))
         return selections(response, error_on_no_tool_call=error_on_no_tool_call)
 
-    # What to send.
+    # Requests.
 
     def _chat_call(
         self,
@@ -359,7 +358,7 @@ class LLMEngine(Fields, PredictAndCall, Structured):
         return {name: value for name in _options.sent_fields(type(self)) if (value := getattr(self, name)) is not None}
 
     def _formatter(self) -> Formatter:
-        """What makes the prompt of a chat over v1."""
+        """The formatter that creates the prompt of a chat over v1."""
         if self._template is not None:
             return self._template
         own = self.messages_to_prompt
@@ -367,7 +366,7 @@ class LLMEngine(Fields, PredictAndCall, Structured):
             return plain_prompt
         return lambda wire: own([ChatMessage(role=one["role"], content=one["content"]) for one in wire])
 
-    # One body for whole replies and one for streams, blocking and awaited.
+    # One method for non-streamed replies and one for streams, each blocking and async.
 
     def _create(self, call: Call[ResponseT]) -> ResponseT:
         resource: Any = getattr(self._blocking(), call.route)
@@ -378,7 +377,7 @@ class LLMEngine(Fields, PredictAndCall, Structured):
         return call.convert(call.reader().whole(await resource.create(**call.arguments)))
 
     def _stream(self, call: Call[ResponseT]) -> Generator[ResponseT, None, None]:
-        """The responses of a stream, at least one; the last one is the whole answer with its usage."""
+        """The responses of a stream, at least one. The last one is the complete answer with its usage."""
         resource: Any = getattr(self._blocking(), call.route)
         reader, convert = call.reader(), call.convert
         with resource.stream(**call.arguments) as events:

@@ -1,4 +1,4 @@
-"""Documents from the files that LLM Engine keeps."""
+"""Documents from the files that LLM Engine stores."""
 
 from __future__ import annotations
 
@@ -23,20 +23,19 @@ from ._steps import Steps, arun, run
 _log = logging.getLogger(__name__)
 
 _NOT_SHOWN = ["file_id", "file_size", "source"]
-"""Metadata that says where a document is from and nothing about its content: kept from embeddings and prompts."""
+"""Metadata about the origin of a document, not its content. It is excluded from embeddings and prompts."""
 
 
 class LLMEngineFileReader(Connected, BasePydanticReader, ResourcesReaderMixin):
-    """Reads files of LLM Engine's Files API as documents. A resource's id is the file's.
+    """Reads files of LLM Engine's Files API as documents. A resource's id is the file's id.
 
         documents = LLMEngineFileReader(mode="rows").load_data(["file-abc"])
 
-    A document's id is the file's, with the place in it ("file-abc:7"), so that the same files give the same documents. Its metadata has
-    `file_id`, `file_name`, `file_size`, `source`, and for a row `row`, counted from 1 without the header.
+    A document's id is the file's id with the position in the file ("file-abc:7"), so that the same files give the same documents. Its
+    metadata has `file_id`, `file_name`, `file_size`, `source` and, for a row, `row`, counted from 1 without the header.
 
     Raises:
-        ConfigurationError: No key is set for a server beyond loopback, not a valid base URL, or a setting is given that is not the given
-            client's own.
+        ConfigurationError: No key is set for a server beyond loopback, the base URL is invalid, or a setting contradicts the given client.
     """
 
     is_remote: bool = True
@@ -61,7 +60,7 @@ class LLMEngineFileReader(Connected, BasePydanticReader, ResourcesReaderMixin):
     @classmethod
     @override
     def class_name(cls) -> str:
-        """The name that a serialized reader is known by."""
+        """The name under which the reader is serialized."""
         return "LLMEngineFileReader"
 
     @override
@@ -69,41 +68,41 @@ class LLMEngineFileReader(Connected, BasePydanticReader, ResourcesReaderMixin):
         """The documents of the files.
 
         Args:
-            file_ids: The files to read, or one; by default those of the field `file_ids`.
+            file_ids: The ids of the files to read, or a single id; by default those of the field `file_ids`.
 
         Raises:
-            NotFoundError: There is no such file.
+            NotFoundError: A file does not exist.
             ValueError: A row cannot be read.
         """
         return list(self.lazy_load_data(file_ids))
 
     @override
     def lazy_load_data(self, file_ids: str | Sequence[str] | None = None) -> Iterator[Document]:
-        """The documents, each file fetched when the one before it is through. Takes what `load_data` takes."""
+        """The documents. Each file is fetched after the previous one has been consumed. The arguments are those of `load_data`."""
         chosen = self._chosen(file_ids)
         for file_id in chosen if chosen is not None else self.list_resources():
             yield from self._load(file_id)
 
     @override
     async def aload_data(self, file_ids: str | Sequence[str] | None = None) -> list[Document]:
-        """The documents of the files, fetched several at a time. Takes what `load_data` takes."""
+        """The documents of the files, which are fetched several at a time. The arguments are those of `load_data`."""
         chosen = self._chosen(file_ids)
         ids = chosen if chosen is not None else await self.alist_resources()
         return [document for found in await self._aload_all(ids) for document in found]
 
     @override
     async def alazy_load_data(self, file_ids: str | Sequence[str] | None = None) -> Iterable[Document]:
-        """The documents of the files, fetched several at a time. Takes what `load_data` takes."""
+        """The documents of the files, which are fetched several at a time. The arguments are those of `load_data`."""
         return await self.aload_data(file_ids)
 
     @override
     def list_resources(self) -> list[str]:
-        """The ids of all files there are, sorted."""
+        """The ids of all files, sorted."""
         return sorted(file.id for file in self._blocking().files.list())
 
     @override
     async def alist_resources(self) -> list[str]:
-        """The ids of all files there are, sorted."""
+        """The ids of all files, sorted."""
         return sorted(file.id for file in await self._awaiting().files.list())
 
     @override
@@ -128,7 +127,7 @@ class LLMEngineFileReader(Connected, BasePydanticReader, ResourcesReaderMixin):
 
     @override
     async def aload_resources(self, resource_ids: list[str]) -> dict[str, list[Document]]:
-        """The documents of some files, by their ids; fetched several at a time."""
+        """The documents of the given files, by file id. The files are fetched several at a time."""
         return dict(zip(resource_ids, await self._aload_all(resource_ids), strict=True))
 
     def _chosen(self, file_ids: str | Sequence[str] | None) -> Sequence[str] | None:
@@ -151,14 +150,14 @@ class LLMEngineFileReader(Connected, BasePydanticReader, ResourcesReaderMixin):
     def _load(self, file_id: str) -> list[Document]:
         try:
             return self._documents(*run(_fetch(file_id), self._blocking()))
-        except Exception as error:  # noqa: BLE001 - whatever an extractor raises; `on_error` says what becomes of it
+        except Exception as error:  # noqa: BLE001 - an extractor may raise anything; `on_error` decides what happens
             return self._failed(file_id, error)
 
     async def _aload(self, file_id: str) -> list[Document]:
         try:
             file, text = await arun(_fetch(file_id), self._awaiting())
-            return await asyncio.to_thread(self._documents, file, text)  # an extractor may take its time
-        except Exception as error:  # noqa: BLE001 - whatever an extractor raises; `on_error` says what becomes of it
+            return await asyncio.to_thread(self._documents, file, text)  # an extractor may be slow
+        except Exception as error:  # noqa: BLE001 - an extractor may raise anything; `on_error` decides what happens
             return self._failed(file_id, error)
 
     def _failed(self, file_id: str, error: Exception) -> list[Document]:
@@ -210,9 +209,9 @@ def _document(text: str, identity: str, metadata: dict[str, Any]) -> Document:
 
 
 def _extracted(reader: BaseReader, file: File, text: str, info: dict[str, Any]) -> list[Document]:
-    """What another reader makes of the file, with ids of ours."""
+    """The documents of another reader for the file, with our ids."""
     with TemporaryDirectory(prefix="llmengine-") as folder:
-        # Not under its own name, which the server chose.
+        # The file's own name is not used, because the server chose it.
         path = Path(folder) / f"file{Path(file.filename).suffix.lower()}"
         path.write_text(text, encoding="utf-8", newline="")
         documents = reader.load_data(path, extra_info=info)
