@@ -399,4 +399,4 @@ def register_with_llama_index_finetuning() -> bool:
 
 
 def _print(event: FineTuneEvent) -> None:
-    print(f"{event.level}: {event.message}")  # noqa: T201 - what verbose asks for
+    print(f"{event.level}: {event.message}")  # noqa: T201 - requested by `verbose`

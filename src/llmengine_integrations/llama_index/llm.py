@@ -48,7 +48,7 @@ class LLMEngine(Fields, PredictAndCall, Structured):
     Setup:
         ```bash
         pip install "llmengine-integrations[llama-index]"
-        export SCALE_API_KEY="..."            # a server on this machine needs none
+        export SCALE_API_KEY="..."            # not needed for a server on this machine
         export LLM_ENGINE_BASE_PATH="https://llm-engine.example.com"
         ```
 
@@ -65,11 +65,11 @@ class LLMEngine(Fields, PredictAndCall, Structured):
 
     Routes:
         `api="v2"` chats over `/v2/chat/completions` (vLLM and SGLang endpoints). `api="v1"` chats over `/v1/llm/completions-*`, which every
-        endpoint has, with the prompt made here: by `chat_template` (the model's Jinja template), else by `messages_to_prompt` if you give
-        one, else as plain lines `user: ...`. Tools are then called by guided JSON (vLLM endpoints).
-        `complete()` asks a chat model as its user would, and any other model for the raw continuation of the prompt, as does
-        `formatted=True`; raw continuations are v1's. Over v1 an answer ends at its `stop` strings also if the server goes on after them,
-        as DeepSpeed and LightLLM endpoints do; a stream is then left. A chat's answer also ends where the template begins the next turn.
+        endpoint has. The prompt is then created here: with `chat_template` (the model's Jinja template), otherwise with your
+        `messages_to_prompt`, otherwise as plain lines `user: ...`. Tools are then called by guided JSON (vLLM endpoints).
+        `complete()` sends the prompt to a chat model as a user message. Any other model, or `formatted=True`, returns the raw continuation
+        of the prompt, which uses v1. Over v1, an answer ends at its `stop` strings even if the server continues after them, as DeepSpeed
+        and LightLLM endpoints do; a stream is then closed. A chat's answer also ends where the template starts the next turn.
 
     Responses:
         `raw` is the server's reply as a dict, with its `usage`. `additional_kwargs` has the token counts and `finish_reason`. `logprobs`
@@ -221,7 +221,7 @@ class LLMEngine(Fields, PredictAndCall, Structured):
         shown = {"model": self.model, "temperature": self.temperature, "max_new_tokens": self.max_new_tokens}
         return {**super().to_payload(), **{name: value for name, value in shown.items() if value is not None}}
 
-    # The eight endpoints. Each is one event and one request: none calls another.
+    # The eight endpoints. Each creates one event and one request, and none calls another.
 
     @override
     @chat_events

@@ -41,7 +41,7 @@ def _check(fields: ChatRequest) -> None:
     """Refuse invalid combinations of fields.
 
     Raises:
-        RefusedError: 400 that names the field.
+        RefusedError: 400 that names the invalid field.
     """
     check_unicode(fields)
     check_options(fields)

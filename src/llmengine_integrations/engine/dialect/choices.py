@@ -86,7 +86,7 @@ class Choices:
         grouped = groupby(found, key=lambda arrival: arrival.choice)
         return [[piece for arrival in arrivals for piece in arrival.pieces] for _, arrivals in grouped]
 
-    async def take(self, timeout: float | None = None) -> list[Arrival]:  # noqa: ASYNC109 - what is awaited goes on
+    async def take(self, timeout: float | None = None) -> list[Arrival]:  # noqa: ASYNC109 - the awaited work continues
         """Wait for pieces of any choice. Returns an empty list after the timeout.
 
         Raises:

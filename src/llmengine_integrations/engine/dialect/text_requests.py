@@ -33,7 +33,7 @@ def _check(fields: TextCompletionRequest) -> None:
     """Refuse invalid combinations of fields.
 
     Raises:
-        RefusedError: 400 that names the field.
+        RefusedError: 400 that names the invalid field.
     """
     check_unicode(fields)
     check_options(fields)

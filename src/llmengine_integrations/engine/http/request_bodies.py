@@ -161,7 +161,7 @@ def _is_json(content_type: str | None) -> bool:
 
 
 def _parse(raw: bytes) -> Any:
-    if (encoding := json.detect_encoding(raw)) not in ("utf-8", "utf-8-sig"):  # values could not be counted
+    if (encoding := json.detect_encoding(raw)) not in ("utf-8", "utf-8-sig"):  # values cannot be counted
         raise RefusedError(400, f"The body is not JSON in UTF-8; it looks like {encoding}.")
     if has_more_values(raw, _MOST_VALUES):
         raise RefusedError(413, f"The body holds more than {_MOST_VALUES} values, the most that this engine takes.")

@@ -119,7 +119,7 @@ class ModelRoutes:
 def _ordered(names: list[str], order: str | None) -> list[str]:
     """The names in the requested order. Without an order, and for oldest first, they stay in the given order.
 
-    Unlike today's gateway, which accepts "alphabetical" and does not sort by it, this sorts.
+    Unlike today's gateway, which accepts "alphabetical" but does not sort by it, this function does.
     """
     if order is not None and order not in _ORDERS:
         quoted = [f"'{known}'" for known in _ORDERS]

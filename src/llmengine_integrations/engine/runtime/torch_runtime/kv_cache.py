@@ -102,7 +102,7 @@ def _grown(states: Tensor, tokens: int) -> Tensor:
 def _aligned(states: Tensor, rows: Sequence[int], lengths: Sequence[int]) -> Tensor:
     longest = max(lengths)
     buffer = _buffer(states, longest, len(rows))
-    buffer[:, :, : longest - min(lengths)] = 0  # masked, but a NaN would not be
+    buffer[:, :, : longest - min(lengths)] = 0  # the mask does not hide a NaN
     for place, (row, length) in enumerate(zip(rows, lengths, strict=True)):
         buffer[place, :, longest - length : longest] = states[row, :, :length]
     return buffer
@@ -112,7 +112,7 @@ def _stacked(upper: Tensor, lower: Tensor, length: int) -> Tensor:
     buffer = _buffer(upper, length, len(upper) + len(lower))
     for part, rows in ((upper, buffer[: len(upper)]), (lower, buffer[len(upper) :])):
         padding = length - part.shape[-2]
-        rows[:, :, :padding] = 0  # masked, but a NaN would not be
+        rows[:, :, :padding] = 0  # the mask does not hide a NaN
         rows[:, :, padding:length] = part
     return buffer
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _PROMPT_TOKENS = 1024  # read between two tokens of the running batch; with more, its streams would stutter
-_GUIDED = 256  # the token count that a constraint is worth at the start, because it may have to be compiled
+_GUIDED = 256  # a prompt with a constraint counts as at least this many tokens, because the constraint may have to be compiled
 
 
 class _Waiting(NamedTuple):

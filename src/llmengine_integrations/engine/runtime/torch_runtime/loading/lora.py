@@ -45,7 +45,7 @@ class AdapterSwitch:
         self._handles: list[Any] = []
 
     def turn(self, mix: AdapterMix | None) -> None:
-        """Use these adapters in the model's next forward passes; None for the base model, at its full speed."""
+        """Use these adapters in the model's next forward passes. None is the base model, as fast as a model without adapters."""
         if mix is self._mix:
             return
         for handle in self._handles:
