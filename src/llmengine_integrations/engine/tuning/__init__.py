@@ -1,4 +1,4 @@
-"""Fine-tuning: LoRA adapters, trained in a process of their own.
+"""Fine-tuning: LoRA adapters, each trained in its own process.
 
     hyperparameters.py  what a request may ask of a training, and the defaults
     dataset.py          training files: rows of a prompt and a response, checked
