@@ -1,8 +1,8 @@
-"""Write a resource once; get it blocking on `Client` and awaitable on `AsyncClient`.
+"""Turns one definition of a resource into blocking calls on `Client` and async calls on `AsyncClient`.
 
-A resource's method is pure: it builds a value that says what to send. The descriptors below hand that value to the client's transport;
-their `__get__` is overloaded on its type, so that type checkers and editors see what each client returns. Tests reach the method
-itself as `Completions.create.build`.
+A resource's method is pure: it builds a value that says what to send. The descriptors below pass that value to the client's transport.
+Their `__get__` is overloaded on the transport's type, so that type checkers and editors see what each client returns. Tests reach the
+method itself as `Completions.create.build`.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ TransportT = TypeVar("TransportT", bound="SyncTransport | AsyncTransport")
 
 
 class Resource(Generic[TransportT]):
-    """A group of calls; bound to a transport by the client that holds it."""
+    """A group of calls. The client that holds it binds it to a transport."""
 
     def __init__(self, transport: TransportT) -> None:
         self._transport: TransportT = transport
 
 
 class _Endpoint(Generic[P]):
-    """What the descriptors share: they look like the method that they wrap, and bind it to a way of running it."""
+    """The common part of the descriptors: they look like the method that they wrap, and bind it to a way of running it."""
 
     returns: ClassVar[str] = "{}"
-    """What a call returns, as `help()` shows it, of the type that the method's value is for."""
+    """The return type of a call, as `help()` shows it, with the type of the method's value inserted."""
 
     def __init__(self, build: Callable[Concatenate[Any, P], Any]) -> None:
         self.build = build

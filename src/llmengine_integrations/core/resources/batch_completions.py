@@ -54,7 +54,7 @@ class BatchCompletions(Resource[TransportT]):
 
         Args:
             model: The model's name, such as "llama-2-7b".
-            output_data_path: Where the job writes the results, as its machine sees it: usually s3://, gs:// or azure://. `results` reads it.
+            output_data_path: Where the job's machine writes the results: usually s3://, gs:// or azure://. `results` reads it.
             content: The prompts or requests: `{"prompts": [...]}` with the settings that they share (`max_new_tokens` is 256 and
                 `temperature` 0.2 unless given), or, for v2 only, a list of chat requests or of text completion requests.
             input_data_path: A file with such content instead; `input_file` writes one. A list of requests in it is for v2 only.
