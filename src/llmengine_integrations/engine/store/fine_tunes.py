@@ -23,7 +23,7 @@ from .removals import Removals
 
 _UNFINISHED = ".part"
 _OURS = re.compile(rf"ft-[0-9a-f]{{20}}{re.escape(_UNFINISHED)}")
-_ADAPTER, _ROWS, _SETTINGS = "adapter", "training.jsonl", "job.json"  # see `tuning.job`
+_ADAPTER, _ROWS, _SETTINGS = "adapter", "training.jsonl", "job.json"  # see `tuning/training_folder.py`
 _ACTIVE = "('PENDING', 'RUNNING')"
 _ADOPTED = "This fine-tune was taken in from the data folder. Its earlier events were in the database that was lost."
 _FIELDS = "id, fine_tuned_model, status"
