@@ -70,7 +70,7 @@ class FineTune:
 
     @method
     def list(self, request_headers: Headers = None) -> Call[ListFineTunesResponse]:
-        """List your jobs. `GET /v1/llm/fine-tunes`. Batch jobs are among them: those without `fine_tuned_model`."""
+        """List your jobs. `GET /v1/llm/fine-tunes`. Batch jobs are among them; they have no `fine_tuned_model`."""
         return Call(FineTunes.list.build(None), ListFineTunesResponse, request_headers)
 
     @method

@@ -1,7 +1,7 @@
 """Keeps the types and reasons of other libraries' exceptions, and nothing that may be a secret.
 
 Their texts and attributes hold URLs (a presigned one is a secret), headers (the key), bodies and proxies' passwords. So none of them
-becomes the cause or the context of an error of ours; a `ForeignError` stands in for it.
+becomes the cause or the context of our errors; a `ForeignError` replaces it.
 """
 
 from __future__ import annotations

@@ -89,14 +89,14 @@ class Timeout:
         return cls(*(None if part is not None and part > _FOR_EVER else part for part in parts))
 
     def capped(self, seconds: float | None) -> Timeout:
-        """The same, with every part limited to `seconds`; None limits nothing."""
+        """Return this timeout with every part limited to `seconds`; None limits nothing."""
         if seconds is None or seconds > _FOR_EVER:
             return self
         parts = (self.connect, self.read, self.write, self.pool, self.total)
         return Timeout(*(seconds if part is None else min(part, seconds) for part in parts))
 
     def until(self, deadline: float | None) -> Timeout:
-        """The same, with every part limited to the time left until `deadline`, on `time.monotonic`'s clock."""
+        """Return this timeout with every part limited to the time left until `deadline`, on `time.monotonic`'s clock."""
         return self if deadline is None else self.capped(max(_LEAST, deadline - time.monotonic()))
 
 
@@ -112,7 +112,7 @@ class DeadlineTimeout(float):
 
     @classmethod
     def of(cls, seconds: float | None, deadline: float | None) -> float | None:
-        """The timeout, with the deadline if there is one."""
+        """Return the timeout, with the deadline if there is one."""
         if deadline is None:
             return seconds
         made = cls(max(0.0, deadline - time.monotonic()) if seconds is None else seconds)
@@ -144,5 +144,5 @@ async def in_time(work: Awaitable[T], deadline: float) -> T:
 
 
 def timeout_reason(*, sent: bool) -> str:
-    """The message of a timeout; `sent` says whether the request was sent."""
+    """Return the message of a timeout. `sent` says whether the request was sent."""
     return "No reply in time." if sent else "No connection in time."

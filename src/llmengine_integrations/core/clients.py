@@ -165,7 +165,7 @@ class Clients:
 
     @property
     def _source(self) -> Client | AsyncClient:
-        """The client that the other one is made from."""
+        """Return the client that the other one is made from."""
         return cast("Client | AsyncClient", self._client or self._async_client)
 
     def __repr__(self) -> str:

@@ -128,7 +128,7 @@ def _current() -> ContextVar[LLMEngineUsageCallbackHandler | None]:
 
 
 def _add(one: UsageMetadata | None, other: UsageMetadata) -> UsageMetadata:
-    """The sum, in an order that reads well; LangChain's has none."""
+    """Return the sum, with its keys in a readable order, which LangChain's does not have."""
     found = cast("Mapping[str, Any]", add_usage(one, other))
     return cast("UsageMetadata", {name: found[name] for name in (*_COUNTS, *_DETAILS) if name in found})
 
@@ -138,5 +138,5 @@ def _is_cached(usage: Mapping[str, Any]) -> bool:
 
 
 def _is_counted_elsewhere(response: LLMResult) -> bool:
-    """Of several prompts in one call to a plain model, LangChain leaves the sum with the first one and nothing, `{}`, with the others."""
+    """Return whether another prompt of the call has the counts: LangChain gives the first prompt the sum, and the others `{}`."""
     return (response.llm_output or {}).get("token_usage") == {} and "token_usage" not in info_of(first(response))
