@@ -1,1 +1,1 @@
-"""What the client and the engine share. It imports nothing but the standard library."""
+"""Code that the client and the engine share. It imports only the standard library."""

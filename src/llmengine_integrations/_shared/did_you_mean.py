@@ -1,4 +1,4 @@
-"""What to say of a misspelt name."""
+"""Suggests the closest known name for a misspelt one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from difflib import get_close_matches
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a message that names the closest known name; empty if none is close."""
+    """Return the end of a message that names the closest known name; empty if none is close."""
     close = get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def unexpected(name: str, known: Iterable[str]) -> TypeError:
-    """The error for an unknown keyword argument, as Python words it, with the closest known name."""
+    """Return the error for an unknown keyword argument, in Python's words, with the closest known name."""
     return TypeError(f"unexpected keyword argument {name!r}{did_you_mean(name, known)}")

@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole: readers see the old file or the new one, and a failed write leaves the old one."""
+"""Replaces files as a whole: readers see either the old file or the new one, and a failed write leaves the old one."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _CANNOT_SYNC = frozenset({errno.EACCES, errno.EBADF, errno.EINVAL, errno.ENOTSUP
 def replacing(
     path: Path, *, part: Path | None = None, durable: bool = True, follow_links: bool = True
 ) -> Generator[IO[bytes]]:
-    """Write a file next to its place. At the end of the `with` block it takes its place; if the block fails, it is deleted.
+    """Write a temporary file next to `path`. At the end of the `with` block it replaces `path`; if the block fails, it is deleted.
 
-    A file that it replaces hands its permissions on. Links to the file stay links.
+    The new file gets the permissions of the file that it replaces. Links to the file stay links.
 
     Args:
-        path: Its place.
-        part: Where to write it, in the same folder; by default, a hidden name that nobody else uses. A file there is deleted.
+        path: The file to write or replace.
+        part: The path of the temporary file, in the same folder; by default, a hidden name that nothing else uses. A file there is deleted.
         durable: Whether to wait until it is on the disk, so that it survives a power failure.
-        follow_links: Whether a link at `path` leads to the place; else the file replaces the link.
+        follow_links: Whether to replace the target if `path` is a link; otherwise the file replaces the link itself.
 
     Raises:
-        OSError: It cannot be written, or there is something else than a file at its place. The old file is as it was.
+        OSError: It cannot be written, or `path` is something other than a file. The old file is unchanged.
     """
     place = Path(os.path.realpath(path)) if follow_links else path
     mode = _old_mode(place)
@@ -54,16 +54,16 @@ def replacing(
 
 
 def write_file(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write a whole file, or replace the one that is there, as `replacing` does.
+    """Write a whole file, or replace an existing one, as `replacing` does.
 
     Raises:
-        OSError: It cannot be written, with its path. The old file is as it was.
+        OSError: It cannot be written; the error has its path. The old file is unchanged.
     """
     try:
         with replacing(path, durable=durable) as file:
             file.write(data)
     except OSError as error:
-        if error.filename is None and error.errno is not None:  # of a full disk
+        if error.filename is None and error.errno is not None:  # for example on a full disk
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
@@ -81,7 +81,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder last. Windows, some network drives and folders that cannot be read have no way to ask for it."""
+    """Sync the names in a folder to the disk. Does nothing on Windows, some network drives and unreadable folders, which have no way to."""
     if os.name != "posix":
         return
     try:
@@ -96,7 +96,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _old_mode(place: Path) -> int | None:
-    """The permissions of the file that is to be replaced; None without one."""
+    """Return the permissions of the file that will be replaced; None if there is no file."""
     try:
         found = place.lstat().st_mode
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Locks that threads and processes of one machine share: files that one holder at a time has locked."""
+"""Locks that the threads and processes of one machine share: files that only one holder at a time can lock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if sys.platform == "win32":
     import msvcrt
     import time
 
-    _FAR = 2**30  # where no byte is: others may read and write those that are
+    _FAR = 2**30  # beyond the content, which others may read and write
 
     def _try(descriptor: int) -> None:
         os.lseek(descriptor, _FAR, os.SEEK_SET)
@@ -41,10 +41,10 @@ else:
 
 @contextmanager
 def file_lock(path: Path) -> Generator[None]:
-    """Wait for the lock and hold it. The system lets go of it when its holder dies; the file stays, because others may wait on it.
+    """Wait for the lock and hold it. The system releases it when its holder dies. The file stays, because others may be waiting on it.
 
     Raises:
-        OSError: The file cannot be made.
+        OSError: The file cannot be created.
     """
     with path.open("ab") as file:
         _acquire(file.fileno())
@@ -52,16 +52,16 @@ def file_lock(path: Path) -> Generator[None]:
 
 
 class TakenError(Exception):
-    """Another holds the lock."""
+    """The lock is held elsewhere."""
 
 
 @contextmanager
 def sole_lock(path: Path) -> Generator[None]:
-    """Hold the lock, without waiting for it. The system lets go of it when its holder dies; the file stays, and is its maker's alone.
+    """Hold the lock, without waiting for it. The system releases it when its holder dies. The file stays; only its creator may access it.
 
     Raises:
         TakenError: It is held by another process, or elsewhere in this one.
-        OSError: The file cannot be made or locked.
+        OSError: The file cannot be created or locked.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -77,13 +77,13 @@ def sole_lock(path: Path) -> Generator[None]:
 
 
 class Claim:
-    """A file that its holder alone writes to, until it lets go of it or dies. Made if it is not there.
+    """A file that only its holder writes to, until it releases the file or dies. Created if missing.
 
-    Where the file system knows no locks, nothing is claimed.
+    On file systems without locks, nothing is claimed.
 
     Raises:
-        FileExistsError: Someone else holds it.
-        OSError: The file cannot be made, or is a link: another's, to a file that must not be written over.
+        FileExistsError: Another holder has it.
+        OSError: The file cannot be created, or is a link. Another user may have put it there, to a file that must not be overwritten.
     """
 
     def __init__(self, path: Path) -> None:
@@ -97,17 +97,17 @@ class Claim:
             except BaseException:
                 os.close(descriptor)
                 raise
-            os.close(descriptor)  # its holder has just put the file in its place, or deleted it
+            os.close(descriptor)  # its holder has just moved the file to its final path, or deleted it
 
     def release(self) -> None:
-        """Let go of it. Harmless when that is done already."""
+        """Release it. Does nothing if it is already released."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
 
     def keep(self, place: Path, path: Path) -> None:
-        """Put the file, which is at `path`, in its place, and let go of it."""
-        if sys.platform == "win32":  # which moves no open file
+        """Move the file from `path` to its final place, and release it."""
+        if sys.platform == "win32":  # Windows cannot move an open file
             self.release()
         try:
             path.replace(place)
@@ -115,7 +115,7 @@ class Claim:
             self.release()
 
     def drop(self, path: Path) -> None:
-        """Delete the file, which is at `path`, and let go of it. Harmless when it has been let go of already."""
+        """Delete the file at `path`, and release it. Does nothing if it is already released."""
         if self._descriptor is None:
             return
         if sys.platform == "win32":

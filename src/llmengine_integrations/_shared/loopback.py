@@ -1,4 +1,4 @@
-"""Which hosts are this machine. It decides what gets a key over plain http, and which engine may do without one."""
+"""Which hosts are this machine. This decides who gets a key over plain http, and which engine may run without a key."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _BELOW = re.compile(r"(?!-)[a-z0-9_.-]*[a-z0-9_-]\.localhost")
 
 
 def is_loopback(host: str, *, subdomains: bool = True) -> bool:
-    """Whether a host name or address means this machine.
+    """Return whether a host name or address means this machine.
 
     Args:
-        host: A name, or an address in any spelling that connections take, without brackets.
-        subdomains: Whether names that end in `.localhost` count. RFC 6761 and browsers say so, and no public name server has them; but
-            what a server listens on is what the system finds for the name.
+        host: A name, or an address without brackets, in any spelling that connections accept.
+        subdomains: Whether names that end in `.localhost` count. RFC 6761 and browsers say so, and no public name server has them. But a
+            server listens on whatever address the system finds for the name.
     """
     name = host.lower().removesuffix(".")
     if name == "localhost" or (subdomains and _BELOW.fullmatch(name) and ".." not in f".{name}"):
@@ -27,7 +27,7 @@ def is_loopback(host: str, *, subdomains: bool = True) -> bool:
 
 
 def address_of(host: str) -> IPv4Address | IPv6Address | None:
-    """The address that a host is, if it is not a name: `127.1` and `::ffff:127.0.0.1` are 127.0.0.1."""
+    """Return the address that a host is, if it is not a name: `127.1` and `::ffff:127.0.0.1` are 127.0.0.1."""
     try:
         found = ip_address(without_zone(host))
     except ValueError:
@@ -36,7 +36,7 @@ def address_of(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def without_zone(address: str) -> str:
-    """An address without the name of a network card, as `fe80::1%eth0` has it."""
+    """Return an address without its zone (the name of a network card), as in `fe80::1%eth0`."""
     return _ZONE.sub("", address)
 
 

@@ -1,4 +1,4 @@
-"""Ends a text at its stop strings: the engine's own text, and the text of servers that honour few of them or none."""
+"""Ends a text at its stop strings: the engine's own text, and the text of servers that support few of them or none."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 
 
 class StopFilter:
-    """Passes a growing text on up to the first stop string. How the text is cut into pieces makes no difference.
+    """Passes on a growing text, up to the first stop string. How the text is split into pieces makes no difference.
 
-    The stop string that is complete first ends the text. Where several are complete at the same character, the longest does.
-    Text that may be the beginning of a stop string is held back until the next pieces decide; no other text is. The time is
-    linear in the length of the text and of the stop strings, however many there are.
+    The stop string that is complete first ends the text. If several are complete at the same character, the longest does. Text that may be
+    the beginning of a stop string is held back until the next pieces decide; all other text is passed on at once. The time is linear in the
+    length of the text and of the stop strings, however many there are.
 
     Args:
         stops: The stop strings; empty ones are ignored.
         include_stop: Whether the text keeps the stop string that ended it.
 
     Attributes:
-        stopped: Whether a stop string has ended the text. Then nothing more comes.
+        stopped: Whether a stop string has ended the text. Nothing comes after that.
     """
 
     def __init__(self, stops: Iterable[str], *, include_stop: bool = False) -> None:
@@ -27,7 +27,7 @@ class StopFilter:
         self.stopped = False
 
     def push(self, text: str) -> str:
-        """Take more text, and return what is now certain to come before any stop string."""
+        """Add more text, and return what now certainly comes before any stop string."""
         if self.stopped or self._none is _NOTHING:
             return "" if self.stopped else text
         before = held = self._held
@@ -42,19 +42,19 @@ class StopFilter:
         return before.text_with(text, before.length + len(text) - held.length)
 
     def finish(self) -> str:
-        """Return the text that is still held back: no stop string came of it."""
+        """Return the text that is still held back, because it did not become a stop string."""
         held, self._held = self._held, self._none
         return held.text_with("", held.length)
 
 
 class _Beginning:
-    """What one or more stop strings begin with: a state of the Aho-Corasick automaton, made when a text first reaches it.
+    """A beginning of one or more stop strings: a state of the Aho-Corasick automaton, created when a text first reaches it.
 
     Attributes:
-        length: Its characters.
-        completed: The length of the longest stop string that it ends with; 0 without one.
-        continuations: By the next character, the stop strings that go on with it.
-        longer: By the next character, the beginnings that are longer by that one and have been reached.
+        length: The number of its characters.
+        completed: The length of the longest stop string that it ends with; 0 if it ends with none.
+        continuations: The stop strings that continue it, by the next character.
+        longer: The beginnings with one more character that have been reached, by that character.
         shorter: The longest other beginning that this one ends with; None for the empty beginning.
     """
 
@@ -76,7 +76,7 @@ class _Beginning:
             self.longer = {first: _Beginning(stops, 1, self) for first, stops in self.continuations.items()}
 
     def followed_by(self, character: str) -> _Beginning:
-        """The longest beginning that this one and the next character end with."""
+        """Return the longest beginning that this one, extended by the next character, ends with."""
         unreached = list[_Beginning]()
         place = self
         while character not in place.longer and place.shorter is not None:
@@ -90,7 +90,7 @@ class _Beginning:
         return found
 
     def text_with(self, following: str, count: int) -> str:
-        """The first characters of this beginning and the text that follows it."""
+        """Return the first characters of this beginning followed by the text."""
         if count <= self.length:
             return self._stop[:count]
         return self._stop[: self.length] + following[: count - self.length]

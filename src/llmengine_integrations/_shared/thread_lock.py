@@ -10,8 +10,8 @@ from weakref import WeakSet
 class ThreadLock:
     """A lock for `with` blocks, safe to hold while another thread forks.
 
-    A fork copies a `threading.Lock` that another thread holds, but not that thread, so a child that needs the lock would wait forever.
-    This lock is free in the child unless the thread that forked holds it.
+    A fork copies a `threading.Lock` that another thread holds, but it does not copy that thread. So a child that needs the lock would wait
+    forever. This lock is free in the child, unless the thread that forked holds it.
     """
 
     def __init__(self) -> None:

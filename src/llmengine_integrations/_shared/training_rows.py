@@ -1,4 +1,4 @@
-"""What a training file is: one reader for the client's check, for files that rows are added to, and for the engine."""
+"""Reads training files: for the client's check, for files that rows are added to, and for the engine."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Format: TypeAlias = Literal["csv", "jsonl"]
 COLUMNS = (("prompt", "response"), ("input", "output"))
 MAX_ROWS = 100_000
 LONGEST_CELL = 131_072
-"""Characters that a cell of a CSV file may have: readers of CSV take no more, Python's own among them."""
+"""The maximum number of characters in a cell of a CSV file. CSV readers, including Python's, accept no more."""
 LONGEST_LINE = 4 * 1024 * 1024 - 1
-"""Characters that a line may have, its end included: an unbounded line would take an unbounded amount of memory."""
+"""The maximum number of characters in a line, including its end. Without a limit, a line could take any amount of memory."""
 
-_BROKEN = re.compile("[\udc80-\udcff]")  # what the decoder makes of bytes that are not UTF-8
+_BROKEN = re.compile("[\udc80-\udcff]")  # the decoder's output for bytes that are not UTF-8
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = "\ufeff"
 
@@ -30,7 +30,7 @@ class Row(NamedTuple):
     """One example."""
 
     number: int
-    """Its place in the file, from 1; a CSV file's header is row 1, as in a spreadsheet."""
+    """Its position in the file, from 1. A CSV file's header is row 1, as in a spreadsheet."""
     prompt: str
     response: str
 
@@ -41,7 +41,7 @@ class Problem:
 
     message: str
     row: int | None = None
-    """Counted from 1, a CSV file's header included; None for what concerns the whole file."""
+    """Counted from 1, including a CSV file's header; None for a problem of the whole file."""
     column: str | None = None
 
     def __str__(self) -> str:
@@ -56,23 +56,23 @@ class MissingColumns(Problem):
 
 
 class TrainingReader:
-    """Reads a training file to its end: its rows, and in their place what is wrong with those that are not fit.
+    """Reads a training file to its end. Yields its rows, and a problem in place of each invalid row.
 
-    CSV with a header, or JSON lines, in UTF-8. Empty lines are passed over. It needs little memory, however long the file is. Where
-    reading on would make no sense, a problem is the last thing that comes. The file stays open.
+    The file is CSV with a header, or JSON lines, in UTF-8. Empty lines are skipped. Little memory is used, however long the file is. If
+    reading on would make no sense, a problem is the last item. The file stays open.
 
     Args:
         file: Open for reading, at its beginning.
-        format: What the file is; None to see by its first line.
-        growing: Whether rows are still added to it. Then it may have none yet, or more than `MAX_ROWS`.
+        format: The file's format; None to detect it from the first line.
+        growing: Whether rows are still being added to it. Then it may have no rows yet, or more than `MAX_ROWS`.
 
     Attributes:
-        format: What the file is; None until its first line has been read.
+        format: The file's format; None until its first line has been read.
         columns: The two columns that training uses; None until they have been found.
         header: The columns of a CSV file.
     """
 
-    def __init__(self, file: BinaryIO, format: Format | None = None, *, growing: bool = False) -> None:  # noqa: A002 - the word
+    def __init__(self, file: BinaryIO, format: Format | None = None, *, growing: bool = False) -> None:  # noqa: A002 - the usual word
         self.format: Format | None = format
         self.columns: tuple[str, str] | None = None
         self.header: tuple[str, ...] = ()
@@ -96,7 +96,7 @@ class TrainingReader:
         except csv.Error as error:
             yield Problem(f"The row cannot be read: {error}.", self._row + 1)
         finally:
-            with suppress(ValueError):  # closed already
+            with suppress(ValueError):  # already closed
                 text.detach()
 
     def _read(self, lines: Iterator[str]) -> Iterator[Row | Problem]:
@@ -191,7 +191,7 @@ _NOT_UTF8 = "The row is not valid UTF-8."
 
 
 def _cell_flaw(text: str) -> str | None:
-    """What is wrong with a text as a cell of a CSV file; None if nothing is."""
+    """Return why a text cannot be a cell of a CSV file; None if it can."""
     if "\0" in text:
         return "The row has a NUL character, which CSV cannot hold."
     if len(text) > LONGEST_CELL:
@@ -210,7 +210,7 @@ def _record_flaw(record: Sequence[str], columns: int) -> str | None:
 
 
 def _json_object(line: str) -> Mapping[str, object] | str:
-    """The object in a line, or what is wrong with it."""
+    """Return the object in a line, or what is wrong with it."""
     if _BROKEN.search(line):
         return _NOT_UTF8
     try:

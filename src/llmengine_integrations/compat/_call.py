@@ -1,7 +1,7 @@
-"""Write a method of upstream's once; get it blocking and awaitable.
+"""Turns one definition of an upstream method into a blocking and an async call.
 
-Its body is pure, as a resource's methods are (`core/_resource.py`): it returns a `Call`, or a `StreamCall`. `method` makes a call of it
-that blocks, and `.awaited` one for asyncio. Both work on the class, as upstream's class methods do.
+Its body is pure, like a resource's methods (`core/_resource.py`): it returns a `Call`, or a `StreamCall`. `method` makes a blocking call
+from it, and `.awaited` an async one. Both work on the class, as upstream's class methods do.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[ReplyT]):
-    """What to ask the gateway, and upstream's name for the reply."""
+    """A request to the gateway, and upstream's type for the reply."""
 
     steps: Operation[Any] | Flow[Any]
     returns: type[ReplyT]
@@ -55,15 +55,15 @@ class Call(Generic[ReplyT]):
 class StreamCall:
     """A completion to stream.
 
-    Opening it waits for the first event, and tries again until then. An error that the server reports inside the stream comes as
-    upstream has it, as a response with `error` and no `output`; whoever goes on after that gets it raised.
+    Opening it waits for the first event, and retries until then. An error that the server reports inside the stream is returned as upstream
+    does it: as a response with `error` and no `output`. If you read on after that, it is raised.
     """
 
     operation: StreamOperation[CompletionChunk]
     headers: Headers
 
     def run(self) -> Generator[CompletionStreamV1Response]:
-        """Open the stream, blocking. It closes when it ends, when it is closed, and when nobody has it."""
+        """Open the stream, blocking. It closes when it ends, when it is closed, and when it is garbage-collected."""
         stack = ExitStack()
         try:
             chunks = stack.enter_context(blocking(self.headers).stream(self.operation))
@@ -118,7 +118,7 @@ def _response(chunk: CompletionChunk) -> CompletionStreamV1Response:
 
 
 class _Method:
-    """What both kinds share: the function that a class hands out, with upstream's signature."""
+    """The common part of both kinds: the function that a class returns, with upstream's signature."""
 
     _stream: ClassVar[str]
 
@@ -147,12 +147,12 @@ class method(_Method, Generic[P, ReplyT]):  # noqa: N801 - reads as the decorato
         self.awaited = AwaitedMethod(build)
 
     def __get__(self, instance: object, owner: object) -> Callable[P, ReplyT]:
-        """The call."""
+        """Return the call."""
         return self._call
 
 
 class AwaitedMethod(_Method, Generic[P, ReplyT]):
-    """The same call for asyncio."""
+    """The async version of the call."""
 
     _stream = "AsyncGenerator[CompletionStreamV1Response]"
 
@@ -163,5 +163,5 @@ class AwaitedMethod(_Method, Generic[P, ReplyT]):
         super().__init__(build, call)
 
     def __get__(self, instance: object, owner: object) -> Callable[P, Coroutine[Any, Any, ReplyT]]:
-        """The call."""
+        """Return the call."""
         return self._call

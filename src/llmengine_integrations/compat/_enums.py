@@ -1,4 +1,4 @@
-"""Upstream's enums. They are strings, and open: a value that they do not list is a member all the same, as a newer server may send one."""
+"""Upstream's enums. They are strings, and open: an unlisted value is also a member, because a newer server may send one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Open(StrEnum):
 
 
 class LLMInferenceFramework(_Open):
-    """What serves a model behind the gateway."""
+    """The model server behind the gateway."""
 
     DEEPSPEED = "deepspeed"
     TEXT_GENERATION_INFERENCE = "text_generation_inference"
@@ -53,7 +53,7 @@ class GpuType(_Open):
 
 
 class ModelEndpointType(_Open):
-    """How an endpoint answers. Language models stream, but for some that older gateways made."""
+    """How an endpoint answers. Language models stream, except for some that older gateways created."""
 
     STREAMING = "streaming"
     SYNC = "sync"
@@ -61,7 +61,7 @@ class ModelEndpointType(_Open):
 
 
 class ModelEndpointStatus(_Open):
-    """Where an endpoint stands; UNKNOWN where the server does not say."""
+    """The state of an endpoint; UNKNOWN if the server does not say."""
 
     READY = "READY"
     UPDATE_PENDING = "UPDATE_PENDING"
@@ -78,7 +78,7 @@ class PostInferenceHooks(_Open):
 
 
 class BatchJobStatus(_Open):
-    """Where a fine-tune stands."""
+    """The state of a fine-tune."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -90,7 +90,7 @@ class BatchJobStatus(_Open):
 
 
 class BatchCompletionsJobStatus(_Open):
-    """Where a batch of completions stands."""
+    """The state of a batch of completions."""
 
     Queued = "queued"
     Running = "running"

@@ -1,4 +1,4 @@
-"""What upstream's calls take: objects that check their fields where they are made."""
+"""The parameters of upstream's calls: objects that check their fields when they are created."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ._printed import Printed
 
 
 class Parameters(Printed):
-    """Something to send. A field that there is not is refused, not dropped."""
+    """Something to send. An unknown field is refused, not dropped."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=(), defer_build=True)
 
     def given(self) -> dict[str, Any]:
-        """The fields that were set: what was not is left to the server."""
+        """Return the fields that were set. The server decides the others."""
         return {name: value for name, value in self.model_dump(exclude_unset=True).items() if value is not None}
 
 
@@ -28,9 +28,9 @@ class ToolConfig(Parameters):
     """A tool that a batch's model may use."""
 
     name: str
-    """The gateway knows "code_evaluator" only."""
+    """The gateway supports only "code_evaluator"."""
     max_iterations: int | None = 10
-    """Calls at most."""
+    """The maximum number of calls."""
     execution_timeout_seconds: int | None = 60
     """Seconds for each call."""
     should_retry_on_error: bool | None = True
@@ -38,7 +38,7 @@ class ToolConfig(Parameters):
 
 
 class BatchCompletionsModelConfig(Parameters, BatchModel):
-    """The model of a batch. `llmengine_integrations.wire.batch_completions.BatchModelOptions` says what the fields mean."""
+    """The model of a batch. `llmengine_integrations.wire.batch_completions.BatchModelOptions` describes the fields."""
 
     model_config = Parameters.model_config
 
@@ -47,19 +47,19 @@ class BatchCompletionsModelConfig(Parameters, BatchModel):
 
 
 class CreateBatchCompletionsV1ModelConfig(BatchCompletionsModelConfig):
-    """The same, as the first version of the route takes it: with labels for the job."""
+    """The same for the first version of the route, with labels for the job."""
 
     labels: dict[str, str] | None = Field(default_factory=dict[str, str])
 
 
 class CreateBatchCompletionsV1RequestContent(Parameters):
-    """Prompts that share their settings. Its `json()` is what an input file holds."""
+    """Prompts that share their settings. Its `json()` is the content of an input file."""
 
     prompts: list[str]
     max_new_tokens: int
-    """Tokens to generate at most for each prompt."""
+    """The maximum number of tokens to generate for each prompt."""
     temperature: Annotated[float, Field(ge=0.0, le=1.0)]
-    """0 (the likeliest token each time) to 1 (as the model would have it)."""
+    """0 (the likeliest token each time) to 1 (the model's own distribution)."""
     stop_sequences: list[str] | None = None
     return_token_log_probs: bool | None = False
     presence_penalty: Annotated[float | None, Field(ge=0.0, le=2.0)] = None
@@ -71,13 +71,13 @@ class CreateBatchCompletionsV1RequestContent(Parameters):
 
 
 class _V2Request(Parameters):
-    """A request of OpenAI's kind; takes its options by name beside the fields here."""
+    """An OpenAI-style request. Its options are keyword arguments, in addition to the fields here."""
 
     model_config = ConfigDict(extra="allow")
     options: ClassVar[type[Any]]
 
     stream: bool | None = False
-    """Not for batches: left out there."""
+    """Not sent in batches."""
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -88,7 +88,7 @@ class _V2Request(Parameters):
         return self
 
     def given(self) -> dict[str, Any]:
-        """The fields that were set, for a batch."""
+        """Return the fields that were set, for a batch."""
         return {name: value for name, value in super().given().items() if name != "stream"}
 
 
@@ -129,7 +129,7 @@ class FilteredCompletionV2Request(_TextRequest):
 
 
 class ModelDownloadRequest(Parameters):
-    """What `Model.download` sends."""
+    """The request that `Model.download` sends."""
 
     model_name: str
     download_format: str | None = "hugging_face"
@@ -142,5 +142,5 @@ BatchCompletionContent: TypeAlias = CreateBatchCompletionsV1RequestContent | Cre
 
 
 def given(value: Parameters | Mapping[str, Any]) -> Mapping[str, Any]:
-    """The fields of an object, or of a dict that stands for one."""
+    """Return the fields of an object, or of a dict used instead of one."""
     return value.given() if isinstance(value, Parameters) else value

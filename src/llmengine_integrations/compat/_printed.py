@@ -14,10 +14,10 @@ class Printed(BaseModel):
     """A model with `json()` and `dict()`, without the warnings that pydantic gives for them."""
 
     def json(self, **options: Any) -> str:
-        """The object as JSON, `{"key": "value", ...}`.
+        """Return the object as JSON, `{"key": "value", ...}`.
 
         Args:
-            **options: `include`, `exclude`, `exclude_none` and the like as for `model_dump`; all others, such as `indent`, as for
+            **options: `include`, `exclude`, `exclude_none` and similar ones as for `model_dump`; all others, such as `indent`, as for
                 `json.dumps`.
         """
         of_the_dump = {name: options.pop(name) for name in list(options) if name in _OF_THE_DUMP}
@@ -25,5 +25,5 @@ class Printed(BaseModel):
         return json.dumps(self.model_dump(mode="json", **of_the_dump), **options)
 
     def dict(self, **options: Any) -> dict[str, Any]:
-        """The object as a dict. The options are those of `model_dump`."""
+        """Return the object as a dict. The options are those of `model_dump`."""
         return self.model_dump(**options)

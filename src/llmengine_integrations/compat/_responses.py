@@ -1,4 +1,4 @@
-"""What upstream's calls return: the wire's replies under upstream's names, with the methods and attributes that its users know."""
+"""What upstream's calls return: the replies on the wire, under upstream's names, with the methods and attributes that its users know."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class CompletionSyncV1Response(Response):
     """What `Completion.create` returns."""
 
     request_id: str | None = None
-    """The server's name for the request, for its logs."""
+    """The server's id for the request, for its logs."""
     output: CompletionOutput
 
     @property
     def outputs(self) -> list[CompletionOutput]:
-        """The output in a list, as early versions of upstream's client had it."""
+        """Return the output in a list, as early versions of upstream's client did."""
         return [self.output]
 
 
@@ -58,7 +58,7 @@ class CompletionStreamV1Response(Response):
 
     @classmethod
     def of(cls, error: RaisedStreamError) -> Self:
-        """The event that an error was raised for."""
+        """Return the event that an error was raised for."""
         return cls(request_id=error.request_id, error=StreamError.model_validate(error.body))
 
 
@@ -72,7 +72,7 @@ class CreateBatchCompletionsV1Response(Response):
 
 
 class BatchCompletionsJob(Response, batch_completions.BatchJob):
-    """A batch. `model_cfg` is its `model_config`, a name that pydantic keeps for itself; `dict()["model_config"]` works too."""
+    """A batch. `model_cfg` is its `model_config`, a name that pydantic reserves; `dict()["model_config"]` works too."""
 
     status: BatchCompletionsJobStatus = BatchCompletionsJobStatus.Unknown  # pyright: ignore[reportIncompatibleVariableOverride] - also a str
 
@@ -87,11 +87,11 @@ class _DictLike(Response):
         return name in self.model_dump()
 
     def keys(self) -> Iterable[str]:
-        """The fields' names, so that `dict(...)` and `**` work."""
+        """Return the fields' names, so that `dict(...)` and `**` work."""
         return self.model_dump().keys()
 
     def get(self, name: str, default: Any = None) -> Any:
-        """A field, or a default."""
+        """Return a field, or a default."""
         return self.model_dump(mode="json").get(name, default)
 
 
@@ -117,7 +117,7 @@ class CreateFineTuneResponse(Response):
 
     @property
     def fine_tune_id(self) -> str:
-        """The id, as early versions of upstream's client called it."""
+        """The id, under the name in early versions of upstream's client."""
         return self.id
 
 
@@ -128,12 +128,12 @@ class GetFineTuneResponse(Response, fine_tunes.FineTune):
 
     @property
     def fine_tune_id(self) -> str:
-        """The id, as early versions of upstream's client called it."""
+        """The id, under the name in early versions of upstream's client."""
         return self.id
 
 
 class ListFineTunesResponse(Response):
-    """What `FineTune.list` returns. The gateway lists batch jobs here too: they have no `fine_tuned_model`."""
+    """What `FineTune.list` returns. The gateway also lists batch jobs here, which have no `fine_tuned_model`."""
 
     jobs: list[GetFineTuneResponse]
 
@@ -142,11 +142,11 @@ class CancelFineTuneResponse(Response):
     """What `FineTune.cancel` returns."""
 
     success: bool
-    """False: there is no such job."""
+    """False if the job does not exist."""
 
 
 class LLMFineTuneEvent(Response, fine_tunes.FineTuneEvent):
-    """Something that happened in a job."""
+    """An event of a job."""
 
 
 class GetFineTuneEventsResponse(Response):
@@ -168,7 +168,7 @@ class GetLLMEndpointResponse(Response, models.Model):
 
     @property
     def inference_framework_tag(self) -> str | None:
-        """`inference_framework_image_tag`, which upstream's client reads under this name and never finds."""
+        """`inference_framework_image_tag`. Upstream's client reads it under this name and never finds it."""
         return self.inference_framework_image_tag
 
 
@@ -179,7 +179,7 @@ class ListLLMEndpointsResponse(Response):
 
 
 class CreateLLMEndpointResponse(Response, models.ModelTask):
-    """What `Model.create` returns. `Model.get` tells when the endpoint is ready."""
+    """What `Model.create` returns. `Model.get` shows when the endpoint is ready."""
 
 
 class UpdateLLMEndpointResponse(Response, models.ModelTask):

@@ -36,14 +36,14 @@ from ._responses import (
 from .api_engine import Headers
 
 COMPLETION_TIMEOUT = 300
-"""Seconds to wait for a completion's next byte, unless the call says otherwise: a model without a running worker takes minutes."""
+"""Seconds to wait for a completion's next byte, unless the call sets it. A model without a running worker takes minutes."""
 
 WholeT_co = TypeVar("WholeT_co", covariant=True)
 StreamT_co = TypeVar("StreamT_co", covariant=True)
 
 
 class _Create(Protocol[WholeT_co, StreamT_co]):
-    """How type checkers see `create` and `acreate`: what is returned depends on `stream`."""
+    """The signature of `create` and `acreate` for type checkers: what is returned depends on `stream`."""
 
     @overload
     def __call__(
@@ -113,32 +113,33 @@ def _create(
     Args:
         model: The endpoint's name.
         prompt: The text to complete.
-        max_new_tokens: Tokens to generate at most.
-        temperature: 0 (the likeliest token each time) to 1 (as the model would have it).
+        max_new_tokens: The maximum number of tokens to generate.
+        temperature: 0 (the likeliest token each time) to 1 (the model's own distribution).
         stop_sequences: Strings that end the completion.
         return_token_log_probs: Whether to return each token with its natural log-probability.
-        presence_penalty: Penalty for tokens that occurred at all, 0 to 2.
+        presence_penalty: Penalty for tokens that have occurred at all, 0 to 2.
         frequency_penalty: Penalty for each occurrence of a token, 0 to 2.
         top_k: Sample among the k likeliest tokens; -1 considers all.
         top_p: Sample among the likeliest tokens that together reach this probability.
         include_stop_str_in_output: Whether the text keeps the stop sequence that ended it.
         guided_json: A JSON schema that the text must satisfy; at most one guided_* argument.
         guided_regex: A regular expression that the text must match.
-        guided_choice: The strings of which the text must be one.
+        guided_choice: The text must be one of these strings.
         guided_grammar: A context-free grammar that the text must follow.
         timeout: Seconds to wait for the next byte; or an `httpx.Timeout`. A model without a running worker takes minutes to answer. None
-            waits for ten minutes. A completion that timed out is not asked for again.
-        stream: Whether to return an iterator over the events as they come, instead of the whole. Dropping or closing it hangs up.
+            waits for ten minutes. A completion that timed out is not requested again.
+        stream: Whether to return an iterator over the events as they come, instead of the whole. Dropping or closing it closes the
+            connection.
         request_headers: Headers of this call.
         skip_special_tokens: Whether to leave special tokens out of the text; the server's choice by default.
 
     Raises:
-        NotFoundError: There is no such endpoint. This and the following come from the call itself, streamed or not.
+        NotFoundError: The endpoint does not exist. This error and the following come from the call itself, streamed or not.
         ValidationError: A field is out of range; the message names it.
-        BadRequestError: The endpoint's framework cannot do what an option asks for.
+        BadRequestError: The endpoint's framework does not support an option.
         ServerError: The model server failed.
-        APITimeoutError: No reply in time. Other `APIConnectionError`s: no connection.
-        StreamError: The stream was gone on with after an event whose `error` is set.
+        APITimeoutError: There was no reply in time. Other `APIConnectionError`s mean that there was no connection.
+        StreamError: The stream was read further after an event whose `error` is set.
         StreamTruncatedError: The stream ended before the completion was finished.
     """
     options: CompletionOptions = {
@@ -164,7 +165,7 @@ def _create(
 
 
 def _asked_once(request: Request) -> Request:
-    """The request, not sent again after a timeout: the server still works on it, and upstream's users expect to wait once."""
+    """Return the request with no retry after a timeout. The server still works on it, and upstream's users expect to wait once."""
     return replace(request, again_after_timeout=False)
 
 
@@ -172,7 +173,7 @@ _either = method(cast("Any", _create))
 
 
 class Completion:
-    """Complete prompts, one by one or in batches. Each call has an awaited twin, such as `acreate`."""
+    """Complete prompts, one by one or in batches. Each call has an async version, such as `acreate`."""
 
     create: ClassVar[_Create[CompletionSyncV1Response, Generator[CompletionStreamV1Response]]]
     acreate: ClassVar[
@@ -208,18 +209,18 @@ class Completion:
         """Start a batch. `POST /v1/llm/batch-completions`; with `use_v2`, `POST /v2/batch-completions`. It is never sent twice.
 
         Args:
-            output_data_path: Where the results go, as the job's machine sees it: usually s3://, gs:// or azure://.
+            output_data_path: Where the results are written, as the job's machine sees it: usually s3://, gs:// or azure://.
             model_config: The model.
             content: Prompts; or, with `use_v2`, a list of requests.
             input_data_path: A file with such content instead.
-            data_parallelism: Workers to spread the batch over, 1 to 64. The first version of the route has one worker: without `use_v2`
-                more are asked for in vain, so the batch runs on one, and a warning says so.
-            max_runtime_sec: Seconds after which the job is stopped, two days at most.
+            data_parallelism: Workers to spread the batch over, 1 to 64. The first version of the route has only one worker. So without
+                `use_v2` the batch runs on one, and a warning says so if more are requested.
+            max_runtime_sec: Seconds after which the job is stopped; at most two days.
             labels: Labels for the job; those of `model_config` by default.
             priority: The job's priority.
             use_v2: Whether to use the second version of the route. The open-source gateway fails to answer it.
-            tool_config: A tool that the model may use. The second version drops it.
-            cpus: CPUs of a worker. The first version ignores what is said of the hardware.
+            tool_config: A tool that the model may use. The second version ignores it.
+            cpus: CPUs of a worker. The first version ignores all hardware settings.
             gpus: GPUs of a worker.
             memory: Main memory of a worker, such as "24Gi".
             gpu_type: The kind of GPU.
@@ -231,9 +232,9 @@ class Completion:
             An object with the `job_id`; with `use_v2`, a `BatchCompletionsJob`.
 
         Raises:
-            InvalidArgumentError: There is neither content nor an input file, or both; or content that needs `use_v2`.
-            BadRequestError: The checkpoint is unknown or out of reach, or the tool is.
-            ServerError: The gateway failed; the job may be running all the same.
+            InvalidArgumentError: There is neither content nor an input file, or both; or the content needs `use_v2`.
+            BadRequestError: The checkpoint or the tool is unknown or cannot be reached.
+            ServerError: The gateway failed. The job may be running anyway.
         """
         if data_parallelism > 1 and not use_v2:
             message = "Batches run on one worker unless use_v2=True is given; data_parallelism is taken as 1."
@@ -268,10 +269,10 @@ class Completion:
     def get_batch_completion(self, job_id: str, request_headers: Headers = None) -> Call[GetBatchCompletionV2Response]:
         """Return a batch that was made with `use_v2`, as `.job` or `["job"]`. `GET /v2/batch-completions/{id}`.
 
-        Others are among `FineTune.list()`, as the gateway has it; `Client.batch_completions.wait` knows both.
+        Others are listed by `FineTune.list()`, as in the gateway; `Client.batch_completions.wait` handles both.
 
         Raises:
-            NotFoundError: There is no such job.
+            NotFoundError: The job does not exist.
         """
         return Call(_replied(BatchCompletions.get.build(None, job_id)), GetBatchCompletionV2Response, request_headers)
 
@@ -279,7 +280,7 @@ class Completion:
     def cancel_batch_completion(
         self, job_id: str, request_headers: Headers = None
     ) -> Call[CancelBatchCompletionsV2Response]:
-        """Cancel a batch. `POST /v2/batch-completions/{id}/actions/cancel`. For one that there is not, `success` is False."""
+        """Cancel a batch. `POST /v2/batch-completions/{id}/actions/cancel`. If it does not exist, `success` is False."""
         steps = BatchCompletions.cancel.build(None, job_id, missing_ok=True)
         return Call(steps, CancelBatchCompletionsV2Response, request_headers)
 
@@ -295,5 +296,5 @@ def _content(content: BatchCompletionContent | Mapping[str, Any] | None) -> Any:
 
 
 def _replied(steps: Flow[BatchJob]) -> Flow[BatchJobReply]:
-    """The reply that a job came in, which is what upstream returns."""
+    """Return the reply that contained a job, because that is what upstream returns."""
     return BatchJobReply(job=(yield from steps))

@@ -1,4 +1,4 @@
-"""Upstream's data types, by upstream's names. Those that only upstream's own code builds are this package's wire types."""
+"""Upstream's data types, under upstream's names. Types that only upstream's own code creates are this package's wire types."""
 
 from __future__ import annotations
 

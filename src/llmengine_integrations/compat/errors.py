@@ -1,6 +1,6 @@
-"""The names of upstream's errors, for `except` clauses. They are this package's own (`llmengine_integrations.errors`), which tell more.
+"""The names of upstream's errors, for `except` clauses. They are this package's own (`llmengine_integrations.errors`), which say more.
 
-`UnknownError` is every error status, those with a name of their own included: its clause goes last.
+`UnknownError` is every error status, including those with their own class. So its clause must be the last.
 """
 
 from __future__ import annotations

@@ -16,18 +16,18 @@ from .api_engine import Headers
 
 
 class File:
-    """Put files where fine-tunes can read them, and get them back. Each call has an awaited twin, such as `aupload`."""
+    """Put files where fine-tunes can read them, and get them back. Each call has an async version, such as `aupload`."""
 
     @method
     def upload(self, file: FileSource, request_headers: Headers = None) -> Call[UploadFileResponse]:
         """Upload a file. `POST /v1/files`. It is never sent twice.
 
         Args:
-            file: One that is open for reading, text or binary; also a path, or bytes. It must be UTF-8.
+            file: A file that is open for reading, text or binary; also a path, or bytes. It must be UTF-8.
             request_headers: Headers of this call.
 
         Raises:
-            ServerError: It is not UTF-8.
+            ServerError: The file is not UTF-8.
             OSError: It cannot be read.
         """
         return Call(Files.upload.build(None, file), UploadFileResponse, request_headers)
@@ -37,7 +37,7 @@ class File:
         """Return a file's name and its size in bytes. `GET /v1/files/{id}`.
 
         Raises:
-            NotFoundError: There is no such file.
+            NotFoundError: The file does not exist.
         """
         return Call(Files.get.build(None, file_id), GetFileResponse, request_headers)
 
@@ -48,7 +48,7 @@ class File:
 
     @method
     def delete(self, file_id: str, request_headers: Headers = None) -> Call[DeleteFileResponse]:
-        """Delete a file. `DELETE /v1/files/{id}`. For one that there is not, `deleted` is False."""
+        """Delete a file. `DELETE /v1/files/{id}`. If it does not exist, `deleted` is False."""
         return Call(Files.delete.build(None, file_id, missing_ok=True), DeleteFileResponse, request_headers)
 
     @method
@@ -56,7 +56,7 @@ class File:
         """Return a file's text, as `content`. `GET /v1/files/{id}/content`.
 
         Raises:
-            NotFoundError: There is no such file.
+            NotFoundError: The file does not exist.
         """
         return Call(Files.content.build(None, file_id), GetFileContentResponse, request_headers)
 

@@ -18,7 +18,7 @@ from .api_engine import Headers
 
 
 class FineTune:
-    """Train models on examples of your own. Each call has an awaited twin, such as `acreate`."""
+    """Train models on your own examples. Each call has an async version, such as `acreate`."""
 
     @method
     def create(
@@ -38,14 +38,14 @@ class FineTune:
             training_file: A file's id (`File.upload`), or a URL that the server can read: CSV with a header, or JSON lines, with the
                 columns prompt and response.
             validation_file: The same for validation; a tenth of the training file by default.
-            hyperparameters: `lr`, `warmup_ratio`, `epochs`, `weight_decay` and the like; the server's choice by default.
-            wandb_config: Weights & Biases settings; `api_key` is needed in it.
-            suffix: Goes into the new model's name: 1 to 28 letters, digits and dashes.
+            hyperparameters: `lr`, `warmup_ratio`, `epochs`, `weight_decay` and others; the server's choice by default.
+            wandb_config: Weights & Biases settings; must contain `api_key`.
+            suffix: Part of the new model's name: 1 to 28 letters, digits and dashes.
             request_headers: Headers of this call.
 
         Raises:
             InvalidArgumentError: The suffix is not valid, or the model or the training file is empty.
-            NotFoundError: There is no such file.
+            NotFoundError: The file does not exist.
             BadRequestError: The file lacks the columns, or the model cannot be tuned.
         """
         steps = FineTunes.create.build(
@@ -64,27 +64,27 @@ class FineTune:
         """Return one job. `GET /v1/llm/fine-tunes/{id}`.
 
         Raises:
-            NotFoundError: There is no such job, or it was cancelled.
+            NotFoundError: The job does not exist, or was cancelled.
         """
         return Call(FineTunes.get.build(None, fine_tune_id), GetFineTuneResponse, request_headers)
 
     @method
     def list(self, request_headers: Headers = None) -> Call[ListFineTunesResponse]:
-        """List your jobs. `GET /v1/llm/fine-tunes`. Batch jobs are among them: those without `fine_tuned_model`."""
+        """List your jobs. `GET /v1/llm/fine-tunes`. Batch jobs are among them; they have no `fine_tuned_model`."""
         return Call(FineTunes.list.build(None), ListFineTunesResponse, request_headers)
 
     @method
     def cancel(self, fine_tune_id: str, request_headers: Headers = None) -> Call[CancelFineTuneResponse]:
-        """Cancel a job. `PUT /v1/llm/fine-tunes/{id}/cancel`. For one that there is not, `success` is False."""
+        """Cancel a job. `PUT /v1/llm/fine-tunes/{id}/cancel`. If it does not exist, `success` is False."""
         steps = FineTunes.cancel.build(None, fine_tune_id, missing_ok=True)
         return Call(steps, CancelFineTuneResponse, request_headers)
 
     @method
     def get_events(self, fine_tune_id: str, request_headers: Headers = None) -> Call[GetFineTuneEventsResponse]:
-        """Return what happened in a job so far, oldest first. `GET /v1/llm/fine-tunes/{id}/events`.
+        """Return the events of a job so far, oldest first. `GET /v1/llm/fine-tunes/{id}/events`.
 
         Raises:
-            NotFoundError: There is no such job, or it has no events yet.
+            NotFoundError: The job does not exist, or has no events yet.
         """
         return Call(FineTunes.events.build(None, fine_tune_id), GetFineTuneEventsResponse, request_headers)
 

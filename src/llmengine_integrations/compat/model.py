@@ -29,7 +29,7 @@ from .api_engine import Headers
 
 
 class Model:
-    """See the models that the gateway serves, and serve your own. Each call has an awaited twin, such as `acreate`."""
+    """List the models that the gateway serves, and serve your own. Each call has an async version, such as `acreate`."""
 
     @method
     def create(
@@ -62,7 +62,7 @@ class Model:
         request_headers: Headers = None,
         **extra_kwargs: Any,
     ) -> Call[CreateLLMEndpointResponse]:
-        """Create an endpoint. `POST /v1/llm/model-endpoints`. It is never sent twice; `get` tells when the endpoint is READY.
+        """Create an endpoint. `POST /v1/llm/model-endpoints`. It is never sent twice; `get` shows when the endpoint is READY.
 
         Args:
             name: The endpoint's name.
@@ -72,28 +72,29 @@ class Model:
             inference_framework: The model server.
             num_shards: GPUs that share the model; must equal `gpus`.
             quantize: How to quantize the weights.
-            checkpoint_path: Where the weights are (s3://, azure:// or gs://), for a model whose place the gateway does not know.
-            max_model_len: Tokens of prompt and output together at most.
-            cpus: CPUs of a worker. It, memory, storage, gpus and gpu_type are given together or not at all: then the gateway chooses.
+            checkpoint_path: Where the weights are (s3://, azure:// or gs://), for a model whose location the gateway does not know.
+            max_model_len: The maximum number of tokens of prompt and output together.
+            cpus: CPUs of a worker. Give cpus, memory, storage, gpus and gpu_type together, or none of them; then the gateway chooses.
             memory: Main memory of a worker, such as "24Gi".
             storage: Disk of a worker, such as "40Gi".
             gpus: GPUs of a worker.
-            nodes_per_worker: Machines that form a worker; sent with the rest of the hardware only.
-            min_workers: Workers at least.
-            max_workers: Workers at most, up to 250.
-            per_worker: Requests at once on one worker before another one is started.
+            nodes_per_worker: Machines that form a worker; sent only together with the rest of the hardware.
+            min_workers: The minimum number of workers.
+            max_workers: The maximum number of workers, up to 250.
+            per_worker: Concurrent requests on one worker before another one is started.
             endpoint_type: Language models stream.
             gpu_type: The kind of GPU.
             high_priority: Whether the endpoint gets nodes that are kept ready.
             post_inference_hooks: What happens to results of an async endpoint.
             default_callback_url: Where its results are sent.
-            public_inference: Whether everybody may call it. True, as upstream and the gateway have it; `Client.models.create` says False.
-            labels: Needed: `team` and `product`.
+            public_inference: Whether everybody may call it. True by default, as in upstream and the gateway; in `Client.models.create`,
+                False.
+            labels: Required: `team` and `product`.
             request_headers: Headers of this call.
-            **extra_kwargs: Further fields of `llmengine_integrations.wire.models.CreateModelOptions`.
+            **extra_kwargs: Other fields of `llmengine_integrations.wire.models.CreateModelOptions`.
 
         Raises:
-            InvalidArgumentError: Labels are missing, the hardware is not whole, or an option is of another framework.
+            InvalidArgumentError: Labels are missing, the hardware is incomplete, or an option belongs to another framework.
             BadRequestError: The name is taken, or the gateway refuses a field.
             ServerError: The model is unknown and there is no `checkpoint_path`.
         """
@@ -136,7 +137,7 @@ class Model:
         """Return one endpoint. `GET /v1/llm/model-endpoints/{name}`.
 
         Raises:
-            NotFoundError: There is no such endpoint, or the key may not see it.
+            NotFoundError: The endpoint does not exist, or the key may not see it.
             InvalidArgumentError: The name is empty or has a slash, which this route cannot match.
         """
         return Call(Models.get.build(None, model), GetLLMEndpointResponse, request_headers)
@@ -149,7 +150,7 @@ class Model:
 
         Args:
             request_headers: Headers of this call.
-            name: Only endpoints of this name. Upstream has neither this nor the next.
+            name: Only endpoints with this name. Upstream has neither this nor the next.
             order_by: "newest" or "oldest".
         """
         return Call(Models.list.build(None, name, order_by), ListLLMEndpointsResponse, request_headers)
@@ -182,16 +183,16 @@ class Model:
         request_headers: Headers = None,
         **extra_kwargs: Any,
     ) -> Call[UpdateLLMEndpointResponse]:
-        """Change an endpoint; what is None stays as it is. `PUT /v1/llm/model-endpoints/{name}`.
+        """Change an endpoint; arguments that are None leave their values unchanged. `PUT /v1/llm/model-endpoints/{name}`.
 
-        Unless `public_inference` is given, the endpoint is read first (`GET`), and stays as public or private as it is. The arguments
-        are those of `create`, but `endpoint_type`, which cannot be changed, is left out with a warning. `extra_kwargs` are further
-        fields of `llmengine_integrations.wire.models.UpdateModelOptions`, and `inference_framework`, which endpoints of other
-        frameworks than vLLM need when `public_inference` is given.
+        Unless `public_inference` is given, the endpoint is read first (`GET`), and stays as public or private as it is. The arguments are
+        those of `create`, except that `endpoint_type`, which cannot be changed, is left out with a warning. `extra_kwargs` are other fields
+        of `llmengine_integrations.wire.models.UpdateModelOptions`, and `inference_framework`, which endpoints of frameworks other than vLLM
+        need if `public_inference` is given.
 
         Raises:
             InvalidArgumentError: There is nothing to change, or the labels or an option cannot be right.
-            NotFoundError: There is no such endpoint, or it is not yours.
+            NotFoundError: The endpoint does not exist, or is not yours.
         """
         if endpoint_type is not None:
             warnings.warn("An update cannot change an endpoint's type; endpoint_type is left out.", stacklevel=3)
@@ -226,7 +227,7 @@ class Model:
         """Delete an endpoint. `DELETE /v1/llm/model-endpoints/{name}`.
 
         Raises:
-            NotFoundError: There is no such endpoint.
+            NotFoundError: The endpoint does not exist.
             PermissionDeniedError: It is not yours.
         """
         return Call(Models.delete.build(None, model_endpoint_name), DeleteLLMEndpointResponse, request_headers)
@@ -235,12 +236,12 @@ class Model:
     def download(
         self, model_name: str, download_format: str = "hugging_face", request_headers: Headers = None
     ) -> Call[ModelDownloadResponse]:
-        """Return URLs of a fine-tuned model's files; each is good for an hour, for anyone. `POST /v1/llm/model-endpoints/download`.
+        """Return URLs of a fine-tuned model's files. Anyone can use a URL for an hour. `POST /v1/llm/model-endpoints/download`.
 
         `Client.models.download` fetches them.
 
         Raises:
-            NotFoundError: There is no such model of your team.
+            NotFoundError: Your team has no such model.
         """
         steps = Models.download_urls.build(None, model_name, download_format=download_format)
         return Call(steps, ModelDownloadResponse, request_headers)

@@ -1,7 +1,7 @@
-"""What is kept of other libraries' exceptions: their types and reasons, and nothing that may be a secret.
+"""Keeps the types and reasons of other libraries' exceptions, and nothing that may be a secret.
 
 Their texts and attributes hold URLs (a presigned one is a secret), headers (the key), bodies and proxies' passwords. So none of them
-becomes the cause or the context of an error of ours; a `ForeignError` stands in for it.
+becomes the cause or the context of our errors; a `ForeignError` replaces it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HIDDEN = (
     (
         re.compile(r"""(["']).*\1"""),
         "'...'",
-    ),  # what was sent or received, quoted; a URL in it would take the closing quote along
+    ),  # what was sent or received, quoted; a URL pattern would match the closing quote too
     (re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S*"), "<URL>"),
     (re.compile(r"(?i)\b(bearer|basic|digest) +\S+"), r"\1 ..."),
     (re.compile(r"\?\S+"), "?..."),
@@ -26,7 +26,7 @@ _HIDDEN = (
 
 
 class ForeignError(Exception):
-    """Stands for an exception of another library, and for those that caused it.
+    """Replaces an exception of another library, and those that caused it.
 
     Its text names each one's type and its reason, the outermost first, without URLs, headers and bodies.
 
@@ -43,16 +43,16 @@ class ForeignError(Exception):
 
 
 def fail(error: Exception, foreign: BaseException) -> NoReturn:
-    """Raise our error because of another library's, of which only a `ForeignError` is kept."""
+    """Raise our error because of another library's. Only a `ForeignError` of the latter is kept."""
     try:
         raise error from stand_in(foreign)
     finally:
         error.__context__ = None  # inside an `except`, Python has set it to the other library's
-        del error, foreign  # or whoever reads this frame's variables could read them
+        del error, foreign  # or anything that reads this frame's variables could read them
 
 
 def raise_alone(error: Exception) -> NoReturn:
-    """Raise a user's error that another library has hidden behind one of its own, without that one."""
+    """Raise a user's error that another library wrapped in its own, without the library's."""
     context = error.__context__
     try:
         raise error
@@ -62,13 +62,13 @@ def raise_alone(error: Exception) -> NoReturn:
 
 
 def stand_in(foreign: BaseException) -> ForeignError:
-    """What may be kept of another library's exception."""
+    """Return what may be kept of another library's exception."""
     chain = list(_chain(foreign))
     return ForeignError(" <- ".join(map(_described, chain)), next(filter(None, map(_errno, reversed(chain))), None))
 
 
 def reason(error: BaseException) -> str:
-    """Why the network failed, in the operating system's words: each library wraps them in its own."""
+    """Return why the network failed, in the operating system's words. Each library wraps them in its own."""
     for found in reversed(list(_chain(error))):
         if isinstance(found, OSError) and (said := _of_system(found)):
             return f"TLS failed: {said}" if isinstance(found, ssl.SSLError) else said
@@ -76,14 +76,14 @@ def reason(error: BaseException) -> str:
 
 
 def said_by(error: BaseException) -> str:
-    """An exception's text, if it was given nothing but text; without what may be a secret in it."""
+    """Return an exception's text, if its arguments are only text, without what may be a secret."""
     if isinstance(error, UnicodeDecodeError | UnicodeEncodeError):
         return f"{error.encoding}: {error.reason} at {error.start}"
     return safe(" ".join(error.args)) if all(isinstance(each, str) for each in error.args) else ""
 
 
 def safe(text: str) -> str:
-    """The first line of a text of another library or server, without URLs, credentials and whatever it quotes."""
+    """Return the first line of another library's or server's text, without URLs, credentials and quoted content."""
     line = text.strip().partition("\n")[0].strip()
     for pattern, instead in _HIDDEN:
         line = pattern.sub(instead, line)

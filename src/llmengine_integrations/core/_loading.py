@@ -1,8 +1,8 @@
-"""Modules that are loaded late, and what a fork must know about them.
+"""Loads modules in a way that no fork copies the lock of a running import.
 
-A fork copies the locks of modules that another thread is just importing, but not that thread: a child that imports one of them waits for
-ever, and no timeout ends that wait. So what a call needs is loaded when a client is made; what costs too much for that is loaded in the
-block below, for whose end a fork waits.
+A fork copies the locks of modules that another thread is importing, but it does not copy that thread. So a child that imports one of them
+waits forever, and no timeout ends that wait. Therefore, what a call needs is loaded when a client is made. What takes too long for that is
+loaded in the block below, and a fork waits for the end of that block.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 for _name in (
-    "concurrent.futures.thread",  # for asyncio. It registers what it does at a fork, and must have done so before one begins
+    "concurrent.futures.thread",  # for asyncio. It registers functions to run at a fork, and must do so before one begins
     "encodings.idna",  # for every host that is looked up
 ):
     import_module(_name)
@@ -29,11 +29,11 @@ _NEEDED = (
 )
 """What httpx and this package would import inside a call."""
 PATIENCE = 10.0
-"""Seconds that a fork waits at most: loading takes about one, and a fork must not hang where this wait is part of a deadlock."""
+"""The longest wait of a fork, in seconds. Loading takes about one, and a fork must not hang if this wait is part of a deadlock."""
 
 
 class _Late(threading.local):
-    """Whether this thread, which forks, has got the lock."""
+    """Whether this thread, which forks, has acquired the lock."""
 
     has_lock = False
 
@@ -50,9 +50,9 @@ def loading() -> Generator[None]:
 
 
 def load(resources: Iterable[str]) -> None:
-    """Load what any call needs, and build the validators of every reply: then a call imports nothing, and takes no lock of pydantic's.
+    """Load what any call needs, and build the validators of every reply, so that a call imports nothing and takes no lock of pydantic's.
 
-    asyncio's part comes with the first request instead, inside `loading`: it costs as much as all this.
+    What asyncio needs is loaded with the first request instead, inside `loading`, because it takes as long as everything here.
     """
     with loading():
         for name in (*resources, *_NEEDED):
@@ -80,7 +80,7 @@ def _after_fork() -> None:
 
 
 def _in_child() -> None:
-    global _lock  # noqa: PLW0603 - a thread that the child does not have holds it
+    global _lock  # noqa: PLW0603 - a thread that does not exist in the child holds it
     if _late.has_lock:
         _lock.release()
     else:

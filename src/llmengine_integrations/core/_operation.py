@@ -26,18 +26,18 @@ EventT_co = TypeVar("EventT_co", covariant=True)
 
 _SNIPPET = 200
 _QUERY = re.compile(r"(https?:[^\s\"'?]{1,2000})\?[^\s\"']*")
-"""The query of a URL, which may be a signature."""
+"""The query of a URL, which may have a signature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One HTTP request below the base URL.
 
-    `repeatable` says whether it may be sent again after it may have reached the server: true of reads and of inference, false
-    of whatever creates something (the gateway starts batch jobs before it fails to answer). `again_after_timeout` says whether that
-    includes a request whose reply did not come in time. `at_most` caps the timeout, in seconds,
-    whoever set it, so that a wait with a deadline does not wait longer for one reply. The transport sets `deadline` when it begins:
-    the moment on its clock by which the reply, after all retries, must be there.
+    `repeatable` says whether it may be sent again after it may have reached the server. That is true of reads and of inference, and false
+    of requests that create something (the gateway starts batch jobs before it fails to answer). `again_after_timeout` says whether that
+    includes a request whose reply did not come in time. `at_most` limits the timeout, in seconds, whatever its source, so that a wait with
+    a deadline does not wait longer for one reply. The transport sets `deadline` when it begins: the time on its clock by which the reply
+    must be complete, including all retries.
     """
 
     method: str
@@ -90,19 +90,19 @@ class Operation(Generic[ReplyT]):
 
 
 class StreamReader(Protocol[EventT_co]):
-    """Turns the data of server-sent events into typed events; made anew for each stream, knows no I/O."""
+    """Turns the data of server-sent events into typed events. Each stream has a new one. It does no I/O."""
 
     def feed(self, data: bytes) -> EventT_co | None:
-        """Read one event's data. None for an event that says nothing; raises what an error event reports."""
+        """Read one event's data. Return None for an event without content; raise the error that an error event reports."""
         ...
 
     def end(self) -> None:
-        """The connection ended in order: raise `StreamTruncatedError` unless the stream was finished."""
+        """Handle the orderly end of the connection: raise `StreamTruncatedError` unless the stream was finished."""
         ...
 
     @property
     def finished(self) -> bool:
-        """Whether the server has said that nothing more comes."""
+        """Whether the server has said that the stream is finished."""
         ...
 
     @property
@@ -129,7 +129,7 @@ def _encoded(body: object) -> bytes:
 def parse(kind: type[ReplyT], content: bytes) -> ReplyT:
     """Read JSON bytes as `kind`, or raise `InvalidResponseError` with a snippet of them."""
     try:
-        # Pydantic's method around it looks at options that nobody gives.
+        # Pydantic's method around it checks options that are not used here.
         return kind.__pydantic_validator__.validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
@@ -146,7 +146,7 @@ def path_segment(value: str, what: str) -> str:
     """Encode a name for use inside a path.
 
     Raises:
-        InvalidArgumentError: The gateway could never match it, or it would name another route.
+        InvalidArgumentError: The gateway could never match it, or it would refer to another route.
     """
     if not value:
         raise InvalidArgumentError(f"The {what} is empty; the request would reach another route.")
@@ -160,7 +160,7 @@ def path_segment(value: str, what: str) -> str:
 
 
 def encoded(value: str, what: str) -> str:
-    """Encode a text for a URL, every character that could end its part of it included.
+    """Encode a text for a URL, including every character that could end its part of the URL.
 
     Raises:
         InvalidArgumentError: It contains an unpaired surrogate, which cannot be encoded as UTF-8.
@@ -174,7 +174,7 @@ def encoded(value: str, what: str) -> str:
 
 
 def set_options(options: Mapping[str, Any], known: type[Any], *also: str) -> dict[str, Any]:
-    """The options that are set, checked against the names of a `TypedDict`; `also` are further names to suggest.
+    """Return the options that are set, checked against the names of a `TypedDict`. `also` are other names to suggest.
 
     Raises:
         TypeError: One of them is unknown, as Python itself raises for a misspelt keyword argument.

@@ -1,4 +1,4 @@
-"""Wait for a job: look at it ever less often, through passing failures, until it is done or time is up. No I/O happens here."""
+"""Waits for a job: polls it at growing intervals, despite temporary failures, until it is done or time is up. No I/O happens here."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from .errors import (
 )
 
 POLL_INTERVAL = 1.0
-"""Seconds between the first two looks."""
+"""Seconds between the first two polls."""
 MAX_POLL_INTERVAL = 30.0
-"""Seconds that the pauses grow to."""
+"""The longest pause, in seconds."""
 GROWTH = 1.5
 TOLERATED = 5
-"""Failures in a row that a wait survives once it has seen the job; each has had the client's own retries before."""
+"""The number of consecutive failures that a wait survives once it has seen the job. Each comes after the client's own retries."""
 LAST_CALL = 1.0
-"""Seconds that a request may take at least, however close the deadline is."""
+"""The minimum time for a request, in seconds, however close the deadline is."""
 _PASSING = (APIConnectionError, RateLimitError, ServerError)
 
 
 class PollableJob(Protocol):
-    """What can be waited for."""
+    """A job that can be waited for."""
 
     status: str
 
     @property
     def done(self) -> bool:
-        """Whether it will not change any more."""
+        """Whether it has reached its final state."""
         ...
 
 
 class JobEvent(Protocol):
-    """What happened in it."""
+    """An event of the job."""
 
     message: str
 
@@ -57,11 +57,11 @@ ReplyT = TypeVar("ReplyT", bound="BaseModel")
 class JobWatch(Generic[JobT]):
     """One wait for one job.
 
-    `look` is the flow that asks for the job; it sends its requests with `send`, so that none outlasts the deadline.
+    `look` is the flow that fetches the job. It sends its requests with `send`, so that none outlasts the deadline.
 
     Attributes:
-        job: The job as it stood last.
-        events: Its last events, as far as someone looked at them.
+        job: The latest state of the job.
+        events: Its latest events, as far as they were fetched.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class JobWatch(Generic[JobT]):
         on_status: Callable[[JobT], object] | None = None,
     ) -> None:
         waits = (poll_interval, max_poll_interval, timeout or 0)
-        if not all(seconds >= 0 for seconds in waits):  # so that NaN fails as well
+        if not all(seconds >= 0 for seconds in waits):  # so that NaN fails too
             raise InvalidArgumentError("Seconds to wait are 0 or more.")
         self.job: JobT | None = None
         self.events: Sequence[JobEvent] = ()
@@ -101,7 +101,7 @@ class JobWatch(Generic[JobT]):
         return job
 
     def refresh(self) -> Flow[JobT]:
-        """Look at the job once."""
+        """Fetch the job once."""
         try:
             job = yield from self.retrying(self._look)
         except NotFoundError as error:
@@ -115,7 +115,7 @@ class JobWatch(Generic[JobT]):
         return job
 
     def retrying(self, attempt: Callable[[], Flow[T]]) -> Flow[T]:
-        """Ask for something; when that fails in passing, pause and ask again."""
+        """Fetch something. After a temporary failure, pause and try again."""
         failures = 0
         while True:
             try:
@@ -135,7 +135,7 @@ class JobWatch(Generic[JobT]):
         return reply
 
     def pause(self) -> Flow[None]:
-        """Wait before the next look, each time longer."""
+        """Wait before the next poll, longer each time."""
         left = yield from self._left()
         if left is not None and left <= 0:
             message = f"{self._name} still has status {self._status} after {self._timeout:g} s; it goes on."
@@ -144,11 +144,11 @@ class JobWatch(Generic[JobT]):
         self._interval = min(self._interval * GROWTH, self._longest)
 
     def poll_soon(self) -> None:
-        """Something happened: make the pauses short again."""
+        """Make the pauses short again, because something happened."""
         self._interval = self._first
 
     def failed(self) -> JobFailedError:
-        """The error for a job that is done without success."""
+        """Return the error for a job that ended without success."""
         said = f": {self.events[-1].message}" if self.events else "."
         return self._error(f"{self._name} ended with status {self._status}{said}")
 

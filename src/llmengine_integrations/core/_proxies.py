@@ -1,7 +1,7 @@
-"""Which proxy a request goes through, as the environment names it. Nothing here does I/O or reads the environment itself.
+"""Decides which proxy a request uses, according to the environment. Nothing here does I/O or reads the environment itself.
 
-The rules are those of requests and curl. Where they disagree about `NO_PROXY`, the request goes direct, so that no proxy sees a key that
-one of them would have kept from it. docs/reliability.md lists the forms.
+The rules are those of requests and curl. If these disagree about `NO_PROXY`, the request goes direct, so that no proxy sees a key that one
+of them would not have sent to it. docs/reliability.md lists the forms.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _MAPPED = IPv6Network("::ffff:0:0/96")
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy's URL, taken apart."""
+    """A proxy's URL, split into its parts."""
 
     url: str
     """Without user name and password."""
     headers: Mapping[str, str] = field(repr=False)
-    """What the proxy alone must see: its `proxy-authorization`, if it wants one, in UTF-8 (RFC 7617)."""
+    """Headers that only the proxy must see: its `proxy-authorization`, if it needs one, in UTF-8 (RFC 7617)."""
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Read a proxy's URL. Its user name and password may hold percent escapes.
+        """Read a proxy's URL. Its user name and password may contain percent escapes.
 
         Raises:
             ConfigurationError: It is not an http(s) URL. The message does not repeat it, because it may hold a password.
@@ -65,18 +65,18 @@ _NOT_VALID = (
 
 
 def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
-    """The URL of the proxy that environment variables name for a request; None if it goes direct.
+    """Return the URL of the proxy that the environment variables define for a request; None if it goes direct.
 
     Raises:
-        ConfigurationError: The proxy is of a kind that this client does not speak, or its URL is not valid.
+        ConfigurationError: The client does not support this kind of proxy, or the proxy's URL is invalid.
     """
     return chosen(url, named(environ))
 
 
 def named(environ: Mapping[str, str]) -> dict[str, str]:
-    """The proxies that environment variables name, by scheme; `all` for every scheme, and the exceptions under `no`.
+    """Return the proxies in the environment variables, by scheme: `all` for every scheme, and the exceptions under `no`.
 
-    A variable in lower case goes before the same one in capitals, even if it is empty; an empty `no_proxy` does not hide `NO_PROXY`.
+    A lower-case variable is preferred to the upper-case one, even if it is empty; only an empty `no_proxy` does not hide `NO_PROXY`.
     A CGI program (which has `REQUEST_METHOD`) ignores `HTTP_PROXY`: any client could set it by sending a `Proxy` header.
     """
     found = {name: value.strip() for name, value in environ.items() if name.lower().endswith(_SUFFIX)}
@@ -88,12 +88,12 @@ def named(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def chosen(url: str, proxies: Mapping[str, str]) -> str | None:
-    """The proxy for a URL, of those by scheme; never one for this machine itself.
+    """Return the proxy for a URL, from those by scheme; never one for this machine itself.
 
     Raises:
         ConfigurationError: As `proxy_for` does.
     """
-    if (parts := _split(url)) is None:  # no request can be made of it, with or without a proxy
+    if (parts := _split(url)) is None:  # no request can be made to it, with or without a proxy
         return None
     host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
     found = proxies.get(parts.scheme) or proxies.get("all")
@@ -105,11 +105,11 @@ def chosen(url: str, proxies: Mapping[str, str]) -> str | None:
 
 
 def _split(url: str) -> SplitResult | None:
-    """A URL's parts, if it is valid."""
+    """Return a URL's parts, if it is valid."""
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError:  # raised again elsewhere it would show the URL, and a password with it
+    except ValueError:  # if raised again elsewhere, it would show the URL, and a password with it
         return None
     return parts
 
@@ -120,7 +120,7 @@ def _bypassed(host: str, port: int | None, exceptions: str) -> bool:
 
 
 def _names(entry: str, host: str, address: IPv4Address | IPv6Address | None, port: int | None) -> bool:
-    """Whether an entry of `NO_PROXY` names a host. One that makes no sense names none."""
+    """Return whether an entry of `NO_PROXY` names a host. An invalid entry names none."""
     if entry == "*":
         return True
     if (network := _network(entry)) is not None:
@@ -129,13 +129,13 @@ def _names(entry: str, host: str, address: IPv4Address | IPv6Address | None, por
     if colon:
         return digits == str(port) and _names(before, host, address, port)
     domain = _canonical(entry.removeprefix("*").lstrip("."))
-    if address is not None:  # which is in no domain: `1.1` does not name 10.0.1.1
+    if address is not None:  # it is not in any domain: `1.1` does not match 10.0.1.1
         return host == domain
     return bool(domain) and f".{host}".endswith(f".{domain}")
 
 
 def _network(entry: str) -> IPv4Network | IPv6Network | None:
-    """The addresses that an entry stands for, if it is an address or a network."""
+    """Return the addresses that an entry stands for, if it is an address or a network."""
     bracketed = _BRACKETS.fullmatch(entry)
     text = f"{bracketed[1]}{bracketed[2] or ''}" if bracketed else entry
     try:
@@ -148,7 +148,7 @@ def _network(entry: str) -> IPv4Network | IPv6Network | None:
 
 
 def _canonical(name: str) -> str:
-    """A host name as it is looked up: in lower case, without the root's dot, in ASCII."""
+    """Return a host name as it is looked up: in lower case, without the root's dot, in ASCII."""
     name = name.rstrip(".").lower()
     if name.isascii():
         return name

@@ -1,8 +1,8 @@
-"""Write a resource once; get it blocking on `Client` and awaitable on `AsyncClient`.
+"""Turns one definition of a resource into blocking calls on `Client` and async calls on `AsyncClient`.
 
-A resource's method is pure: it builds a value that says what to send. The descriptors below hand that value to the client's transport;
-their `__get__` is overloaded on its type, so that type checkers and editors see what each client returns. Tests reach the method
-itself as `Completions.create.build`.
+A resource's method is pure: it builds a value that says what to send. The descriptors below pass that value to the client's transport.
+Their `__get__` is overloaded on the transport's type, so that type checkers and editors see what each client returns. Tests reach the
+method itself as `Completions.create.build`.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ TransportT = TypeVar("TransportT", bound="SyncTransport | AsyncTransport")
 
 
 class Resource(Generic[TransportT]):
-    """A group of calls; bound to a transport by the client that holds it."""
+    """A group of calls. The client that holds it binds it to a transport."""
 
     def __init__(self, transport: TransportT) -> None:
         self._transport: TransportT = transport
 
 
 class _Endpoint(Generic[P]):
-    """What the descriptors share: they look like the method that they wrap, and bind it to a way of running it."""
+    """The common part of the descriptors: they look like the method that they wrap, and bind it to a way of running it."""
 
     returns: ClassVar[str] = "{}"
-    """What a call returns, as `help()` shows it, of the type that the method's value is for."""
+    """The return type of a call, as `help()` shows it, with the type of the method's value inserted."""
 
     def __init__(self, build: Callable[Concatenate[Any, P], Any]) -> None:
         self.build = build
@@ -66,7 +66,7 @@ class _Endpoint(Generic[P]):
         if resource is None:
             return self
         self._call = self._call or self._calling(run)
-        # As Python binds methods. Kept on the resource it would be a cycle, and a client that is dropped would stay open for a while.
+        # As Python binds methods. If the resource kept it, there would be a cycle, and a dropped client would stay open for a while.
         return MethodType(self._call, resource)
 
     def _calling(self, run: str) -> Callable[..., Any]:
@@ -95,11 +95,11 @@ class endpoint(_Endpoint[P], Generic[P, ReplyT]):  # noqa: N801 - reads as the d
         self, resource: Resource[AsyncTransport], owner: object
     ) -> Callable[P, Coroutine[Any, Any, ReplyT]]: ...
     def __get__(self, resource: Resource[Any] | None, owner: object) -> Any:
-        """The method itself on the class, a call on a client's resource."""
+        """Return the method itself on the class, a call on a client's resource."""
         return self._bind(resource, "run")
 
 
-class stream_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - as above
+class stream_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - reads as the decorator that it is
     """Turn a method that builds a `StreamOperation` into one that opens the stream."""
 
     returns = "AbstractContextManager[Iterator[{}]]"
@@ -118,11 +118,11 @@ class stream_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - as above
         self, resource: Resource[AsyncTransport], owner: object
     ) -> Callable[P, AbstractAsyncContextManager[AsyncIterator[T]]]: ...
     def __get__(self, resource: Resource[Any] | None, owner: object) -> Any:
-        """The method itself on the class, a call on a client's resource."""
+        """Return the method itself on the class, a call on a client's resource."""
         return self._bind(resource, "stream")
 
 
-class flow_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - as above
+class flow_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - reads as the decorator that it is
     """Turn a generator of operations into a call that runs it to its end."""
 
     def __init__(self, build: Callable[Concatenate[Any, P], Flow[T]]) -> None:
@@ -135,12 +135,12 @@ class flow_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - as above
     @overload
     def __get__(self, resource: Resource[AsyncTransport], owner: object) -> Callable[P, Coroutine[Any, Any, T]]: ...
     def __get__(self, resource: Resource[Any] | None, owner: object) -> Any:
-        """The method itself on the class, a call on a client's resource."""
+        """Return the method itself on the class, a call on a client's resource."""
         return self._bind(resource, "drive")
 
 
-class follow_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - as above
-    """Turn a generator that emits items on its way into an iterator over them."""
+class follow_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - reads as the decorator that it is
+    """Turn a generator that emits items as it runs into an iterator over them."""
 
     returns = "Generator[{}]"
 
@@ -154,12 +154,12 @@ class follow_endpoint(_Endpoint[P], Generic[P, T]):  # noqa: N801 - as above
     @overload
     def __get__(self, resource: Resource[AsyncTransport], owner: object) -> Callable[P, AsyncGenerator[T]]: ...
     def __get__(self, resource: Resource[Any] | None, owner: object) -> Any:
-        """The method itself on the class, a call on a client's resource."""
+        """Return the method itself on the class, a call on a client's resource."""
         return self._bind(resource, "follow")
 
 
 def _expanded_signature(build: Callable[..., Any], returns: str) -> inspect.Signature:
-    """The signature with `**options: Unpack[SomeTypedDict]` spelled out, so that `help()` shows every option and the reply's type."""
+    """Return the signature with `**options: Unpack[SomeTypedDict]` expanded, so that `help()` shows every option and the reply's type."""
     signature = inspect.signature(build)
     parameters: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
@@ -181,7 +181,7 @@ def _expanded_signature(build: Callable[..., Any], returns: str) -> inspect.Sign
 
 
 def _unpacked(build: Callable[..., Any], annotation: object) -> type[Any]:
-    """The `TypedDict` in `Unpack[...]`, which is text where a module postpones its annotations."""
+    """Return the `TypedDict` in `Unpack[...]`, which is a string if the module postpones its annotations."""
     if not isinstance(annotation, str):
         return cast("type[Any]", get_args(annotation)[0])
     return build.__globals__[annotation.partition("[")[2].removesuffix("]")]

@@ -1,4 +1,4 @@
-"""Where a setting comes from: the argument, else the environment, else the default. The one place that reads the environment."""
+"""Where settings come from: the argument, else the environment, else the default. Only this module reads the environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BASE_URL_VARIABLES = ("LLM_ENGINE_BASE_PATH", "LLM_ENGINE_SERVE_BASE_PATH")
 API_KEY_VARIABLE = "SCALE_API_KEY"
 ALLOW_HTTP_VARIABLE = "LLM_ENGINE_ALLOW_HTTP"
 LOCAL_PLACEHOLDER = "local"
-"""Sent to a server on loopback when there is no key: an engine without a key accepts any, but not none."""
+"""Sent to a server on loopback if there is no key. An engine without a key accepts any key, but a request must have one."""
 _SECRET_HEADER = re.compile(
     r"auth|cookie|key|token|secret|pass|credential|session|sig|jwt|bearer|saml|assertion|code", re.IGNORECASE
 )
@@ -33,7 +33,7 @@ _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a client needs to know, resolved. The key never shows in `repr`."""
+    """A client's settings, resolved. The key never shows in `repr`."""
 
     base_url: str
     api_key: str = field(repr=False)
@@ -41,7 +41,7 @@ class Settings:
     max_retries: int
     headers: Mapping[str, str] = field(repr=False)
     permitted: bool = True
-    """Whether the key may be sent there: over https, to this machine, or in the clear because the user allows it."""
+    """Whether the key may be sent there: over https, to this machine, or unencrypted because the user allows it."""
 
     @classmethod
     def resolve(
@@ -58,7 +58,7 @@ class Settings:
         """Resolve every setting.
 
         Raises:
-            ConfigurationError: The base URL is not an http(s) URL, or a server beyond loopback has no key.
+            ConfigurationError: The base URL is not an http(s) URL, or there is no key for a server that is not on loopback.
         """
         env = os.environ if environ is None else environ
         from_env = next((env[name] for name in BASE_URL_VARIABLES if env.get(name)), None)
@@ -89,10 +89,10 @@ class Settings:
         return self.base_url.startswith("https:")
 
     def check_encrypted(self) -> None:
-        """Make sure that nobody on the network can read the key, unless the user allows it. Called before anything is sent.
+        """Check that nobody on the network can read the key, unless the user allows it. Called before anything is sent.
 
         Raises:
-            ConfigurationError: The server is beyond this machine, and the connection is not encrypted.
+            ConfigurationError: The server is not on this machine, and the connection is not encrypted.
         """
         if not self.permitted:
             raise ConfigurationError(
@@ -101,14 +101,14 @@ class Settings:
             )
 
     def proxy(self) -> str | None:
-        """The proxy that the environment names for the base URL, if any; never for this machine itself.
+        """Return the proxy that the environment defines for the base URL, if any; never one for this machine itself.
 
         Raises:
-            ConfigurationError: It is of a kind that this client does not speak, or its URL is not valid.
+            ConfigurationError: The client does not support this kind of proxy, or the proxy's URL is invalid.
         """
         if proxies := named(os.environ):
             return chosen(self.base_url, proxies)
-        # Where no variable names any, macOS and Windows have settings of their own, with exceptions of their own.
+        # If no variable defines one, macOS and Windows have their own settings, with their own exceptions.
         proxies = getproxies()
         return None if not proxies or proxy_bypass(urlsplit(self.base_url).netloc) else chosen(self.base_url, proxies)
 
@@ -121,7 +121,7 @@ def portable(
     *,
     allow_http: bool = False,
 ) -> dict[str, Any]:
-    """A client's arguments as a pickle may carry them: without credentials, which must not lie in files and queues."""
+    """Return a client's arguments for a pickle: without credentials, which must not be stored in files and queues."""
     given = (default_headers or {}).items()
     headers = {k: v for k, v in given if not (_SECRET_HEADER.search(k) or _SECRET_VALUE.match(v))}
     return {
@@ -134,7 +134,7 @@ def portable(
 
 
 def normalise_base_url(url: str) -> str:
-    """Check a base URL and drop its trailing slash, query, fragment and userinfo; a path stays.
+    """Check a base URL and drop its trailing slash, query, fragment and userinfo; a path is kept.
 
     Raises:
         ConfigurationError: It is not an http(s) URL with a host.
@@ -155,7 +155,7 @@ def normalise_base_url(url: str) -> str:
 
 
 def _reveals_nothing(host: str) -> bool:
-    """Whether nobody beyond this machine can listen: loopback, and names that resolve nowhere (RFC 6761, 6.2 and 6.4), as in tests."""
+    """Return whether only this machine can listen: loopback, and names that never resolve (RFC 6761, 6.2 and 6.4), as in tests."""
     return is_loopback(host) or host.endswith((".test", ".invalid"))
 
 
@@ -174,10 +174,10 @@ def _api_key(key: str | None, url: str) -> str:
 
 
 def _headers(key: str) -> dict[str, str]:
-    """What every request carries.
+    """Return the headers of every request.
 
-    The gateway reads Basic and Bearer alike; Basic, with the key as user name, is what deployments have always seen, but cannot
-    hold a colon. `x-api-key` is for the proxies in front of some of them: the gateway itself ignores it.
+    The gateway accepts both Basic and Bearer. Basic, with the key as user name, is what deployments have always received, but the key
+    cannot contain a colon then. `x-api-key` is for the proxies in front of some deployments; the gateway itself ignores it.
     """
     basic = b64encode(f"{key}:".encode()).decode("ascii")
     return {

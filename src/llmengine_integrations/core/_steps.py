@@ -1,7 +1,7 @@
-"""Several requests in a row, as a generator: yield what to do next, get the answer back.
+"""Several requests in a row, as a generator that yields what to do next and receives the answer.
 
-A flow does no I/O and reads no clock: it yields steps, and a transport (`SyncTransport`, `AsyncTransport`) takes them. A step
-that fails raises inside the flow, at its `yield`. Tests play the transport with `.send()` and `.throw()`.
+A flow does no I/O and reads no clock: it yields steps, and a transport (`SyncTransport`, `AsyncTransport`) performs them. A step that
+fails raises inside the flow, at its `yield`. Tests play the transport with `.send()` and `.throw()`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """Answered with the seconds of a clock that never goes back."""
+    """Answered with the seconds of a monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """Call a function that blocks (it reads or writes a file); answered with what it returns.
+    """Call a function that blocks because it reads or writes a file; answered with its return value.
 
-    The asynchronous transport calls it in a thread, which goes on when the task is cancelled: it must leave nothing half done.
+    The asynchronous transport calls it in a thread, which continues when the task is cancelled. So it must leave nothing half done.
     """
 
     work: Callable[[], object]
@@ -49,25 +49,25 @@ class Emit(Generic[T_co]):
 class Transfer(ABC):
     """Move files from the network to this machine (`downloads/`); answered with their paths.
 
-    `transport` is the one that takes this step. Transports know the steps, so the steps cannot name their types.
+    `transport` is the transport that performs this step. Transports import the steps, so the steps cannot name their types.
     """
 
     @abstractmethod
     def run(self, transport: Any) -> Any:
-        """Move it, blocking."""
+        """Move the files, blocking."""
 
     @abstractmethod
     async def arun(self, transport: Any) -> Any:
-        """Move it without blocking the event loop."""
+        """Move the files without blocking the event loop."""
 
 
 Step: TypeAlias = Operation[Any] | Sleep | Now | Local | Transfer
 
 Flow: TypeAlias = Generator[Step, Any, T]
-"""Yields steps, is sent their answers, and returns the result."""
+"""Yields steps, receives their answers, and returns the result."""
 
 Feed: TypeAlias = Generator[Step | Emit[T], Any, None]
-"""A flow whose results are the items that it emits on its way."""
+"""A flow whose results are the items that it emits as it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Done:
 
 
 def advance(flow: Generator[T, Any, Any], answer: object = None, error: Exception | None = None) -> T | Done:
-    """Answer a flow's last step, or raise its error there; return the next step. The first call answers nothing."""
+    """Answer a flow's last step, or raise its error there, and return the next step. The first call has no answer."""
     try:
         return flow.send(answer) if error is None else flow.throw(error)
     except StopIteration as end:

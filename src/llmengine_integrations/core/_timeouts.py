@@ -1,4 +1,4 @@
-"""How long to wait: for each part of a request, and for all of it."""
+"""How long to wait for each part of a request, and for the whole request."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .errors import APITimeoutError, ConfigurationError, LLMEngineError
 T = TypeVar("T")
 
 CONNECT = 5.0
-"""Seconds to wait for a connection, unless the caller asks for less."""
+"""Seconds to wait for a connection, unless the caller sets a shorter time."""
 _LEAST = 0.001
 _FOR_EVER = 2_000_000.0
-"""Seconds, 23 days: sockets count milliseconds, and take no more than 2**31 of them."""
+"""Seconds, 23 days. Sockets count milliseconds, and accept at most 2**31 of them."""
 READ = 600.0
-"""Seconds to wait for the next bytes: the gateway itself waits up to five minutes for a cold model before it answers."""
+"""Seconds to wait for the next bytes. The gateway itself waits up to five minutes for a cold model before it answers."""
 
 
 class TimeoutParts(Protocol):
-    """The attributes of an `httpx.Timeout`; read-only, as those of a `Timeout` are."""
+    """The attributes of an `httpx.Timeout`; read-only, like those of a `Timeout`."""
 
     @property
     def connect(self) -> float | None:
@@ -37,7 +37,7 @@ class TimeoutParts(Protocol):
 
     @property
     def write(self) -> float | None:
-        """Seconds until the server must take the next bytes."""
+        """Seconds until the server must accept the next bytes."""
         ...
 
     @property
@@ -47,18 +47,18 @@ class TimeoutParts(Protocol):
 
 
 TimeoutLike: TypeAlias = float | TimeoutParts
-"""Seconds without a byte, or an `httpx.Timeout`, or a `Timeout`."""
+"""Seconds without a byte, an `httpx.Timeout`, or a `Timeout`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """Seconds to wait for each part of a request; None waits for ever.
+    """Seconds to wait for each part of a request; None waits forever.
 
     Attributes:
         connect: For a connection.
         read: For the next bytes.
-        write: For the server to take the next bytes.
-        pool: For a free connection, where the client has no more.
+        write: For the server to accept the next bytes.
+        pool: For a free connection, if all of the client's connections are in use.
         total: For the whole request: its retries, and its reply (or stream) to the end.
     """
 
@@ -70,7 +70,7 @@ class Timeout:
 
     @classmethod
     def of(cls, value: TimeoutLike | None) -> Timeout:
-        """Seconds apply to every part, but a connection is not waited for longer than `CONNECT`.
+        """Return a timeout: seconds apply to every part, except that a connection is not waited for longer than `CONNECT`.
 
         Raises:
             ConfigurationError: A part is not a positive number.
@@ -84,19 +84,19 @@ class Timeout:
             made = cls(connect=value.connect, read=value.read, write=value.write, pool=value.pool, total=total)
         parts = (made.connect, made.read, made.write, made.pool, made.total)
         for part in parts:
-            if part is not None and not part > 0:  # so that NaN fails as well
+            if part is not None and not part > 0:  # so that NaN fails too
                 raise ConfigurationError(f"The timeout {value!r} is not positive; None waits for ever.")
         return cls(*(None if part is not None and part > _FOR_EVER else part for part in parts))
 
     def capped(self, seconds: float | None) -> Timeout:
-        """The same, with every part limited to `seconds`; None limits nothing."""
+        """Return this timeout with every part limited to `seconds`; None limits nothing."""
         if seconds is None or seconds > _FOR_EVER:
             return self
         parts = (self.connect, self.read, self.write, self.pool, self.total)
         return Timeout(*(seconds if part is None else min(part, seconds) for part in parts))
 
     def until(self, deadline: float | None) -> Timeout:
-        """The same, with every part limited to the time left until `deadline`, on `time.monotonic`'s clock."""
+        """Return this timeout with every part limited to the time left until `deadline`, on `time.monotonic`'s clock."""
         return self if deadline is None else self.capped(max(_LEAST, deadline - time.monotonic()))
 
 
@@ -104,7 +104,7 @@ class DeadlineTimeout(float):
     """A timeout in seconds that also ends at a deadline, on `time.monotonic`'s clock.
 
     httpx and httpcore pass timeouts down unchanged, but read them only once for a whole reply. The streams of
-    `transport/httpx_backend/sockets.py` look at the deadline with every read and write.
+    `transport/httpx_backend/sockets.py` check the deadline at every read and write.
     """
 
     __slots__ = ("deadline",)
@@ -112,7 +112,7 @@ class DeadlineTimeout(float):
 
     @classmethod
     def of(cls, seconds: float | None, deadline: float | None) -> float | None:
-        """The timeout, with the deadline if there is one."""
+        """Return the timeout, with the deadline if there is one."""
         if deadline is None:
             return seconds
         made = cls(max(0.0, deadline - time.monotonic()) if seconds is None else seconds)
@@ -144,5 +144,5 @@ async def in_time(work: Awaitable[T], deadline: float) -> T:
 
 
 def timeout_reason(*, sent: bool) -> str:
-    """The message of a timeout; `sent` says whether the request was sent."""
+    """Return the message of a timeout. `sent` says whether the request was sent."""
     return "No reply in time." if sent else "No connection in time."

@@ -49,10 +49,10 @@ class _API(Generic[TransportT]):
         self._transport: TransportT = transport
         self._portable = portable
 
-    if not TYPE_CHECKING:  # type checkers know the resources by their annotations, and nothing else
+    if not TYPE_CHECKING:  # type checkers know the resources only by their annotations
 
         def __getattr__(self, name: str) -> Any:
-            """A resource, made on first use. Its module is there since the client was made."""
+            """Return a resource, made on first use. Its module was loaded when the client was made."""
             if name not in _API.__annotations__:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
             kind, _, _ = _API.__annotations__[name].partition("[")
@@ -65,12 +65,12 @@ class _API(Generic[TransportT]):
 
     @property
     def base_url(self) -> str:
-        """Where the requests go, without a trailing slash."""
+        """The URL that requests are sent to, without a trailing slash."""
         return self._transport.settings.base_url
 
     @property
     def api_key(self) -> str | None:
-        """The key that the requests carry; None without a key: a server on loopback then gets a placeholder."""
+        """The key that requests send. None if there is no key; a server on loopback then gets a placeholder."""
         key = self._transport.settings.api_key
         return None if key == LOCAL_PLACEHOLDER else key
 
@@ -78,7 +78,7 @@ class _API(Generic[TransportT]):
         return f"{type(self).__name__}(base_url={self.base_url!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a pickle holds: the arguments, but no key and no connection; loading takes the key from the environment."""
+        """Return what a pickle holds: the arguments, but no key and no connection. Loading takes the key from the environment."""
         if self._portable is None:
             raise TypeError("A client with an http_client cannot be pickled; make a new client on the other side.")
         return self._portable
@@ -87,7 +87,7 @@ class _API(Generic[TransportT]):
         self.__init__(**state)
 
     def __copy__(self) -> Self:
-        return self  # a client may be shared by anyone
+        return self  # a client can be shared
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
@@ -97,20 +97,20 @@ class Client(_API[SyncTransport]):
     """Talks to LLM Engine, blocking. Safe to share between threads; use it as a context manager, or close it.
 
     Args:
-        base_url: Where the gateway is; a path in it is kept. By default the environment variable `LLM_ENGINE_BASE_PATH`, then
+        base_url: The gateway's address, which may have a path. By default the environment variable `LLM_ENGINE_BASE_PATH`, then
             `LLM_ENGINE_SERVE_BASE_PATH`, then the embedded engine's `http://127.0.0.1:5005`.
         api_key: By default the environment variable `SCALE_API_KEY`. A server on loopback needs none.
         timeout: Seconds to wait for the next byte (600 by default: the gateway waits up to five minutes for a cold model), or an
-            `httpx.Timeout`, or a `Timeout`, whose `total` ends the whole request. A connection is waited for at most 5 seconds.
-        max_retries: Tries after the first one, 2 by default. Only what may be sent twice is tried again: reads and inference after
+            `httpx.Timeout`, or a `Timeout`, whose `total` limits the whole request. A connection is waited for at most 5 seconds.
+        max_retries: Tries after the first one, 2 by default. Only requests that may be sent twice are retried: reads and inference after
             connection errors, 408, 429, 502, 503, 504 and the gateway's "Upstream service error"; streams until their first event.
-        default_headers: Sent with every request; they win over the client's own.
-        allow_http: Whether the key may be sent to a server beyond loopback in the clear; the environment variable
-            `LLM_ENGINE_ALLOW_HTTP=1` permits it too. Otherwise calls are refused.
-        http_client: An httpx client to use as it is, for proxies, certificates or tests; also over plain http. It is left open.
+        default_headers: Sent with every request. They override the client's own.
+        allow_http: Whether the key may be sent unencrypted to a server that is not on loopback. The environment variable
+            `LLM_ENGINE_ALLOW_HTTP=1` permits it too. Otherwise such calls are refused.
+        http_client: An httpx client to use unchanged, for proxies, certificates or tests; also over plain http. It is left open.
 
     Raises:
-        ConfigurationError: The base URL is invalid, or no key is set for a server beyond loopback.
+        ConfigurationError: The base URL is invalid, or no key is set for a server that is not on loopback.
     """
 
     def __init__(
@@ -137,27 +137,27 @@ class Client(_API[SyncTransport]):
 
     def _start(self, settings: Settings, backend: Backend, portable: dict[str, Any] | None) -> None:
         transport = SyncTransport(settings, backend)
-        # Not with the client: `Client().completions.stream(...)` outlives it.
+        # Not tied to the client, because `Client().completions.stream(...)` outlives it.
         weakref.finalize(transport, backend.close)
         super().__init__(transport, portable)
 
     def to_async(self, http_client: HttpAsyncClient | None = None) -> AsyncClient:
         """Make an `AsyncClient` with all settings of this client: URL, key, headers, timeout, retries, `allow_http`.
 
-        It has connections of its own, so close it too. If this client has an `http_client`, whose proxies and certificates asynchronous
-        calls cannot use, give one for them as well: without it, they raise `ConfigurationError` and send nothing.
+        It has its own connections, so close it too. Asynchronous calls cannot use the proxies and certificates of this client's
+        `http_client`. So if there is one, give one for them as well; without it, they raise `ConfigurationError` and send nothing.
 
         Args:
-            http_client: An `httpx.AsyncClient` for it to use as it is.
+            http_client: An `httpx.AsyncClient` for the new client, used unchanged.
         """
         settings = self._transport.settings
         made = AsyncClient.__new__(AsyncClient)
         if http_client is not None:
             made._start(replace(settings, permitted=True), _async_backend(settings, http_client), None)  # noqa: SLF001 - of our own kind
         elif self._portable is None:
-            made._start(settings, AsyncRefusingBackend(), None)  # noqa: SLF001 - as above
+            made._start(settings, AsyncRefusingBackend(), None)  # noqa: SLF001 - of our own kind
         else:
-            made._start(settings, _async_backend(settings, None), self._portable)  # noqa: SLF001 - as above
+            made._start(settings, _async_backend(settings, None), self._portable)  # noqa: SLF001 - of our own kind
         return made
 
     def close(self) -> None:
@@ -174,9 +174,9 @@ class Client(_API[SyncTransport]):
 
 
 class AsyncClient(_API["AsyncTransport"]):
-    """Talks to LLM Engine from asyncio. Takes what `Client` takes; `http_client` is an `httpx.AsyncClient`.
+    """Talks to LLM Engine from asyncio. Accepts what `Client` accepts; `http_client` is an `httpx.AsyncClient`.
 
-    One client serves any number of event loops, each with connections of its own; they close with `close()`, or with their loop.
+    One client serves any number of event loops, each with its own connections. These close with `close()`, or with their loop.
     """
 
     def __init__(
@@ -208,20 +208,20 @@ class AsyncClient(_API["AsyncTransport"]):
         super().__init__(AsyncTransport(settings, backend), portable)
 
     def to_sync(self, http_client: HttpClient | None = None) -> Client:
-        """Make a `Client` with all settings of this client, as `Client.to_async` does the other way round.
+        """Make a `Client` with all settings of this client, as `Client.to_async` does in the other direction.
 
         Args:
-            http_client: An `httpx.Client` for it to use as it is. Without it, if this client has an `http_client`, blocking calls raise
-                `ConfigurationError` and send nothing.
+            http_client: An `httpx.Client` for the new client, used unchanged. Without it, if this client has an `http_client`, blocking
+                calls raise `ConfigurationError` and send nothing.
         """
         settings = self._transport.settings
         made = Client.__new__(Client)
         if http_client is not None:
             made._start(replace(settings, permitted=True), _sync_backend(settings, http_client), None)  # noqa: SLF001 - of our own kind
         elif self._portable is None:
-            made._start(settings, RefusingBackend(), None)  # noqa: SLF001 - as above
+            made._start(settings, RefusingBackend(), None)  # noqa: SLF001 - of our own kind
         else:
-            made._start(settings, _sync_backend(settings, None), self._portable)  # noqa: SLF001 - as above
+            made._start(settings, _sync_backend(settings, None), self._portable)  # noqa: SLF001 - of our own kind
         return made
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The two clients of an adapter: the one place that decides which settings reach which of them."""
+"""The two clients of an adapter. Only this module decides which settings each of them gets."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from .transport.httpx_backend import HttpAsyncClient, HttpClient
 
 _making = ThreadLock()
-"""Held while a client is made, so that threads which need it at the same time get the same one."""
+"""Held while a client is made, so that threads that need it at the same time get the same one."""
 
 
 class Connection(NamedTuple):
-    """What an adapter's user may say of the connection. An adapter that has fields has them under these names."""
+    """The connection settings of an adapter. An adapter that has fields has them under these names."""
 
     base_url: str | None = None
     api_key: SecretStr | str | None = None
@@ -48,11 +48,11 @@ class Clients:
     * Without `client` and `async_client`, both are made from the settings.
     * With one of them, the other one is made with all of its settings: URL, key, headers, timeout, retries, `allow_http`.
     * A setting that is given together with a client must be the client's own: it is never ignored.
-    * Nothing goes around an `http_client`. If only calls of one kind have one, those of the other kind raise `ConfigurationError`, which
+    * No call bypasses an `http_client`. If only calls of one kind have one, those of the other kind raise `ConfigurationError`, which
       says what to pass.
 
     Args:
-        base_url: As `Client` takes it; so are `api_key` (also as a `SecretStr`), `timeout`, `max_retries`, `default_headers`, `allow_http`.
+        base_url: As in `Client`; so are `api_key` (also as a `SecretStr`), `timeout`, `max_retries`, `default_headers`, `allow_http`.
         api_key: See `base_url`.
         timeout: See `base_url`.
         max_retries: See `base_url`.
@@ -64,7 +64,8 @@ class Clients:
         async_client: A client to use for the asynchronous calls.
 
     Raises:
-        ConfigurationError: Not a valid base URL; no key for a server beyond loopback; or a setting contradicts a client that is given.
+        ConfigurationError: The base URL is invalid, there is no key for a server that is not on loopback, or a setting contradicts a given
+            client.
     """
 
     def __init__(
@@ -101,9 +102,9 @@ class Clients:
 
     @classmethod
     def of(cls, owner: object, before: Clients | None = None) -> Clients:
-        """The clients of an object that has the arguments above as attributes: those from `before`, unless an attribute has changed since.
+        """Return the clients of an object with the arguments above as attributes: those of `before`, unless an attribute has changed since.
 
-        An attribute that still holds what was filled in (see `shown_by`) was not given by anyone.
+        An attribute that still has the value that was filled in (see `shown_by`) was not given by the user.
         """
         now: Connection = Connection(*_READ(owner))
         if before is None:
@@ -115,12 +116,12 @@ class Clients:
         return cls(**dict(zip(Connection._fields, given, strict=True)))
 
     def shown_by(self, owner: object) -> None:
-        """Remember what the attributes of `owner` say, now that it has filled in what it was not given, such as `base_url`."""
+        """Remember the attributes of `owner`, now that it has filled in those that were not given, such as `base_url`."""
         self.shown = Connection(*_READ(owner))
 
     @property
     def client(self) -> Client:
-        """The blocking client; it may be shared between threads."""
+        """The blocking client. Threads can share it."""
         if self._client is None:
             with _making:
                 self._client = self._client or cast("AsyncClient", self._source).to_sync(self.given.http_client)
@@ -128,7 +129,7 @@ class Clients:
 
     @property
     def async_client(self) -> AsyncClient:
-        """The client for asyncio; it may be shared between event loops."""
+        """The client for asyncio. Event loops can share it."""
         if self._async_client is None:
             with _making:
                 self._async_client = self._async_client or cast("Client", self._source).to_async(
@@ -138,21 +139,21 @@ class Clients:
 
     @property
     def base_url(self) -> str:
-        """Where the requests go, without a trailing slash."""
+        """The URL that requests are sent to, without a trailing slash."""
         return self._source.base_url
 
     @property
     def api_key(self) -> str | None:
-        """The key that the requests carry; None without a key."""
+        """The key that requests send; None without a key."""
         return self._source.api_key
 
     @property
     def max_retries(self) -> int:
-        """Tries after the first one."""
+        """The number of tries after the first one."""
         return _settings(self._source).max_retries
 
     def portable(self) -> dict[str, Any]:
-        """What a pickle may hold, by the names of `Connection`: no key, no header that may hold one, and no client.
+        """Return what a pickle may hold, by the names of `Connection`: no key, no header that may hold one, and no client.
 
         Raises:
             TypeError: There is an `http_client`, which cannot be pickled.
@@ -164,7 +165,7 @@ class Clients:
 
     @property
     def _source(self) -> Client | AsyncClient:
-        """The client that the other one is made from."""
+        """Return the client that the other one is made from."""
         return cast("Client | AsyncClient", self._client or self._async_client)
 
     def __repr__(self) -> str:
@@ -177,14 +178,14 @@ class Clients:
         self.__init__(**state)
 
     def __copy__(self) -> Self:
-        return self  # clients may be shared by anyone
+        return self  # clients can be shared
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
 
 def _first(given: Connection) -> tuple[Client | None, AsyncClient | None]:
-    """One client from the settings: that of a given httpx client, if there is one."""
+    """Return one client from the settings: that of a given httpx client, if there is one."""
     arguments: dict[str, Any] = {
         "base_url": given.base_url,
         "api_key": _revealed(given.api_key),
@@ -203,7 +204,7 @@ def _check(given: Connection) -> None:
     """Refuse settings that the given clients would ignore.
 
     Raises:
-        ConfigurationError: A setting is not the client's own.
+        ConfigurationError: A setting differs from the client's own.
     """
     for name, client, http in (
         ("client", given.client, "http_client"),
@@ -220,7 +221,7 @@ def _check(given: Connection) -> None:
 
 
 def _differing(given: Connection, own: Settings) -> Iterator[str]:
-    """The settings that are given and are not those of a client."""
+    """Yield the given settings that differ from a client's."""
     if given.base_url and normalise_base_url(given.base_url) != own.base_url:
         yield "base_url"
     if (key := _revealed(given.api_key)) and key.strip() != own.api_key:

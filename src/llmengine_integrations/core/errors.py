@@ -67,10 +67,10 @@ class LLMEngineError(Exception):
     """Base class of every error that this package raises on purpose.
 
     Attributes:
-        message: What went wrong; the server's own words where it said something.
-        status_code: The HTTP status, where there was a reply.
-        request_id: The gateway's id of the request, where the reply named one.
-        body: The reply's body: decoded JSON where it was JSON, else its text.
+        message: What went wrong; the server's own words if it gave any.
+        status_code: The HTTP status, if there was a reply.
+        request_id: The gateway's id of the request, if the reply has one.
+        body: The reply's body: decoded JSON, or its text if it is not JSON.
     """
 
     hint: ClassVar[str] = ""
@@ -83,7 +83,7 @@ class LLMEngineError(Exception):
         request_id: str | None = None,
         body: object = None,
     ) -> None:
-        message = message.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair could not be printed
+        message = message.encode("utf-8", "backslashreplace").decode()  # an unpaired surrogate could not be printed
         super().__init__(message)
         self.message = message
         self.status_code = status_code
@@ -102,7 +102,7 @@ class ConfigurationError(LLMEngineError, ValueError):
 
 
 class InvalidArgumentError(LLMEngineError, ValueError):
-    """A call that no server could answer; it was refused before anything was sent."""
+    """A call that no server could answer. It was refused before anything was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,8 @@ class TrainingDataProblem(Problem):
 
     Attributes:
         message: What is wrong.
-        row: Counted from 1, a CSV file's header included; None for what concerns the whole file.
-        column: Its name; None for what concerns the whole row.
+        row: Counted from 1, including a CSV file's header; None for a problem of the whole file.
+        column: Its name; None for a problem of the whole row.
     """
 
 
@@ -120,7 +120,7 @@ class TrainingDataError(InvalidArgumentError):
     """A file that is not fit for fine-tuning.
 
     Attributes:
-        problems: What is wrong with it, in the order of its rows; the first 50 at most.
+        problems: What is wrong with it, in the order of its rows; at most the first 50.
     """
 
     def __init__(self, filename: str, problems: Sequence[TrainingDataProblem]) -> None:
@@ -135,11 +135,11 @@ class TrainingDataError(InvalidArgumentError):
 
 
 class APIConnectionError(LLMEngineError, ConnectionError):
-    """No reply arrived, or it broke off.
+    """No reply arrived, or it was cut off.
 
     Attributes:
         sent: Whether any part of the request may have reached the server.
-        text: The text that had arrived before, of a stream that broke off.
+        text: The text of a stream that had arrived before it was cut off.
     """
 
     def __init__(self, message: str, *, sent: bool = True, text: str = "") -> None:
@@ -188,11 +188,11 @@ class PermissionDeniedError(APIStatusError):
 
 
 class NotFoundError(APIStatusError):
-    """404: no such model, file, job or route, or none that this key may see."""
+    """404: the model, file, job or route does not exist, or this key may not see it."""
 
 
 class ConflictError(APIStatusError):
-    """409: another operation on the same thing is in progress."""
+    """409: another operation on the same resource is in progress."""
 
 
 class GoneError(APIStatusError):
@@ -217,7 +217,7 @@ class ServerError(APIStatusError):
 
 
 class StreamError(LLMEngineError):
-    """The server reported an error inside a stream; `status_code` is the one it gave there.
+    """The server reported an error inside a stream. `status_code` is the status in that report.
 
     Attributes:
         text: The text that had arrived before.
@@ -261,14 +261,14 @@ class StreamClosedError(LLMEngineError, RuntimeError):
 
 
 class InvalidResponseError(LLMEngineError):
-    """The status says success, but the body is not a valid reply: often a proxy's page instead of the gateway's answer."""
+    """The status says success, but the body is not a valid reply. Often it is a proxy's page instead of the gateway's answer."""
 
 
 class JobFailedError(LLMEngineError):
     """A job that was waited for ended without success.
 
     Attributes:
-        job: The job as it stood last.
+        job: The latest state of the job.
         events: Its last events, oldest first.
     """
 
@@ -279,10 +279,10 @@ class JobFailedError(LLMEngineError):
 
 
 class JobTimeoutError(LLMEngineError, TimeoutError):
-    """A job, or an endpoint, that was waited for did not get there in time; it goes on running.
+    """A job or an endpoint that was waited for was not ready in time. It keeps running.
 
     Attributes:
-        job: The job, or the endpoint, as it stood last.
+        job: The latest state of the job or endpoint.
     """
 
     def __init__(self, message: str, *, job: object = None) -> None:
@@ -303,10 +303,10 @@ _BY_STATUS: dict[int, type[APIStatusError]] = {
 
 
 def from_reply(status: int, headers: Mapping[str, str], content: bytes) -> APIStatusError:
-    """The error that a reply with an error status stands for.
+    """Return the error for a reply with an error status.
 
-    The gateway has four shapes of error bodies (a string detail, a list of validation errors, an unhandled exception, its rate
-    limiter), proxies in front of it have more; none of them loses text here.
+    The gateway has four forms of error bodies (a string detail, a list of validation errors, an unhandled exception, its rate limiter).
+    Proxies in front of it have others. The text of all of them is kept.
     """
     body = decode(content)
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else APIStatusError)  # noqa: PLR2004 - HTTP's own classes
@@ -320,7 +320,7 @@ def from_reply(status: int, headers: Mapping[str, str], content: bytes) -> APISt
 
 
 def request_id_of(body: object) -> str | None:
-    """The request id that a decoded body names, if any."""
+    """Return the request id in a decoded body, if any."""
     found = mapping(body).get("request_id")
     if isinstance(found, str):
         return found
@@ -333,15 +333,15 @@ def request_id_of(body: object) -> str | None:
 
 
 def decode(content: bytes) -> object:
-    """A body's JSON value, or its text if it is not JSON."""
+    """Return a body's JSON value, or its text if it is not JSON."""
     try:
         return cast("object", json.loads(content))
-    except (ValueError, RecursionError):  # the latter for brackets nested by the thousand
+    except (ValueError, RecursionError):  # the latter for thousands of nested brackets
         return content.decode("utf-8", "replace")
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """The value, if it is a mapping; an empty one otherwise."""
+    """Return the value if it is a mapping; an empty one otherwise."""
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
@@ -358,7 +358,7 @@ def _location(item: Mapping[str, Any]) -> str:
 
 
 def message_of(body: object, headers: Mapping[str, str] | None = None) -> str:
-    """What a decoded body says, in whatever shape; empty if nothing."""
+    """Return the message in a decoded body of any form; empty if there is none."""
     if any(items := _items(body)):
         return "; ".join(_validation_message(item) for item in items)
     if isinstance(body, str):
@@ -373,7 +373,7 @@ def message_of(body: object, headers: Mapping[str, str] | None = None) -> str:
 
 
 def bare(url: str) -> str:
-    """A URL without its query and userinfo, which may be secrets."""
+    """Return a URL without its query and userinfo, which may be secrets."""
     start, slashes, rest = url.partition("?")[0].partition("#")[0].partition("//")
     host, slash, path = rest.partition("/")
     return f"{start}{slashes}{host.rpartition('@')[2]}{slash}{path}"

@@ -1,7 +1,7 @@
 """The embedded engine: LLM Engine's HTTP API, served on this machine from a real model.
 
-Needs the extra `engine` to run (`pip install 'llmengine-integrations[engine]'`), not to import: this package loads neither torch nor
-transformers nor the HTTP server until an engine starts, and the engine starts in a process of its own.
+Running it needs the extra `engine` (`pip install 'llmengine-integrations[engine]'`); importing this package does not. It loads neither
+torch nor transformers nor the HTTP server until an engine starts, and the engine starts in its own process.
 
     with EmbeddedEngine() as engine:
         Client(base_url=engine.base_url, api_key=engine.api_key)

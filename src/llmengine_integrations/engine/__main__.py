@@ -1,6 +1,6 @@
 """The engine process that `EmbeddedEngine` starts: `python -m llmengine_integrations.engine CONFIG ADDRESS_FILE`.
 
-It ends when its standard input ends, which happens when the parent closes it or dies, however it dies.
+It ends when its standard input is closed. That happens when the parent closes it, or when the parent dies for any reason.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from .config import (
 from .http.server import Server, serve
 from .process_exit import exit_now, wait_for_parent
 
-_PATIENCE = 8.0  # seconds to stop in good order once the parent is gone
+_PATIENCE = 8.0  # seconds for an orderly stop once the parent is gone
 
 
 def main(arguments: list[str]) -> int:
-    """Serve until the parent is done with it; not 0 if the engine could not start, with one line on standard error."""
+    """Serve until the parent closes the input. Return 0, or another status if the engine could not start; one line on stderr says why."""
     settings, address_file = arguments
     parent = os.getppid()
 
     def announce(url: str, server: Server) -> None:
         threading.Thread(target=_end_with_parent, args=(parent, server), daemon=True).start()
-        write_file(Path(address_file), url.encode(), durable=False)  # whole, for the parent watches for it
+        write_file(Path(address_file), url.encode(), durable=False)  # atomically: the parent waits for it
 
     try:
         config = EngineConfig.model_validate_json(settings)

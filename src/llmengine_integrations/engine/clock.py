@@ -1,4 +1,4 @@
-"""The time as the gateway writes it."""
+"""The time in the gateway's format."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """Now in UTC, without a zone, as the gateway writes times."""
+    """Return the current time in UTC, without a time zone, as the gateway writes it."""
     return datetime.now(UTC).replace(tzinfo=None)

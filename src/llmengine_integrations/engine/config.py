@@ -37,7 +37,7 @@ DEFAULT_MODEL_NAME = "llmengine-tiny"
 DEFAULT_MODEL_PATH = Path(__file__).parent / "default_model"
 API_KEY_VARIABLE = "LLM_ENGINE_SERVE_API_KEY"
 DATA_FOLDER_STATUS = 3
-"""The exit status by which the process of an `EmbeddedEngine` says that it is the data folder that it cannot use."""
+"""The exit status of an `EmbeddedEngine`'s process when it cannot use the data folder."""
 INSTALL_COMMAND = "pip install 'llmengine-integrations[engine]'"
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -58,36 +58,36 @@ _RUNTIME = (
 
 
 class EngineConfigError(Exception):
-    """The engine cannot start as asked; the message is one line for a person.
+    """The engine cannot start with these settings. The message is one line for a person.
 
-    Not a ValueError, which pydantic would wrap in an error of many lines.
+    It is not a ValueError, because pydantic would wrap that in an error of many lines.
     """
 
 
 class EngineStartError(RuntimeError):
-    """The engine's process ended, or was not ready in time; the message has the end of its log."""
+    """The engine's process ended, or was not ready in time. The message has the end of its log."""
 
 
 class DataFolderError(EngineConfigError, EngineStartError):
-    """The data folder cannot be used; nothing in it was changed. The message is one line, and says what to do."""
+    """The data folder cannot be used. Nothing in it was changed. The message is one line, and says what to do."""
 
 
 class UnsafeHostError(EngineConfigError):
-    """The engine would be open to other machines without a key."""
+    """Other machines could use the engine without a key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """How a setting looks as an option of `llmengine serve`, where its name and type do not say it all."""
+    """How a setting appears as an option of `llmengine serve`, where its name and type are not enough."""
 
     name: str = ""
-    """The option. Empty: the setting's name with dashes."""
+    """The option. If empty, it is the setting's name with dashes."""
     metavar: str | None = None
-    """What the help shows in the place of a value."""
+    """What the help shows as the value."""
     unit: Literal["bytes", "seconds"] | None = None
-    """Bytes are also read with a unit, such as 512MB."""
+    """With `bytes`, a value may also have a unit, such as 512MB."""
     unset: str = ""
-    """What the documents show as the default, where the default is not a value that can be given."""
+    """What the documents show as the default, if the default is not a value that a user can give."""
     variable: str | None = None
     """The environment variable that sets the option."""
 
@@ -98,7 +98,7 @@ def _absolute(given: object) -> object:
     path = os.fspath(cast("str | os.PathLike[str]", given))
     if not path or "\0" in path:
         raise ValueError(f"{path!r} is not a valid path")
-    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - a text, since JSON has no paths
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - a string, since JSON has no paths
 
 
 Folder = Annotated[Path, BeforeValidator(_absolute)]
@@ -108,10 +108,10 @@ class EngineConfig(BaseModel):
     """Every setting of an engine, and the only place that declares one: name, type, limits, default and description.
 
     The options of `llmengine serve`, the arguments of `EmbeddedEngine` and the table in docs/embedded-engine.md follow from the fields.
-    The settings travel to the engine's process as JSON; only the API key travels separately.
+    The settings are passed to the engine's process as JSON. Only the API key is passed separately.
 
     Raises:
-        EngineConfigError: a value is not valid; one line that names each such setting.
+        EngineConfigError: a value is not valid. The message is one line that names each such setting.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -244,20 +244,20 @@ class EngineConfig(BaseModel):
 
     @property
     def default_model(self) -> str:
-        """The name of the model that a bare alias stands for."""
+        """The name of the model that an alias without a model stands for."""
         return next(iter(self.models))
 
 
 def _parsed(name: str, source: object) -> object:
     if isinstance(source, dict):
-        return cast("object", source)  # it has come as JSON
+        return cast("object", source)  # it comes from JSON
     with _naming(name):
         return parse_source(source)
 
 
 @contextmanager
 def _naming(model: str) -> Generator[None]:
-    """Say which model cannot be served."""
+    """Add to an error which model cannot be served."""
     try:
         yield
     except ModelSourceError as error:
@@ -265,7 +265,7 @@ def _naming(model: str) -> Generator[None]:
 
 
 def _reason(error: ErrorDetails) -> str:
-    """What is wrong with one setting. The API key is never shown."""
+    """Return what is wrong with one setting. The API key is never shown."""
     setting = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         return f"there is no setting {setting!r}"
@@ -281,10 +281,12 @@ def _reason(error: ErrorDetails) -> str:
 def named_models(
     models: Mapping[str, Any] | None, aliases: Mapping[str, str | None] | Sequence[str]
 ) -> dict[str, Mapping[str, Any]]:
-    """The settings `models` and `aliases`, where an alias without a model is for the default model. Without models: the small model.
+    """Return the settings `models` and `aliases`. An alias without a model is for the default model.
+
+    Without models, the small model is served.
 
     Raises:
-        EngineConfigError: the aliases are one text, whose characters nobody wants as aliases.
+        EngineConfigError: the aliases are one string, each character of which would become an alias.
     """
     if isinstance(aliases, str):
         raise EngineConfigError(f"aliases must be a list of names or a mapping, not {aliases!r}")
@@ -295,7 +297,7 @@ def named_models(
 
 
 class EngineSettings(TypedDict, total=False):
-    """The settings that `EmbeddedEngine` takes by keyword; `EngineConfig` describes each and has its default."""
+    """The settings that `EmbeddedEngine` takes as keywords. `EngineConfig` describes each and has its default."""
 
     host: str
     port: int
@@ -317,10 +319,11 @@ class EngineSettings(TypedDict, total=False):
 
 
 def check_start(config: EngineConfig) -> None:
-    """Refuse what could not work, before the port is bound and torch imported.
+    """Refuse settings that cannot work, before the port is bound and torch is imported.
 
     Raises:
-        EngineConfigError: the extra is not installed, a model cannot be served, or a host that others reach has no API key.
+        EngineConfigError: the extra is not installed, a model cannot be served, or other machines can reach the host and there is no API
+            key.
     """
     missing = [name for name in _RUNTIME if importlib.util.find_spec(name) is None]
     if missing:
@@ -338,7 +341,7 @@ def check_start(config: EngineConfig) -> None:
 
 
 def read_model_settings(path: Path, file: str = "config.json") -> dict[str, Any]:
-    """The model's settings; empty if there are none that can be read."""
+    """Return the model's settings; empty if there are no readable ones."""
     try:
         found = json.loads((path / file).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -347,5 +350,5 @@ def read_model_settings(path: Path, file: str = "config.json") -> dict[str, Any]
 
 
 def weights_size(path: Path) -> int:
-    """Bytes of weights in a model folder."""
+    """Return the size of the weights in a model folder, in bytes."""
     return sum(file.stat().st_size for file in path.glob("*.safetensors"))

@@ -1,4 +1,4 @@
-"""Starting and stopping an engine from Python. It runs in a process of its own; this module loads nothing heavy."""
+"""Starts and stops an engine from Python. The engine runs in its own process; this module loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ _LOG_TAIL = 2000  # characters of the engine's output in an error
 
 
 class EmbeddedEngine:
-    """An engine in a process of its own, on a free loopback port, for as long as a `with` block lasts.
+    """An engine in its own process, on a free loopback port, for the duration of a `with` block.
 
     It ends with the block, with `stop`, with this interpreter, and when this process is killed.
 
     Args:
-        models: names and sources of the models to serve, each a Hugging Face folder; the first is the default model. None serves the small
-            model in this package.
-        aliases: further names of the default model, or a mapping of further names to names in `models`.
-        api_key: the key that the engine accepts. None makes a random one, see `api_key`.
+        models: names and sources of the models to serve. Each source is a Hugging Face folder; the first is the default model. None serves
+            the small model in this package.
+        aliases: other names for the default model, or a mapping of other names to names in `models`.
+        api_key: the key that the engine accepts. None generates a random one, see `api_key`.
         start_timeout: seconds to wait until the models are loaded.
-        **settings: every other setting of an engine, see `EngineSettings`. Each means and defaults to what docs/embedded-engine.md says,
-            except that the port is any free one.
+        **settings: all other settings of an engine, see `EngineSettings`. docs/embedded-engine.md describes each and its default. The only
+            difference is that the default port is any free one.
 
     Raises:
         EngineConfigError: a setting is not valid, a model cannot be served, or the extra `engine` is not installed.
-        TypeError: there is no such setting.
+        TypeError: a setting does not exist.
     """
 
     def __init__(
@@ -89,34 +89,34 @@ class EmbeddedEngine:
 
     @property
     def models(self) -> list[str]:
-        """The names that it serves: models first, the default one ahead, then aliases."""
+        """The names that the engine serves: the default model, the other models, then the aliases."""
         return [*self._config.models, *self._config.aliases]
 
     @property
     def pid(self) -> int | None:
-        """The engine's process id; None when it is not running."""
+        """The engine's process id; None if it is not running."""
         return None if self._process is None else self._process.pid
 
     @property
     def log(self) -> str:
-        """What the engine has written so far."""
+        """The engine's output so far."""
         if self._folder is None:
             return ""
         return (Path(self._folder.name) / "engine.log").read_text(errors="replace")
 
     def start(self) -> Self:
-        """Start the engine and wait until its models are loaded; with the default model some seconds.
+        """Start the engine and wait until its models are loaded. With the default model, that takes some seconds.
 
         Raises:
-            DataFolderError: the data folder cannot be used; an EngineStartError, too.
-            EngineStartError: it ended or was not ready within `start_timeout`.
+            DataFolderError: the data folder cannot be used. This is also an EngineStartError.
+            EngineStartError: the engine ended, or was not ready within `start_timeout`.
         """
         if self._process is not None:
             raise RuntimeError("the engine is running already")
         deadline = time.monotonic() + self._start_timeout
         self._folder = tempfile.TemporaryDirectory(prefix="llmengine-", ignore_cleanup_errors=True)
         self._process = self._spawn(Path(self._folder.name))
-        # Also called at interpreter exit, and when an engine that nobody stopped is collected.
+        # Also called at interpreter exit, and when an engine that was never stopped is garbage-collected.
         self._stopper = weakref.finalize(self, _stop, self._process, self._folder)
         try:
             self._base_url = self._wait_until_ready(Path(self._folder.name) / "address", deadline)
@@ -126,7 +126,7 @@ class EmbeddedEngine:
         return self
 
     def stop(self) -> None:
-        """Stop the engine and delete its temporary folder. Harmless when it is not running."""
+        """Stop the engine and delete its temporary folder. Does nothing if it is not running."""
         if self._stopper is not None:
             self._stopper()
         self._stopper = self._process = self._folder = None
@@ -150,7 +150,7 @@ class EmbeddedEngine:
 
     def _spawn(self, folder: Path) -> subprocess.Popen[bytes]:
         config = self._config.model_copy(update={"data": self._config.data or folder / "data"})
-        # -P: a file of the user's in the working directory must not stand in for a library of the engine's.
+        # -P: a file in the user's working directory must not replace a library that the engine imports.
         command = [sys.executable, "-P", "-m", "llmengine_integrations.engine"]
         with (folder / "engine.log").open("wb") as log:
             return subprocess.Popen(  # noqa: S603 - this interpreter and this package
@@ -159,7 +159,7 @@ class EmbeddedEngine:
                 stdout=log,
                 stderr=log,
                 env={**os.environ, API_KEY_VARIABLE: self.api_key},
-                # Ctrl-C in a terminal or notebook is for this process, which then decides about the engine.
+                # Ctrl-C in a terminal or notebook goes to this process, which then decides about the engine.
                 start_new_session=True,
             )
 
@@ -191,7 +191,7 @@ def _refuse_unknown(settings: Mapping[str, object]) -> None:
 
 
 def _address(url: str) -> str:
-    """Where this machine reaches an engine that listens on every address."""
+    """Return the address at which this machine reaches an engine that listens on every address."""
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 

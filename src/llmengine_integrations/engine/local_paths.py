@@ -1,6 +1,7 @@
-"""The paths that clients name: where the engine reads and writes on this machine, and where it does not.
+"""The paths that clients name: where on this machine the engine reads and writes, and where it does not.
 
-A client may be another person, or a model. So paths lead into the data folder only, unless whoever started the engine allowed more.
+A client may be another person, or a model. So paths may lead only into the data folder, unless the engine was started with more allowed
+folders.
 """
 
 from __future__ import annotations
@@ -11,25 +12,25 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 SHARED_FOLDER = "batches"
-"""The folder in the data folder that belongs to clients: relative paths are below it. Everything beside it is the engine's own."""
+"""The folder in the data folder that belongs to clients. Relative paths are below it. The rest of the data folder is the engine's own."""
 
 _SWITCH = "--allow-path"
 _LONGEST = 4096  # characters of a path
-_DEEPEST = 100  # folders: the library makes them by recursion
+_DEEPEST = 100  # folders: the library creates them recursively
 
 
 class PathNotAllowedError(Exception):
-    """A path that the engine leaves alone; the message is one sentence for the client."""
+    """A path that the engine does not use. The message is one sentence for the client."""
 
 
 class LocalPaths:
-    """Finds the files that paths of clients mean.
+    """Finds the files that clients' paths refer to.
 
-    Links and `..` are followed before a path is judged, so that none leads out of an allowed folder.
+    Links and `..` are resolved before a path is checked, so that none leads out of an allowed folder.
 
     Args:
         data: the data folder.
-        allowed: further folders, below which everything may be read and written.
+        allowed: other folders, below which everything may be read and written.
     """
 
     def __init__(self, data: Path, allowed: Sequence[Path] = ()) -> None:
@@ -39,18 +40,18 @@ class LocalPaths:
         self._allowed = [folder.expanduser().resolve() for folder in allowed]
 
     def resolve(self, text: str, *, writing: bool = False) -> Path:
-        """The file of a path, whether it is there or not.
+        """Return the file of a path, whether it exists or not.
 
         Args:
             text: a path, or a `file://` URL. A relative path is below `SHARED_FOLDER`.
-            writing: the file is to be written. In the data folder that is for `SHARED_FOLDER` only.
+            writing: whether the file is to be written. In the data folder, only `SHARED_FOLDER` may be written to.
 
         Raises:
-            PathNotAllowedError: it is elsewhere, or no path of this machine.
+            PathNotAllowedError: the path leads elsewhere, or is not a path on this machine.
         """
         try:
             path = (self._shared / _local(text)).resolve()
-        except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL, or half of a surrogate pair
+        except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL, or an unpaired surrogate
             raise PathNotAllowedError(f"{text!r:.200} is not a usable path: {error}.") from error
         if self._is_ours(path):
             allowed = path.is_relative_to(self._shared) or not writing
@@ -68,7 +69,7 @@ class LocalPaths:
 
 
 def _local(text: str) -> str:
-    """The path in a path or URL."""
+    """Return the path in a path or URL."""
     if not text or "\0" in text or len(text) > _LONGEST or text.count("/") > _DEEPEST:
         raise ValueError("it is empty, too long, too deep, or holds a NUL")
     text.encode()

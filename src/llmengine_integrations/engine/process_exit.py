@@ -1,4 +1,4 @@
-"""How the engine's processes end: with the process that started them, and without tearing torch down."""
+"""How the engine's processes end: together with the process that started them, and without waiting for torch's cleanup."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import NoReturn
 def exit_now(status: int = 0) -> NoReturn:
     """End the process at once, after flushing its output.
 
-    Python would take seconds to tear torch down on a busy machine, and would wait for, or crash with, a generation thread that is
-    still loading, which cannot be interrupted.
+    On a busy machine, Python would take seconds to clean up torch. A generation thread that is still loading cannot be interrupted; Python
+    would wait for it, or crash with it.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -23,7 +23,7 @@ def wait_for_parent(parent: int) -> None:
     """Wait until the parent process closes this one's standard input, or ends.
 
     Args:
-        parent: its process id. A process that the parent forked may hold the other end of the input open, so the parent is watched too.
+        parent: its process id. The parent is watched too, because a process that it forked may hold the other end of the input open.
     """
     while os.name != "posix" or os.getppid() == parent:
         readable = os.name != "posix" or bool(select.select([0], [], [], 1.0)[0])

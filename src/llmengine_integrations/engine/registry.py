@@ -1,4 +1,4 @@
-"""The names that the engine answers to, and how it describes them."""
+"""The names that the engine serves, and how it describes them."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from .store import TunedModel
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What stands behind a name."""
+    """What a name stands for."""
 
     model: str
-    """The model: of an alias the one that it stands for, of a fine-tuned model its base."""
+    """The model itself; for an alias the model that it stands for, for a fine-tuned model its base."""
     folder: Path
-    """Where its own weights are: an adapter's, for a fine-tuned model."""
+    """The folder of its own weights; for a fine-tuned model, the adapter's."""
     created: datetime
     tuned: TunedModel | None = None
-    """The fine-tuned model, if it is one."""
+    """The fine-tuned model; None if it is not one."""
     failure: str | None = None
-    """Why it cannot be asked anything; only fine-tuned models can be in that state."""
+    """Why it does not answer requests. Only fine-tuned models can be in that state."""
 
 
 class Registry:
-    """Models, aliases and fine-tuned models of an engine. Used on the event loop only.
+    """Models, aliases and fine-tuned models of an engine. Use it on the event loop only.
 
-    An alias is listed as an endpoint of its own, whose `model_name` is the model behind it; so is a fine-tuned model.
+    An alias is listed as an endpoint of its own, whose `model_name` is the model behind it. The same holds for a fine-tuned model.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -49,22 +49,22 @@ class Registry:
 
     @property
     def names(self) -> list[str]:
-        """Every name, in the order in which they came: models, aliases, fine-tuned models."""
+        """Return all names in the order in which they were added: models, aliases, fine-tuned models."""
         return list(self._endpoints)
 
     def model_of(self, name: str) -> str | None:
-        """The model or adapter to ask for a name; None for a name that is not served."""
+        """Return the model or adapter that a name stands for; None if the name is not served."""
         found = self._endpoints.get(name)
         if found is None or found.failure is not None:
             return None
         return found.model if found.tuned is None else name
 
     def get(self, name: str) -> Endpoint | None:
-        """What stands behind a name."""
+        """Return what a name stands for."""
         return self._endpoints.get(name)
 
     def folder_of(self, model: str) -> Path | None:
-        """The folder of a base model."""
+        """Return the folder of a base model."""
         source = self._config.models.get(model)
         return None if source is None else source.path
 
@@ -74,18 +74,18 @@ class Registry:
         self._endpoints[tuned.name] = Endpoint(tuned.base, tuned.folder, created, tuned, failure)
 
     def remove(self, name: str) -> Endpoint | None:
-        """Forget a fine-tuned model."""
+        """Remove a fine-tuned model."""
         return self._endpoints.pop(name, None)
 
     def describe(self, name: str, loaded: ModelDescription | None) -> Model:
-        """The endpoint of a name, with values that are true of this engine.
+        """Return the endpoint of a name, with values that are true of this engine.
 
-        `inference_framework` is vllm, because that is the dialect of the API that the engine speaks (penalties, `top_k`,
-        `include_stop_str_in_output`); the image tag says that it is this engine.
+        `inference_framework` is vllm, because the engine speaks that dialect of the API (penalties, `top_k`, `include_stop_str_in_output`).
+        The image tag says that it is this engine.
 
         Args:
             name: one of `names`.
-            loaded: what the runtime says of the model; None while it is loading.
+            loaded: the runtime's description of the model; None while it is loading.
         """
         endpoint = self._endpoints[name]
         llm = self._llm(endpoint)
@@ -130,7 +130,7 @@ class Registry:
         )
 
     def _context(self, endpoint: Endpoint, loaded: ModelDescription | None) -> dict[str, Any]:
-        """How many tokens of prompt and completion together the model takes: what its runtime says, or else its settings."""
+        """Return the model's context length, for prompt and completion together: from its runtime, or else from its settings."""
         if loaded is not None and loaded.context_length is not None:
             return {"max_model_len": loaded.context_length}
         length = context_length_of(read_model_settings(self.folder_of(endpoint.model) or endpoint.folder))
@@ -147,7 +147,7 @@ class Registry:
         )
 
     def _resources(self, endpoint: Endpoint, device: str | None) -> ResourceState:
-        """What the worker has: this machine's CPUs, and memory and storage for the weights, rounded up to MiB."""
+        """Return the worker's resources: this machine's CPUs, and memory and storage for the weights, rounded up to MiB."""
         folders = {endpoint.folder, self.folder_of(endpoint.model) or endpoint.folder}
         size = f"{math.ceil(sum(map(weights_size, folders)) / 2**20)}Mi"
         return ResourceState(

@@ -1,4 +1,4 @@
-"""Which runtime serves which model. The one place that names the kinds of runtimes."""
+"""Decides which runtime serves which model. No other module names the kinds of runtimes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from .runtime.torch_runtime.scheduler import Scheduler
 
 
 def make_runtimes(config: EngineConfig) -> Runtimes:
-    """The runtimes of a configuration, not started: torch and transformers for every model, which are imported when it starts."""
+    """Return the runtimes for a configuration, not started yet: torch and transformers for every model. Starting imports them."""
     torch_runtime = Scheduler(partial(load_lanes, config), max_waiting=config.max_waiting)
     return Runtimes(dict.fromkeys(config.models, torch_runtime))

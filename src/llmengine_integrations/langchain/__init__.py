@@ -1,6 +1,6 @@
 """LLM Engine's models for LangChain: `LLMEngine`, a completion model, and `ChatLLMEngine`, a chat model.
 
-Names load at first use, so that importing one part never pays for another. Needs the extra:
+Names are loaded at first use, so importing one part does not load the others. Needs the extra:
 `pip install "llmengine-integrations[langchain]"`.
 """
 
@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 try:
-    import_module("langchain_core")  # says here what every module below would say less clearly
+    import_module("langchain_core")  # reports a missing library more clearly than the modules below would
 except ImportError as error:
     raise ImportError(
         'The LangChain adapter needs langchain-core: pip install "llmengine-integrations[langchain]"'

@@ -1,6 +1,6 @@
-"""Core's errors, raised in this adapter as classes that are LangChain's too. The one place where the two trees meet.
+"""Core's errors, raised in this adapter as classes that are also LangChain's. Only this module connects the two hierarchies.
 
-Each class below bears core's name and is both: `except errors.NotFoundError` and `except ModelNotFoundError` catch it alike. LangChain's
+Each class below has core's name and is both: `except errors.NotFoundError` and `except ModelNotFoundError` both catch it. LangChain's
 fallbacks and retry middleware read `is_retryable`.
 """
 
@@ -46,7 +46,7 @@ class InvalidArgumentError(errors.InvalidArgumentError, ModelInvalidRequestError
 
 
 class APIConnectionError(errors.APIConnectionError, ModelConnectionError):
-    """No reply, or it broke off."""
+    """There was no reply, or it was cut off."""
 
 
 class APITimeoutError(errors.APITimeoutError, ModelTimeoutError):
@@ -106,7 +106,7 @@ class StreamRefusedError(errors.StreamError, ModelInvalidRequestError):
 
 
 class StreamPromptTooLongError(StreamRefusedError, ContextOverflowError):
-    """The prompt does not fit into the model's context, as a stream over v1 completions says it."""
+    """The prompt does not fit into the model's context, as reported in a stream over v1 completions."""
 
 
 class StreamTruncatedError(errors.StreamTruncatedError, ModelConnectionError):
@@ -114,11 +114,11 @@ class StreamTruncatedError(errors.StreamTruncatedError, ModelConnectionError):
 
 
 class StreamClosedError(errors.StreamClosedError, ModelError):
-    """A stream was read where nothing can come."""
+    """A stream was read after it was closed."""
 
 
 class InvalidResponseError(errors.InvalidResponseError, ModelAPIError):
-    """A success status, but no valid reply."""
+    """The status says success, but the reply is not valid."""
 
 
 _BOTH: dict[type[errors.LLMEngineError], type[errors.LLMEngineError]] = {
@@ -143,15 +143,15 @@ _BOTH: dict[type[errors.LLMEngineError], type[errors.LLMEngineError]] = {
 
 
 class langchain_errors:  # noqa: N801 - reads as the function that a context manager usually is; a generator costs every call 2 us
-    """Raise core's errors as classes that are LangChain's too, with every attribute, from the original."""
+    """Raise core's errors as classes that are also LangChain's, with all attributes and with the original as the cause."""
 
     def __enter__(self) -> None:
-        """Nothing to prepare."""
+        """Do nothing; there is nothing to prepare."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Raise the other error, if there is one."""
+        """Raise the other error, if one was raised."""
         if isinstance(error, errors.LLMEngineError) and (both := _kind(error)) is not None:
             raise _as(both, error) from error
 
@@ -167,7 +167,7 @@ def _kind(error: errors.LLMEngineError) -> type[errors.LLMEngineError] | None:
 
 
 def _as(kind: type[errors.LLMEngineError], error: errors.LLMEngineError) -> errors.LLMEngineError:
-    """The same error as an instance of `kind`, whatever arguments its class takes."""
+    """Return the same error as an instance of `kind`, whatever arguments its class takes."""
     raised = kind.__new__(kind, *error.args)
     raised.args = error.args
     vars(raised).update(vars(error))

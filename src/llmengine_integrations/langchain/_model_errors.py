@@ -1,4 +1,4 @@
-"""LangChain's classes of model errors, for langchain-core before 1.6, which has none. Goes when the declared lower bound reaches 1.6."""
+"""LangChain's classes of model errors, for langchain-core before 1.6, which lacks them. Remove this when 1.6 is the lower bound."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ModelInvalidRequestError(ModelError):
 
 
 class ModelNotFoundError(ModelError):
-    """There is no such model."""
+    """The model does not exist."""
 
 
 class ModelRateLimitError(ModelError):
@@ -40,12 +40,12 @@ class ModelAPIError(ModelError):
 
 
 class ModelConnectionError(ModelError):
-    """No connection, or it broke."""
+    """There was no connection, or it broke."""
 
     is_retryable = True
 
 
 class ModelTimeoutError(ModelError):
-    """No reply in time."""
+    """There was no reply in time."""
 
     is_retryable = True

@@ -1,4 +1,4 @@
-"""Counting tokens without asking anyone: with a tokenizer that lies on this machine."""
+"""Counts tokens with a tokenizer on this machine, without any request."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .. import errors
 
 
 class Tokenizer(Protocol):
-    """What counts: a tokenizer of tokenizers, transformers or tiktoken, or anything like them."""
+    """Counts tokens: a tokenizer of tokenizers, transformers or tiktoken, or any object like them."""
 
     def encode(self, text: str, /) -> Any:
-        """The tokens' ids; or an object that has them as `ids`."""
+        """Return the tokens' ids, or an object that has them as `ids`."""
         ...
 
 
 class CountsTokens(BaseLanguageModel[LanguageModelOutputVar]):
-    """A model whose `get_num_tokens` counts with the model's own tokenizer. LangChain's would fetch that of GPT-2, and count wrongly."""
+    """A model whose `get_num_tokens` counts with the model's own tokenizer. LangChain's would fetch GPT-2's, and count wrongly."""
 
     tokenizer: Any = Field(default=None, exclude=True, repr=False)
     """Counts tokens for `get_num_tokens`: an object with `encode`, or the path of a `tokenizer.json` or of a model's folder. Never
@@ -35,13 +35,13 @@ class CountsTokens(BaseLanguageModel[LanguageModelOutputVar]):
     def _is_a_tokenizer(cls, value: Any) -> Any:
         if isinstance(value, os.PathLike):
             return os.fspath(cast("os.PathLike[str]", value))
-        if value is None or callable(getattr(value, "encode", None)):  # a str has one too, and is a path
+        if value is None or callable(getattr(value, "encode", None)):  # a str also has `encode`, but it is a path
             return value
         raise ValueError("tokenizer is a path, or an object with a method encode")
 
     @override
     def get_token_ids(self, text: str) -> list[int]:
-        """The ids of a text's tokens, as the tokenizer has them: with the token that begins a text, if it adds one.
+        """Return the ids of a text's tokens, including the tokenizer's begin-of-text token, if it adds one.
 
         Raises:
             ConfigurationError: No tokenizer is set, or its path does not lead to one.

@@ -36,16 +36,16 @@ class ChatLLMEngine(ChatHooks):
     Key init args - completion params:
         model: The endpoint's name. Alias `model_name`.
         temperature: 0 (the likeliest token each time) to 2; the server's default is 1.
-        max_new_tokens: Tokens to generate at most. Aliases `max_tokens`, `max_completion_tokens`.
+        max_new_tokens: The maximum number of tokens to generate. Aliases `max_tokens`, `max_completion_tokens`.
         stop: Strings that end the answer. Alias `stop_sequences`.
-        logprobs, top_logprobs, n, seed, top_k, top_p, ..., guided_json, ...: See the fields. `model_kwargs` takes what has no field.
+        logprobs, top_logprobs, n, seed, top_k, top_p, ..., guided_json, ...: See the fields. `model_kwargs` is for options without a field.
 
     Key init args - client params:
-        base_url, api_key, timeout, max_retries: As `llmengine_integrations.Client` takes them, defaults and environment included.
-        max_concurrency: Requests at a time for one `batch` or `abatch`; 8 by default.
+        base_url, api_key, timeout, max_retries: The same as for `llmengine_integrations.Client`, including defaults and environment.
+        max_concurrency: Concurrent requests for one `batch` or `abatch`; 8 by default.
         default_headers, allow_http: The same.
         http_client, http_async_client: An `httpx.Client` and an `httpx.AsyncClient`, for proxies, certificates or tests.
-        client, async_client: Clients of your own instead. If you give one, the other kind of calls has the same settings.
+        client, async_client: Your own clients instead. If you give one, the other kind of calls has the same settings.
 
     Instantiate:
         ```python
@@ -59,15 +59,16 @@ class ChatLLMEngine(ChatHooks):
         llm.invoke([("system", "Answer in one word."), ("human", "What is the capital of France?")])
         llm.invoke("What is the capital of France?", max_tokens=5, temperature=0.7)  # for this call only
         ```
-        Every field of a chat request can be given per call, under the name of the model's field, its alias or the request's, and `timeout`
-        too; it wins over the instance's. `stop` replaces the instance's (`[]` for none at all). A misspelt name raises TypeError.
+        Every field of a chat request can be given per call, under the name of the model's field, its alias or the request's, and so can
+        `timeout`; it overrides the instance's. `stop` replaces the instance's (`[]` means no stop strings). A misspelt name raises
+        TypeError.
 
     Stream:
         ```python
         for chunk in llm.stream("What is the capital of France?"):
             print(chunk.text, end="", flush=True)
         ```
-        A stream that breaks off raises; it never passes for a short answer. Leaving the loop closes the connection.
+        A stream that is cut off raises an error; it never passes for a short answer. Leaving the loop closes the connection.
 
     Async:
         ```python
@@ -85,8 +86,8 @@ class ChatLLMEngine(ChatHooks):
         llm.bind_tools([get_weather]).invoke("What is the weather in Rome?").tool_calls
         # [{'name': 'get_weather', 'args': {'city': 'Rome'}, 'id': 'call_...', 'type': 'tool_call'}]
         ```
-        A call whose arguments are not a whole JSON object is in `invalid_tool_calls`, and is never made. LangChain would complete arguments
-        that a stream cut off, and make the half call; so the last chunk adds a bracket that spoils them.
+        A call whose arguments are not a complete JSON object is in `invalid_tool_calls`, and is never made. LangChain would complete
+        arguments that a stream cut off, and make the half call. So the last chunk adds a bracket that makes them invalid.
 
     Structured output:
         ```python
@@ -96,13 +97,13 @@ class ChatLLMEngine(ChatHooks):
 
         llm.with_structured_output(Person).invoke("Ada is 36.")  # Person(name='Ada', age=36)
         ```
-        `method` is "json_schema" (the default), "function_calling" or "json_mode"; `include_raw` and `strict` are LangChain's.
+        `method` is "json_schema" (the default), "function_calling" or "json_mode". `include_raw` and `strict` are as in LangChain.
 
     Image input:
         ```python
         llm.invoke([HumanMessage([{"type": "text", "text": "What is this?"}, {"type": "image", "url": "https://..."}])])
         ```
-        For models that see. LangChain's, OpenAI's and Anthropic's forms are understood; parts of other kinds are sent as they are.
+        For models with image input. LangChain's, OpenAI's and Anthropic's forms are understood. Parts of other kinds are sent unchanged.
 
     Token usage:
         ```python
@@ -116,47 +117,47 @@ class ChatLLMEngine(ChatHooks):
         ```
 
     Response metadata:
-        `finish_reason`, `model_name`, `model_provider`, `token_usage` and the reply's `id`; the same keys in streams, at the end. What a
-        reasoning model thought is in `additional_kwargs["reasoning_content"]`, and among the `content_blocks`.
+        `finish_reason`, `model_name`, `model_provider`, `token_usage` and the reply's `id`. Streams have the same keys, at the end. The
+        thoughts of a reasoning model are in `additional_kwargs["reasoning_content"]`, and among the `content_blocks`.
 
     Endpoints without a chat route:
-        Those of TGI, DeepSpeed, LightLLM and TensorRT-LLM, and older gateways, only complete text. The same model makes the prompt for
-        them, by a chat template (Jinja, in a sandbox), a tokenizer's own, or a function:
+        Endpoints of TGI, DeepSpeed, LightLLM and TensorRT-LLM, and older gateways, only complete text. For them, the same model makes the
+        prompt itself, with a chat template (Jinja, in a sandbox), a tokenizer's own template, or a function:
 
         ```python
         ChatLLMEngine(model="mistral-7b", api="v1", chat_template=open("template.jinja").read())
         ChatLLMEngine(model="mistral-7b", api="v1", tokenizer=AutoTokenizer.from_pretrained("..."))
         ChatLLMEngine(model="mistral-7b", api="v1", formatter=lambda messages: ...)
         ```
-        The answer ends where the model begins somebody else's turn. A template that writes tools and tool calls is given them; otherwise
-        they are put into words. Tools and structured output go by `guided_json`, which vLLM endpoints
-        have; other frameworks refuse them. With tools, a stream brings the answer in one piece.
+        The answer ends where the model begins another role's turn. A template that can write tools and tool calls gets them; otherwise they
+        are described in words. Tools and structured output use `guided_json`, which vLLM endpoints support and other frameworks refuse.
+        With tools, a stream returns the answer in one piece.
 
     Counting tokens:
-        `get_num_tokens` counts with the `tokenizer` that the model is given, an object with `encode` or a path on this machine, or with
+        `get_num_tokens` counts with the model's `tokenizer`, an object with `encode` or a path on this machine, or with
         `custom_get_token_ids`. Without either it raises ConfigurationError.
 
     Serialization:
-        `dumps`, `repr` and traces hold neither the key nor headers; a loaded model takes its key from `SCALE_API_KEY`. Pickles
-        hold the headers that are not secret; a model with an `http_client` cannot be pickled.
+        `dumps`, `repr` and traces contain neither the key nor headers; a loaded model reads its key from `SCALE_API_KEY`. Pickles
+        contain the headers that are not secret; a model with an `http_client` cannot be pickled.
 
         ```python
         loads(dumps(llm), allowed_objects=[ChatLLMEngine], valid_namespaces=["llmengine_integrations"])
         ```
 
     Errors:
-        Those of `llmengine_integrations.errors`, which here are LangChain's `Model*Error` classes as well, with `is_retryable`.
+        The errors of `llmengine_integrations.errors`. Here they are also LangChain's `Model*Error` classes, with `is_retryable`.
 
     Raises:
-        ConfigurationError: No key is set for a server beyond loopback, not a valid base URL, or a setting is given that is not the given
-            client's own.
-        TypeError: There is no such field, or no such field of a request in `model_kwargs`.
-        pydantic.ValidationError: A field has the wrong type. Ranges are the server's to check.
+        ConfigurationError: No key is set for a server that is not on loopback, the base URL is invalid, or a setting differs from the
+            given client's own.
+        TypeError: A field does not exist, or `model_kwargs` has a field that requests do not have.
+        pydantic.ValidationError: A field has the wrong type. The server checks ranges.
     """
 
     if TYPE_CHECKING:
 
-        def __init__(  # the fields under all their names, which type checkers cannot read off them
+        def __init__(  # the fields under all their names, which type checkers cannot derive
             self,
             *,
             model: str = ...,
@@ -222,10 +223,10 @@ class ChatLLMEngine(ChatHooks):
 
     @override
     def _resolve_model_profile(self) -> ModelProfile:
-        """What every endpoint of the route can do. How much a model reads, only its operator knows: `profile=` says it.
+        """Return what every endpoint of the route can do. Only its operator knows its context length; set it with `profile=`.
 
-        `structured_output` is left out on purpose. Agents would send a `response_format` along with their tools, and vLLM then holds
-        every answer to the format: the model could not call a tool. Without it they give the schema to the model as a tool.
+        `structured_output` is left out on purpose. Agents would send a `response_format` along with their tools, and vLLM then enforces the
+        format for every answer, so that the model could not call a tool. Without it, agents give the schema to the model as a tool.
         """
         return ModelProfile(
             text_inputs=True,
@@ -249,17 +250,17 @@ class ChatLLMEngine(ChatHooks):
         parallel_tool_calls: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """The model with tools that it may call.
+        """Return the model with tools that it may call.
 
         Args:
             tools: LangChain tools, functions, pydantic classes, TypedDicts, JSON schemas or OpenAI tools.
             tool_choice: "auto" (the default), "none", "required" ("any" and True mean the same), a tool's name, or a dict that names one.
-            strict: Whether the arguments must satisfy the tools' schemas even where the model chooses freely.
-            parallel_tool_calls: Whether one answer may make several calls; the server's default is True.
+            strict: Whether the arguments must satisfy the tools' schemas even if the model chooses freely.
+            parallel_tool_calls: Whether one answer may have several calls; the server's default is True.
             **kwargs: Any other option of a call.
 
         Raises:
-            ValueError: `tool_choice` names none of the tools.
+            ValueError: `tool_choice` does not name one of the tools.
         """
         sent = openai_tools(tools, strict=strict)
         options = {"tool_choice": openai_tool_choice(tool_choice, sent), "parallel_tool_calls": parallel_tool_calls}
@@ -275,20 +276,19 @@ class ChatLLMEngine(ChatHooks):
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        """The model, answering with an object that satisfies a schema.
+        """Return a model that answers with an object that satisfies a schema.
 
         Args:
-            schema: A pydantic class, which makes the answers its instances; or a TypedDict, a JSON schema, an OpenAI tool or an OpenAI
-                `response_format`, for dicts.
-                `None` with `json_mode` for whatever object the model writes.
-            method: "json_schema" holds the text to the schema as it is generated; "function_calling" makes the model call a tool that
-                has the schema; "json_mode" asks for some JSON object, whose keys the prompt must name.
-            include_raw: Whether to return `{"raw": message, "parsed": ..., "parsing_error": ...}`; errors of parsing are not raised then.
-            strict: Passed on with the schema: OpenAI's strict form. Not with "json_mode".
+            schema: A pydantic class, for answers that are instances of it; or, for dicts, a TypedDict, a JSON schema, an OpenAI tool or an
+                OpenAI `response_format`. With "json_mode", None allows any object.
+            method: "json_schema" constrains the text to the schema as it is generated; "function_calling" makes the model call a tool that
+                has the schema; "json_mode" requires only a JSON object, and the prompt must name its keys.
+            include_raw: Whether to return `{"raw": message, "parsed": ..., "parsing_error": ...}`; parsing errors are then not raised.
+            strict: Sent with the schema: OpenAI's strict form. Not with "json_mode".
             **kwargs: Any other option of a call, such as `temperature`.
 
         Raises:
-            ValueError: There is no such method, or it has no `strict`, or no schema is given.
+            ValueError: The method is unknown, does not support `strict`, or needs a schema.
         """
         parser, options = _structured.plan(schema, method, strict)
         return _structured.parsing(self.bind(**options, **kwargs), parser, include_raw=include_raw)

@@ -1,4 +1,4 @@
-"""Documents from the files that LLM Engine keeps."""
+"""Loads documents from LLM Engine's files."""
 
 from __future__ import annotations
 
@@ -28,27 +28,28 @@ class LLMEngineFileLoader(BaseLoader):
         documents = loader.load()
         async for document in loader.alazy_load(): ...
 
-    A document's `metadata` has `source` (the file's URL), `file_id`, `filename`, and for a row also `row`, counted from 1 without the
-    header. Its `id` is the file's, with the place in it ("file-abc123:7"). The same files give the same documents, so that an index can
-    tell what it has.
+    A document's `metadata` has `source` (the file's URL), `file_id` and `filename`. For a row it also has `row`, counted from 1 without the
+    header. Its `id` is the file's id, with the position in the file ("file-abc123:7"). The same files give the same documents, so that an
+    index can recognise those that it has.
 
     Args:
-        file_ids: One id, or several; by default every file there is, in the order of their ids.
-        mode: "file" for a document per file, "rows" for one per row of CSV and JSON lines files (by the name's end); others come whole.
+        file_ids: One id, or several; by default every file, in the order of their ids.
+        mode: "file" for one document per file; "rows" for one per row of CSV and JSON lines files (by file extension), while other files
+            are one document each.
         content_columns: The columns whose "name: value" lines are a row's text; all by default.
-        metadata_columns: Columns to put into a row's metadata, and not into its text unless `content_columns` names them. One that is
-            called `source`, say, takes the place of the loader's own.
-        blob_parser: Makes the documents of a file instead. It gets a text blob with the file's name, type and metadata, in a thread when
-            loading is async; metadata and ids that it leaves out are added.
-        base_url, api_key, timeout, max_retries, default_headers, allow_http: As `llmengine_integrations.Client` takes them.
+        metadata_columns: Columns to put into a row's metadata, and not into its text unless `content_columns` names them. A column with the
+            name of one of the loader's own fields, such as `source`, replaces it.
+        blob_parser: Makes the documents of a file instead. It gets a text blob with the file's name, type and metadata, in a thread if
+            loading is async. Missing metadata and ids are added.
+        base_url, api_key, timeout, max_retries, default_headers, allow_http: The same as for `llmengine_integrations.Client`.
         http_client, http_async_client: An `httpx.Client` for `lazy_load`, and an `httpx.AsyncClient` for `alazy_load`.
-        client, async_client: Clients of your own instead. If you give one, the other kind of calls has the same settings.
+        client, async_client: Your own clients instead. If you give one, the other kind of calls has the same settings.
 
     Raises:
-        ConfigurationError: No key is set for a server beyond loopback, not a valid base URL, or a setting is given that is
-            not the given client's own.
-        NotFoundError: When loading: there is no such file.
-        ValueError: There is no such mode; when loading: a row cannot be read, or a column that was named is not there.
+        ConfigurationError: No key is set for a server that is not on loopback, the base URL is invalid, or a setting differs from the given
+            client's own.
+        NotFoundError: When loading: a file does not exist.
+        ValueError: The mode is unknown. When loading: a row cannot be read, or a named column does not exist.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class LLMEngineFileLoader(BaseLoader):
 
     @override
     def lazy_load(self) -> Iterator[Document]:
-        """The documents, each file fetched when the one before it is through."""
+        """Yield the documents. Each file is fetched when the previous one is finished."""
         files = self._clients.client.files
         for file_id in self._ids if self._ids is not None else _ids(files.list()):
             file, text = files.get(file_id), files.content(file_id).content
@@ -100,7 +101,7 @@ class LLMEngineFileLoader(BaseLoader):
 
     @override
     async def alazy_load(self) -> AsyncIterator[Document]:
-        """The documents; fetched without threads."""
+        """Yield the documents, fetched without threads."""
         files = self._clients.async_client.files
         for file_id in self._ids if self._ids is not None else _ids(await files.list()):
             file, text = await files.get(file_id), (await files.content(file_id)).content

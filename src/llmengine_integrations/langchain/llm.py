@@ -38,18 +38,18 @@ class LLMEngine(Connected, PerCallLLM):
     Key init args - completion params:
         model: The endpoint's name. Alias `model_name`.
         temperature: 0 (the likeliest token each time) to 1; 0.2 by default.
-        max_new_tokens: Tokens to generate at most; 256 by default. Alias `max_tokens`.
+        max_new_tokens: The maximum number of tokens to generate; 256 by default. Alias `max_tokens`.
         stop: Strings that end the text, or one string. Alias `stop_sequences`.
         logprobs: Whether to return the tokens' log-probabilities. Alias `return_token_log_probs`.
         top_k, top_p, presence_penalty, frequency_penalty, include_stop_str_in_output, skip_special_tokens: See the fields below.
-        guided_json, guided_regex, guided_choice, guided_grammar: What the text must look like; at most one of them.
+        guided_json, guided_regex, guided_choice, guided_grammar: Constraints on the text; at most one of them.
 
     Key init args - client params:
-        base_url, api_key, timeout, max_retries: As `llmengine_integrations.Client` takes them, defaults and environment included.
-        max_concurrency: Requests at a time for the prompts of one `batch`, `abatch`, `generate` or `agenerate`; 8 by default.
+        base_url, api_key, timeout, max_retries: The same as for `llmengine_integrations.Client`, including defaults and environment.
+        max_concurrency: Concurrent requests for the prompts of one `batch`, `abatch`, `generate` or `agenerate`; 8 by default.
         default_headers, allow_http: The same.
         http_client, http_async_client: An `httpx.Client` and an `httpx.AsyncClient`, for proxies, certificates or tests.
-        client, async_client: Clients of your own instead. If you give one, the other kind of calls has the same settings.
+        client, async_client: Your own clients instead. If you give one, the other kind of calls has the same settings.
 
     Instantiate:
         ```python
@@ -63,15 +63,15 @@ class LLMEngine(Connected, PerCallLLM):
         llm.invoke("The capital of France is")
         llm.invoke("The capital of France is", max_tokens=5, temperature=0.7)  # for this call only
         ```
-        Every completion param can be given per call, under its name or alias, and `timeout` too; it wins over the instance's. `stop`
-        replaces the instance's (`[]` for none at all). A misspelt name raises TypeError.
+        Every completion param can be given per call, under its name or alias, and so can `timeout`; it overrides the instance's. `stop`
+        replaces the instance's (`[]` means no stop strings). A misspelt name raises TypeError.
 
     Stream:
         ```python
         for text in llm.stream("The capital of France is"):
             print(text, end="", flush=True)
         ```
-        A stream that breaks off raises; it never passes for a short text. Leaving the loop closes the connection.
+        A stream that is cut off raises an error; it never passes for a short text. Leaving the loop closes the connection.
 
     Async:
         ```python
@@ -85,7 +85,7 @@ class LLMEngine(Connected, PerCallLLM):
         ```python
         llm.batch(["One", "Two", "Three"], return_exceptions=True)
         ```
-        A run of its own for each prompt, so that callbacks, usage and errors are each prompt's own.
+        Each prompt has its own run, and so its own callbacks, usage and errors.
 
     Token usage:
         ```python
@@ -101,41 +101,41 @@ class LLMEngine(Connected, PerCallLLM):
         ```
 
     Response metadata:
-        `generation_info` also holds `finish_reason` ("stop", or "length" when all of `max_new_tokens` were used; None where the endpoint
-        does not count tokens), `model_name` and `request_id`. It has the same keys in streams, at the end.
+        `generation_info` also holds `finish_reason` ("stop", or "length" if all of `max_new_tokens` were used; None if the endpoint
+        does not count tokens), `model_name` and `request_id`. Streams have the same keys, at the end.
 
     Counting tokens:
-        `get_num_tokens` counts with the `tokenizer` that the model is given, an object with `encode` or a path on this machine, or with
+        `get_num_tokens` counts with the model's `tokenizer`, an object with `encode` or a path on this machine, or with
         `custom_get_token_ids`. Without either it raises ConfigurationError.
 
     Serialization:
-        `dumps`, `repr` and traces hold neither the key nor headers; a loaded model takes its key from `SCALE_API_KEY`. Pickles
-        hold the headers that are not secret; a model with an `http_client` cannot be pickled.
+        `dumps`, `repr` and traces contain neither the key nor headers; a loaded model reads its key from `SCALE_API_KEY`. Pickles
+        contain the headers that are not secret; a model with an `http_client` cannot be pickled.
 
         ```python
         loads(dumps(llm), allowed_objects=[LLMEngine], valid_namespaces=["llmengine_integrations"])
         ```
 
     Errors:
-        Those of `llmengine_integrations.errors`, which here are LangChain's `Model*Error` classes as well, with `is_retryable`.
+        The errors of `llmengine_integrations.errors`. Here they are also LangChain's `Model*Error` classes, with `is_retryable`.
 
         ```python
         llm.with_fallbacks([other], exceptions_to_handle=(ModelNotFoundError,))
         ```
 
     Raises:
-        ConfigurationError: No key is set for a server beyond loopback, not a valid base URL, or a setting is given that is not the given
-            client's own.
-        TypeError: There is no such field, or it is given twice, under two names.
-        pydantic.ValidationError: A field has the wrong type. Ranges are the server's to check.
+        ConfigurationError: No key is set for a server that is not on loopback, the base URL is invalid, or a setting differs from the
+            given client's own.
+        TypeError: A field does not exist, or is given under two names.
+        pydantic.ValidationError: A field has the wrong type. The server checks ranges.
     """
 
     model: str = Field(validation_alias=AliasChoices("model", "model_name"))
     """The endpoint's name."""
     temperature: float = 0.2
-    """0 (the likeliest token each time) to 1 (as the model would have it)."""
+    """0 (the likeliest token each time) to 1 (the model's own distribution)."""
     max_new_tokens: int = Field(default=256, validation_alias=AliasChoices("max_new_tokens", "max_tokens"))
-    """Tokens to generate at most."""
+    """The maximum number of tokens to generate."""
     logprobs: bool | None = Field(default=None, validation_alias=AliasChoices("logprobs", "return_token_log_probs"))
     """Whether to return each token with its natural log-probability. Not on TensorRT-LLM."""
     top_k: int | None = None
@@ -143,7 +143,7 @@ class LLMEngine(Connected, PerCallLLM):
     top_p: float | None = None
     """Sample among the likeliest tokens that together reach this probability, (0, 1]. Needs temperature > 0."""
     presence_penalty: float | None = None
-    """Penalty for tokens that occurred at all, 0 to 2. vLLM and LightLLM only."""
+    """Penalty for tokens that have occurred at all, 0 to 2. vLLM and LightLLM only."""
     frequency_penalty: float | None = None
     """Penalty for each occurrence of a token, 0 to 2. vLLM and LightLLM only."""
     include_stop_str_in_output: bool | None = None
@@ -155,13 +155,13 @@ class LLMEngine(Connected, PerCallLLM):
     guided_regex: str | None = None
     """A regular expression that the text must match. vLLM only."""
     guided_choice: list[str] | None = None
-    """The strings of which the text must be one. vLLM only."""
+    """The text must be one of these strings. vLLM only."""
     guided_grammar: str | None = None
     """A context-free grammar that the text must follow. vLLM only."""
 
     if TYPE_CHECKING:
 
-        def __init__(  # the fields under all their names, which type checkers cannot read off them
+        def __init__(  # the fields under all their names, which type checkers cannot derive
             self,
             *,
             model: str = ...,

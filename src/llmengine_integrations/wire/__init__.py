@@ -1,5 +1,5 @@
-"""The bodies on the wire, in both directions, one module per resource.
+"""The bodies of requests and replies, one module per resource.
 
-Requests are `TypedDict`s whose annotations carry the server's bounds: the client unpacks them as keyword arguments, and the
-embedded engine validates against them. Replies are pydantic models that keep what a newer server adds.
+Requests are `TypedDict`s with the server's limits in their annotations. The client unpacks them as keyword arguments, and the embedded
+engine validates requests against them. Replies are pydantic models that keep the fields of a newer server.
 """

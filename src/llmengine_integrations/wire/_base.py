@@ -1,4 +1,4 @@
-"""What every body has in common."""
+"""The common base of all reply bodies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ListReply(Reply, Generic[T]):
     @property
     @abstractmethod
     def items(self) -> list[T]:
-        """The list."""
+        """Return the list."""
 
     def __iter__(self) -> Iterator[T]:  # pyright: ignore[reportIncompatibleMethodOverride] - items say more than field names
         return iter(self.items)

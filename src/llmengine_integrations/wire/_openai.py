@@ -1,4 +1,4 @@
-"""What the two OpenAI-style routes (v2) have in common."""
+"""The common parts of the two OpenAI-style routes (v2)."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ from .models import HardwareOptions
 from .text_completions import TextCompletionOptions, TextPrompt
 
 BatchStatus = Literal["queued", "running", "completed", "failed", "cancelled", "unknown"] | str
-"""Where a job stands. Any other string is a status that this version does not know."""
+"""The state of a job. Any other string is a status that this version does not know."""
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
-"""The statuses that do not change any more."""
+"""The final statuses."""
 
 
 class PromptBatchOptions(PromptOptions, total=False):
@@ -66,7 +66,7 @@ class BatchTextRequest(TextCompletionOptions, total=False):
 
 
 BatchContent: TypeAlias = PromptBatch | Sequence[BatchChatRequest | BatchTextRequest]
-"""What a job works on: prompts that share their settings, or requests of one kind."""
+"""The content of a job: prompts that share their settings, or requests of one kind."""
 
 
 class ToolConfig(TypedDict, total=False):
@@ -211,12 +211,12 @@ class BatchJob(Reply):
 
     @property
     def done(self) -> bool:
-        """Whether the job has ended, well or not."""
+        """Whether the job has ended, successfully or not."""
         return self.status in ENDED
 
     @property
     def succeeded(self) -> bool:
-        """Whether the job has ended well."""
+        """Whether the job has ended successfully."""
         return self.status == "completed"
 
 

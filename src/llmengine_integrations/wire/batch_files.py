@@ -1,4 +1,4 @@
-"""What stands in the output file of a batch job: a JSON array with one item for each prompt or request, in their order."""
+"""The output file of a batch job: a JSON array with one item for each prompt or request, in their order."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .text_completions import TextCompletion
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
-    """What became of one prompt or request."""
+    """The result of one prompt or request."""
 
     index: int
-    """Its place in the batch, from 0."""
+    """Its position in the batch, from 0."""
     request: str | Mapping[str, Any] | None = None
-    """The prompt, or the request's body; None when the batch's input was not given."""
+    """The prompt, or the request's body; None if the batch's input was not given."""
     output: CompletionOutput | ChatCompletion | TextCompletion | None = None
-    """What the model made of it; None if that failed."""
+    """The model's output; None if that failed."""
     error: str | None = None
     """Why it failed; None if it did not."""
     raw: object = None
-    """The item as it stands in the file."""
+    """The item exactly as in the file."""
 
     @property
     def ok(self) -> bool:
@@ -33,11 +33,11 @@ class BatchResult:
 
     @property
     def prompt(self) -> str | None:
-        """The prompt, where it is one text: chat requests have messages instead."""
+        """The prompt, if it is one string. Chat requests have messages instead."""
         found = self.request.get("prompt") if isinstance(self.request, Mapping) else self.request
         return found if isinstance(found, str) else None
 
     @property
     def text(self) -> str | None:
-        """The text of the output, of its first choice if there are several."""
+        """The text of the output; that of its first choice if there are several."""
         return None if self.output is None else self.output.text

@@ -160,12 +160,12 @@ def _text_or_empty(value: object) -> object:
 
 
 def _json_text(value: object) -> object:
-    """Some servers send the arguments of a call as an object, not as its text."""
+    """Return the arguments of a call as text. Some servers send them as an object."""
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 _OptionalText = Annotated[str, BeforeValidator(_text_or_empty)]
-"""Text that some servers leave out, or send as null; "" then."""
+"""Text that some servers omit, or send as null; then it is ""."""
 
 
 class FunctionCall(Reply):
@@ -249,7 +249,7 @@ class ChatCompletion(Reply):
 
     @property
     def text(self) -> str:
-        """What the first choice says; empty when it says nothing."""
+        """The text of the first choice; empty if there is none."""
         return "".join(choice.message.content or "" for choice in self.choices if choice.index == 0)
 
 
@@ -307,5 +307,5 @@ class ChatCompletionChunk(Reply):
 
     @property
     def text(self) -> str:
-        """What the chunk adds to the first choice's text; empty when it adds none."""
+        """What the chunk adds to the first choice's text; empty if nothing."""
         return "".join(choice.delta.content or "" for choice in self.choices if choice.index == 0)

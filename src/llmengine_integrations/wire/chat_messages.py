@@ -208,4 +208,4 @@ class NamedToolChoiceParam(TypedDict):
 ToolChoiceParam: TypeAlias = Literal["none", "auto", "required"] | NamedToolChoiceParam
 
 OLDER_ROLES = {"developer": "system", "function": "tool"}
-"""A newer and an older name of a role, which few chat templates know, with the name that all of them know."""
+"""Newer and older names of roles, which few chat templates know, each with the name that all of them know."""

@@ -1,4 +1,4 @@
-"""What model servers say of a request that does not fit into the model's context. The gateway passes it on."""
+"""What model servers say about a request that does not fit into the model's context. The gateway passes it on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _TEXT = re.compile(
 
 
 def says_too_long(message: str) -> bool:
-    """Whether an error's message says that the prompt, or the prompt with its answer, is too long for the model."""
+    """Return whether an error message says that the prompt, or the prompt with its answer, is too long for the model."""
     return _TEXT.search(message) is not None
 
 
 def stated_context(message: str) -> int | None:
-    """How many tokens the model's context holds, if the message says so."""
+    """Return the model's context length in tokens, if the message states it."""
     numbers = (number for found in _TEXT.finditer(message) for number in found.groups() if number)
     return next(map(int, numbers), None)

@@ -28,7 +28,7 @@ class FileList(ListReply[File]):
 
     @property
     def items(self) -> list[File]:
-        """The files."""
+        """Return the files."""
         return self.files
 
 

@@ -11,13 +11,13 @@ from typing_extensions import TypedDict
 from ._base import ListReply, Reply
 
 FineTuneStatus = Literal["PENDING", "RUNNING", "SUCCESS", "FAILURE", "CANCELLED", "UNDEFINED", "TIMEOUT"] | str
-"""Where a job stands. Any other string is a status that this version does not know."""
+"""The state of a job. Any other string is a status that this version does not know."""
 
 ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELLED", "TIMEOUT"})
-"""The statuses that do not change any more."""
+"""The final statuses."""
 
 SUFFIX = r"[A-Za-z0-9-]{1,28}"
-"""What a suffix may be."""
+"""The pattern of a valid suffix."""
 
 HyperparameterValue: TypeAlias = str | int | float | dict[str, Any]
 
@@ -52,12 +52,12 @@ class FineTune(Reply):
 
     @property
     def done(self) -> bool:
-        """Whether the job has ended, well or not."""
+        """Whether the job has ended, successfully or not."""
         return self.status in ENDED
 
     @property
     def succeeded(self) -> bool:
-        """Whether the job has ended well."""
+        """Whether the job has ended successfully."""
         return self.status == "SUCCESS"
 
 
@@ -94,7 +94,7 @@ class FineTuneEvent(Reply):
 
     @property
     def metrics(self) -> dict[str, float] | None:
-        """The numbers of a message such as `{'loss': 2.108, 'epoch': 0.7}`; None for any other message."""
+        """The numbers in a message such as `{'loss': 2.108, 'epoch': 0.7}`; None for any other message."""
         return _metrics(self.message)
 
 
@@ -128,7 +128,7 @@ def _name(node: ast.expr | None) -> str | None:
 
 
 def _number(node: ast.expr) -> float | None:
-    """The number that an expression spells out; nothing is evaluated. A training that diverges reports `nan`."""
+    """Return the number that an expression denotes, without evaluating it. A training that diverges reports `nan`."""
     match node:
         case ast.Constant(value=bool()):
             return None

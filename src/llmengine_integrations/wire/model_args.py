@@ -1,6 +1,6 @@
-"""The arguments of the model servers that an endpoint's body carries flat, beside its own fields.
+"""The arguments of the model servers. An endpoint's body has them at its top level, next to its own fields.
 
-They are the server's own: their meaning and their bounds depend on its version, the endpoint's image tag.
+The model server defines them: their meaning and their limits depend on its version, which is the endpoint's image tag.
 vLLM: https://docs.vllm.ai/en/latest/configuration/engine_args/; SGLang: https://docs.sglang.ai/backend/server_arguments.html.
 """
 

@@ -14,12 +14,12 @@ from .model_args import SGLangArgs, VLLMArgs
 InferenceFramework = (
     Literal["vllm", "text_generation_inference", "deepspeed", "lightllm", "tensorrt_llm", "sglang"] | str
 )
-"""What serves a model behind the gateway. Any other string is a framework that this version does not know."""
+"""The model server behind the gateway. Any other string is a framework that this version does not know."""
 
 EndpointStatus = (
     Literal["READY", "UPDATE_PENDING", "UPDATE_IN_PROGRESS", "UPDATE_FAILED", "DELETE_IN_PROGRESS", "UNKNOWN"] | str
 )
-"""The state of an endpoint; "UNKNOWN" where the server does not say."""
+"""The state of an endpoint; "UNKNOWN" if the server does not say."""
 EndpointType = Literal["async", "sync", "streaming"] | str
 Quantization = Literal["bitsandbytes", "awq"] | str
 ModelOrder = Literal["newest", "oldest", "alphabetical"]

@@ -14,7 +14,7 @@ TextFinishReason = Literal["stop", "length", "content_filter"] | str
 """Why a choice ended. Any other string is a reason that this version does not know."""
 
 TextPrompt: TypeAlias = str | list[str] | NonEmpty[int] | NonEmpty[NonEmpty[int]]
-"""A text, several of them, or the same as token ids."""
+"""A string, several strings, or the same as token ids."""
 
 
 class TextCompletionOptions(SamplingOptions, total=False):

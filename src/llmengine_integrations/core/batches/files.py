@@ -1,4 +1,4 @@
-"""The files of batch jobs, on a local disk or wherever fsspec reaches. All of this blocks; flows call it as a `Local` step."""
+"""The files of batch jobs, on a local disk or wherever fsspec reaches. Everything here blocks; flows call it as a `Local` step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..errors import ConfigurationError, InvalidArgumentError, InvalidResponseEr
 
 PathLike: TypeAlias = str | os.PathLike[str]
 Storage: TypeAlias = Mapping[str, Any]
-"""What fsspec hands to the storage: credentials, an endpoint's URL, ..."""
+"""Passed through fsspec to the storage: credentials, an endpoint's URL, ..."""
 
 _PACKAGES = {
     "s3": "s3fs",
@@ -49,13 +49,13 @@ def read_json(path: PathLike, storage: Storage | None) -> Any:
 
 
 def shown(path: PathLike) -> str:
-    """A path as a message may show it: a URL without its query and password, which may be secrets."""
+    """Return a path for a message: a URL without its query and password, which may be secrets."""
     text = os.fspath(path)
     return bare(text) if "://" in text else text
 
 
 def write_json(path: PathLike, content: object, storage: Storage | None) -> None:
-    """Write a JSON file; a local one is never seen half written.
+    """Write a JSON file. A local file never appears half written.
 
     Raises:
         OSError: It cannot be written.
@@ -70,7 +70,7 @@ def write_json(path: PathLike, content: object, storage: Storage | None) -> None
 
 
 def _local(path: PathLike) -> Path | None:
-    """The path of a local file; None for a URL elsewhere."""
+    """Return the path of a local file; None for a URL."""
     if not isinstance(path, str) or "://" not in path:
         return Path(path)
     parts = urlsplit(path)
@@ -89,7 +89,7 @@ def _read(url: str, storage: Storage | None) -> bytes:
 
 @contextmanager
 def _hiding(url: str) -> Generator[None]:
-    """Raise what fails about a file on the web without the URL, which may be presigned."""
+    """Raise errors about a file on the web without the URL, which may be presigned."""
     try:
         yield
     except LLMEngineError:
@@ -104,7 +104,7 @@ def _hiding(url: str) -> Generator[None]:
 
 def _open(url: str, mode: str, storage: Storage | None) -> Any:
     scheme, _, rest = url.partition("://")
-    scheme = "az" if scheme == "azure" else scheme  # the gateway's name for what fsspec calls az
+    scheme = "az" if scheme == "azure" else scheme  # the gateway calls it azure, and fsspec az
     try:
         return import_module("fsspec").open(f"{scheme}://{rest}", mode, **(storage or {}))
     except ImportError as error:

@@ -37,7 +37,7 @@ _STATUSES = {
 
 
 def job_path(job_id: str) -> str:
-    """Where a job is."""
+    """Return the path of a job."""
     return f"{V2_PATH}/{path_segment(job_id, 'job id')}"
 
 
@@ -49,10 +49,10 @@ def body(
     content: BatchContent | None,
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The body of a request for a batch.
+    """Return the body of a request for a batch.
 
     Raises:
-        InvalidArgumentError: It makes no sense, or this version of the route cannot do it.
+        InvalidArgumentError: It makes no sense, or this version of the route does not support it.
         TypeError: An option is unknown.
     """
     for name, value in (("model's name", model), ("output path", output_data_path)):
@@ -69,17 +69,17 @@ def body(
     labels = fields.pop("labels", None)
     if labels is not None:
         config["labels"] = labels
-        fields |= {"labels": labels} if version == "v2" else {}  # v2 reads these, v1 only those
+        fields |= {"labels": labels} if version == "v2" else {}  # v2 reads these, v1 only those of the model
     source = {"input_data_path": input_data_path} if content is None else {"content": on_the_wire(content)}
     return {"output_data_path": output_data_path, **source, "model_config": config, **fields}
 
 
 def on_the_wire(content: BatchContent) -> object:
-    """Content as the gateway takes it, with the defaults of `completions.create`.
+    """Return content in the gateway's form, with the defaults of `completions.create`.
 
     Raises:
-        InvalidArgumentError: It is empty, or none.
-        TypeError: It has a field that there is not.
+        InvalidArgumentError: It is empty, or is not batch content.
+        TypeError: It has an unknown field.
     """
     asked = asked_in(content, "content")
     if not isinstance(content, Mapping):
@@ -96,10 +96,11 @@ def _check_v1(content: BatchContent | None, fields: Mapping[str, Any]) -> None:
 
 
 class Search:
-    """Finds a job again and again.
+    """Finds a job repeatedly.
 
-    The v2 route may not know a job that v1 made, and the open-source gateway's fails for every job. There the jobs stand among the
-    fine-tunes, with another status and without the rest. What found the job the first time is asked from then on.
+    The v2 route may not know a job that v1 made, and the open-source gateway's v2 route fails for every job. There, the jobs are listed
+    among the fine-tunes, with another status and without the other fields. The route that found the job the first time is used from then
+    on.
     """
 
     def __init__(self, job_id: str, ask: Callable[[Operation[Any]], Flow[Any]]) -> None:
@@ -111,7 +112,7 @@ class Search:
         self._version: Version | None = None
 
     def look(self) -> Flow[BatchJob]:
-        """Return the job as it stands."""
+        """Return the current state of the job."""
         if self._version == "v1":
             return (yield from self._listed())
         try:

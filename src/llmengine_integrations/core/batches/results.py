@@ -1,4 +1,4 @@
-"""Read the items of a batch's output file, and pair them with what was asked. No I/O happens here."""
+"""Reads the items of a batch's output file, and pairs them with their prompts or requests. No I/O happens here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Asked: TypeAlias = str | Mapping[str, Any]
 
 
 def results(items: object, asked: Sequence[Asked] | None, path: str) -> list[BatchResult]:
-    """One result for each item of the file, with what was asked where that is known.
+    """Return one result for each item of the file, with its prompt or request if that is known.
 
     Raises:
         InvalidResponseError: The file is not a JSON array, or its length differs from the number of prompts or requests.
@@ -34,7 +34,7 @@ def results(items: object, asked: Sequence[Asked] | None, path: str) -> list[Bat
 
 
 def asked_in(content: object, what: str) -> Sequence[Asked]:
-    """The prompts, or the requests, of a batch's content.
+    """Return the prompts, or the requests, of a batch's content.
 
     Raises:
         InvalidArgumentError: It is neither an object with `prompts` nor a list of requests, or it is empty.
@@ -74,7 +74,7 @@ def _kind(body: Mapping[str, Any]) -> type[CompletionOutput | ChatCompletion | T
 
 
 def _complaint(body: Mapping[str, Any]) -> str | None:
-    """What an error object says: `{"error": {"message": ...}}`, `{"object": "error", "message": ...}` and the like."""
+    """Return the message of an error object: `{"error": {"message": ...}}`, `{"object": "error", "message": ...}` and similar forms."""
     found: object = body
     while isinstance(found, Mapping):
         fields = cast("Mapping[str, object]", found)

@@ -1,4 +1,4 @@
-"""Write what the network brings to files, blocking or on an event loop."""
+"""Writes downloaded data to files, blocking or on an event loop."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from ..transport.sync_transport import SyncTransport
 
 BATCH = 512 * 1024
-"""Bytes that an event loop gathers before it has a thread write them."""
+"""Bytes that an event loop collects before a thread writes them."""
 _SLICE = 64 * 1024
 
 
 class Writer:
-    """A file that is written next to its final place, from `size` bytes on; opened by the first thread that writes.
+    """A file that is written next to its final place, from `size` bytes on. The first thread that writes opens it.
 
-    Closed for good by whoever closes it: a thread that an event loop has given up must not open, or write, what nobody closes. `note`
-    is what to write about it elsewhere when it is opened.
+    Once closed, it stays closed: a thread that an event loop has abandoned must not open or write a file that nothing closes. `note` is the
+    path and the content of a note about the file, written when it is opened.
     """
 
     def __init__(self, path: Path, size: int = 0, note: tuple[Path, str] | None = None) -> None:
@@ -47,7 +47,7 @@ class Writer:
             self._open().write(data)
 
     def finish(self) -> None:
-        """Make sure that it is on the disk, and close it."""
+        """Sync it to the disk, and close it."""
         with self._lock:
             file = self._open()
             flush_to_disk(file)
@@ -72,14 +72,14 @@ class Writer:
 
 
 class BodyReader(Protocol):
-    """Turns a reply's body into a file's bytes; made anew for each try."""
+    """Turns a reply's body into a file's bytes. Each try has a new one."""
 
     def feed(self, data: bytes) -> bytes:
-        """Read on."""
+        """Read more data."""
         ...
 
     def end(self) -> None:
-        """The reply has ended in order; raise `InvalidResponseError` unless it was whole."""
+        """Handle the orderly end of the reply: raise `InvalidResponseError` unless it was complete."""
         ...
 
 
@@ -93,23 +93,23 @@ class Reported:
         self._done = 0
 
     def feed(self, data: bytes) -> bytes:
-        """Read on, and report the progress."""
+        """Read more data, and report the progress."""
         found = self._reader.feed(data)
         self._done += len(found)
         self._on_progress(self._done, self._total)
         return found
 
     def end(self) -> None:
-        """The reply has ended in order."""
+        """Handle the orderly end of the reply."""
         self._reader.end()
 
 
 @dataclass(frozen=True, slots=True)
 class Save(Transfer):
-    """Send one request and write what `reader` makes of the reply to `path`, which appears when it is whole.
+    """Send one request, and write what `reader` makes of the reply to `path`. The file appears when it is complete.
 
     Raises:
-        FileExistsError: It is there, and must not be overwritten; or another download is writing it.
+        FileExistsError: It exists and must not be overwritten, or another download is writing it.
     """
 
     request: Request
@@ -140,7 +140,7 @@ class Save(Transfer):
             claim.drop(self._part)
 
     async def _atake(self, reply: AsyncIncomingReply) -> Path:
-        # Not in a thread: one that is given up would claim what nobody lets go of.
+        # Not in a thread: an abandoned one would hold a claim that nothing releases.
         reader, writer, claim = self.reader(), Writer(self._part), self._claim()
         try:
             async for data in gathered_chunks(reply):
@@ -172,10 +172,10 @@ def _append(writer: Writer, reader: BodyReader, data: bytes) -> None:
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
-    """See that a download may put its file there.
+    """Check that a download may put its file there.
 
     Raises:
-        FileExistsError: A file is there that must not be overwritten, or something that is not a file: a folder, a pipe, a device.
+        FileExistsError: The file exists and must not be overwritten, or the path is not a file: a folder, a pipe, a device.
     """
     if not path.exists():
         return
@@ -186,12 +186,12 @@ def check_free(path: Path, *, overwrite: bool) -> None:
 
 
 def part_path(path: Path) -> Path:
-    """Where a file grows until it is whole."""
+    """Return where a file is written until it is complete."""
     return path.with_name(f"{path.name}.part")
 
 
 async def gathered_chunks(reply: AsyncIncomingReply) -> AsyncGenerator[bytes]:
-    """A body in larger pieces, each of which a thread writes. What came before a cut comes out before its error."""
+    """Yield a body in larger pieces, each of which a thread writes. What came before a break is yielded before its error."""
     gathered: list[bytes] = []
     size, failure = 0, None
     try:

@@ -1,4 +1,4 @@
-"""A folder of files to fetch from presigned URLs. `protocol.py` says how one is fetched, and `runners.py` runs them."""
+"""A folder of files to fetch from presigned URLs. `protocol.py` fetches one file, and `runners.py` runs several downloads."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from ..transport.sync_transport import SyncTransport
 
 DownloadProgress: TypeAlias = Callable[[str, int, int | None], object]
-"""Called with a file's name, the bytes of it that are there, and its bytes in all (None if that is not known)."""
+"""Called with a file's name, its bytes so far, and its size (None if that is not known)."""
 
 READ = 60.0
-"""Seconds that a download waits for the next bytes: a storage does not think, as models do."""
+"""Seconds that a download waits for the next bytes. A storage needs no time to think, as a model does."""
 
 
 @dataclass(slots=True, kw_only=True)
 class FileDownload:
-    """One file of a download: where it comes from and goes to, and what there is of it."""
+    """One file of a download: its source, its target, and how much of it there is."""
 
     name: str
     url: str = field(repr=False)
@@ -47,14 +47,14 @@ class FileDownload:
     _claim: Claim | None = None
 
     def steps(self) -> Generator[Step, Any, None]:
-        """What it takes to fetch it."""
+        """Return the steps that fetch it."""
         return download_steps(self.name, self.url, self.part, max_retries=self.max_retries, allow_http=self.allow_http)
 
     def open(self) -> None:
-        """Take what an earlier download has left, and keep others away from it until `close`.
+        """Take over what an earlier download has left, and keep others away from it until `close`.
 
         Raises:
-            FileExistsError: Another download is writing it, or has put it in its place.
+            FileExistsError: Another download is writing it, or has completed it.
         """
         self._claim = Claim(part_path(self.path))
         try:
@@ -65,11 +65,11 @@ class FileDownload:
             raise
 
     def close(self) -> None:
-        """Let others have it; what is there of it stays. Harmless when that is done already."""
+        """Release it; the part that was downloaded stays. Does nothing if it is already released."""
         if self._claim is None:
             return
         part = part_path(self.path)
-        with suppress(FileNotFoundError):  # somebody has deleted it
+        with suppress(FileNotFoundError):  # someone has deleted it
             if not part.stat().st_size:
                 self._note.unlink(missing_ok=True)
                 self._claim.drop(part)
@@ -87,7 +87,7 @@ class FileDownload:
             self.part = Part(size, total, validator)
 
     def writer(self) -> Writer:
-        """What writes the part, and notes which file it belongs to."""
+        """Return a writer for the part, which notes the file that the part belongs to."""
         note = json.dumps({"total": self.part.total, "validator": self.part.validator})
         return Writer(part_path(self.path), self.part.size, (self._note, note))
 
@@ -98,7 +98,7 @@ class FileDownload:
             self.on_progress(self.name, self.part.size, self.part.total)
 
     def keep(self) -> None:
-        """Put it in its place."""
+        """Move it to its final place."""
         if self._claim is None:
             raise AssertionError("it is being written")
         self._note.unlink(missing_ok=True)
@@ -112,7 +112,7 @@ class FileDownload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downloads(Transfer):
-    """Fetch files from presigned URLs into a folder; they appear in it when all are whole. Answered with a path for each name."""
+    """Fetch files from presigned URLs into a folder. They appear when all are complete. Answered with a path for each name."""
 
     urls: Mapping[str, str] = field(repr=False)
     to: Path
@@ -137,10 +137,10 @@ class Downloads(Transfer):
         return await Tasks(self, transport).run()
 
     def prepare(self) -> list[FileDownload]:
-        """Make the folder, and see what is there.
+        """Create the folder, and check what it contains.
 
         Raises:
-            FileExistsError: One of the files is, and must not be overwritten.
+            FileExistsError: One of the files exists and must not be overwritten.
         """
         if not self.urls:
             raise InvalidResponseError("The gateway names no file to download.")
@@ -163,12 +163,12 @@ class Downloads(Transfer):
         return files
 
     def deadline(self) -> float | None:
-        """When all files must be there, if the download begins now."""
+        """Return the time by which all files must be complete, if the download begins now."""
         total = self._timeouts.total
         return None if total is None else time.monotonic() + total
 
     def outgoing(self, step: Get, deadline: float | None) -> Outgoing:
-        """The request of a step: with nothing in it that identifies the user."""
+        """Return the request of a step, without anything that identifies the user."""
         return Outgoing(
             method="GET",
             url=step.url,
@@ -184,7 +184,7 @@ class Downloads(Transfer):
 
     @staticmethod
     def keep(files: list[FileDownload]) -> dict[str, Path]:
-        """Put all files in their places."""
+        """Move all files to their final places."""
         for file in files:
             file.keep()
         return {file.name: file.path for file in files}

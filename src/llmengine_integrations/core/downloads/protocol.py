@@ -1,6 +1,6 @@
-"""Fetch a file from a presigned URL, going on where a cut left off: what to ask and what an answer means. No I/O happens here.
+"""Fetches a file from a presigned URL, and resumes after a break: what to request and what a reply means. No I/O happens here.
 
-`download_steps` is a generator, like the flows, but for one file of many: `runners.py` takes its steps, several files at a time.
+`download_steps` is a generator, like the flows, but for one file of many: `runners.py` performs its steps, for several files at a time.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from ..errors import (
 from ..transport.backend import CUT_OFF
 from ..transport.retry import RETRIED_STATUSES
 
-_REFUSED = frozenset({400, 401, 403})  # what S3, Azure and GCS say of a URL that has expired
+_REFUSED = frozenset({400, 401, 403})  # the replies of S3, Azure and GCS for an expired URL
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _MAX_BACKOFF = 8.0
 _PLACE = re.compile(r"[^\x00-\x20\x7f\\%@]+")
 _RANGE = re.compile(r"bytes ([0-9]{1,19})-[0-9]+/([0-9]{1,19}|\*)")
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
-_MAX_URL = 65_536  # httpx takes no more
+_MAX_URL = 65_536  # httpx accepts no more
 _HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": f"llmengine-integrations/{__version__}"}
 
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """Ask for a URL; answered with a `Head`."""
+    """Request a URL; answered with a `Head`."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str]
@@ -52,21 +52,21 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The beginning of a reply; of an error, its body too."""
+    """The beginning of a reply; for an error, its body too."""
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)  # where a redirect leads may be a secret
+    headers: Mapping[str, str] = field(repr=False)  # the target of a redirect may be a secret
     body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """Write the reply's body to the part, from the part's size on, which grows with it; answered with None."""
+    """Append the reply's body to the part, which grows; answered with None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Renew:
-    """Ask the gateway for a URL in place of this one, which has expired; answered with it."""
+    """Ask the gateway for a URL to replace this one, which has expired; answered with the new one."""
 
     url: str = field(repr=False)
 
@@ -76,7 +76,7 @@ Step: TypeAlias = Get | Receive | Renew | Sleep
 
 @dataclass(slots=True)
 class Part:
-    """What there is of a file."""
+    """The part of a file that has been downloaded."""
 
     size: int = 0
     total: int | None = None
@@ -84,34 +84,34 @@ class Part:
     """Shows whether the file is still the same: its ETag, or the time of its last change."""
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Start again from the beginning."""
         self.size, self.total, self.validator = 0, None, None
 
     @property
     def offset(self) -> int:
-        """Where to go on: for a complete part, its last byte is requested again, to see whether the file is still the same."""
+        """Where to resume. For a complete part, its last byte is requested again, to check that the file is still the same."""
         if self.validator is None and self.total is None:
             return 0
         return self.size if self.total is None else max(0, min(self.size, self.total - 1))
 
     def headers(self) -> dict[str, str]:
-        """Ask for the rest, or for all of it if it has changed (RFC 9110, 13.1.5)."""
+        """Return headers that request the rest, or the whole file if it has changed (RFC 9110, 13.1.5)."""
         if not self.offset:
             return _HEADERS
         condition = {"if-range": self.validator} if self.validator else {}
         return {**_HEADERS, "range": f"bytes={self.offset}-", **condition}
 
     def begin(self, head: Head) -> bool:
-        """Make ready for what a reply brings: the rest, or all of it. False if it is neither, so that all must be asked for anew.
+        """Prepare for a reply with the rest, or with the whole file. Return False if it is neither; then request the whole again.
 
         Raises:
-            InvalidResponseError: All of it was asked for, and did not come.
+            InvalidResponseError: The whole file was requested, but the reply is something else.
         """
         asked, self.size = self.offset, 0
         if head.status == 200:  # noqa: PLR2004 - HTTP's own number
             length, validator = _length(head), _validator(head)
             if length is not None or validator is None or validator != self.validator:
-                self.total = length  # else the storage has said earlier how long the file is
+                self.total = length  # otherwise the storage has already said how long the file is
             self.validator = validator
             return True
         if not asked:
@@ -119,7 +119,7 @@ class Part:
         found = _RANGE.fullmatch(head.headers.get("content-range", ""))
         total = self.total if found is None or found[2] == "*" else int(found[2])
         if (
-            head.status == 206  # noqa: PLR2004 - as above
+            head.status == 206  # noqa: PLR2004 - HTTP's own number
             and found is not None
             and int(found[1]) == asked
             and total is not None  # otherwise the end of the file is not known
@@ -132,10 +132,10 @@ class Part:
         return False
 
     def end(self) -> None:
-        """The reply has ended in order: check that nothing is missing.
+        """Check, after the orderly end of the reply, that nothing is missing.
 
         Raises:
-            APIConnectionError: Something is.
+            APIConnectionError: Something is missing.
         """
         if self.total is None or self.size == self.total:
             return
@@ -149,8 +149,8 @@ def download_steps(
 ) -> Generator[Step, Any, None]:
     """Fetch one file.
 
-    A try that brings new bytes is not a failure, however it ends; `max_retries` in a row may bring no new bytes. A URL that is refused is
-    renewed, once until new bytes arrive.
+    A try that brings new bytes is not a failure, however it ends. At most `max_retries` tries in a row may bring no new bytes. A URL that
+    is refused is renewed once, until new bytes arrive.
     """
     tries, best, renewed = 0, part.size, False
     place = SecretStr(url)
@@ -185,7 +185,7 @@ def _get(place: SecretStr, part: Part, *, allow_http: bool) -> Generator[Step, A
         elif head.status in {200, 206, 416}:
             coding = head.headers.get("content-encoding", "").strip()
             if coding.lower() not in {"", "identity"}:
-                # A cut could not be noticed then, and a few bytes could unpack to any size.
+                # Then a break would go unnoticed, and a few bytes could decompress to any size.
                 raise InvalidResponseError(f"The storage compressed the file ({coding}), which it was asked not to do.")
             return head
         elif head.status >= 400:  # noqa: PLR2004 - HTTP's own classes
@@ -202,24 +202,24 @@ def _redirected(place: SecretStr, head: Head) -> SecretStr:
 
 
 def checked_url(url: str, *, allow_http: bool) -> str:
-    """The URL as it may be sent, with what is not ASCII encoded; refuses one over which anyone on the way could read the file, or swap it.
+    """Return the URL with non-ASCII characters encoded. Refuse a URL over which others on the network could read or replace the file.
 
     Raises:
-        InvalidResponseError: It is not a valid https URL. (http is fine to this machine itself, or where the caller allows it.)
+        InvalidResponseError: It is not a valid https URL. (http is allowed to this machine itself, or if the caller allows it.)
     """
     sent, refusal = _judged(url, allow_http=allow_http)
-    del url  # as in `download_steps`
+    del url  # the same as in `download_steps`
     if sent is None:
         raise InvalidResponseError(refusal)
     return sent
 
 
 def _judged(url: str, *, allow_http: bool) -> tuple[str | None, str]:
-    """The URL as it may be sent; or None, and why not."""
+    """Return the URL to send; or None, and the reason."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-        place = parts.netloc.encode("idna").decode("ascii")  # fails for what no name server could be asked for
+        place = parts.netloc.encode("idna").decode("ascii")  # fails for a name that no name server can look up
         sent = urlunsplit((parts.scheme, place, *(quote(part, safe=_ASCII) for part in (parts.path, parts.query)), ""))
     except ValueError:
         return None, "The URL of the file is not valid."
@@ -233,7 +233,7 @@ def _judged(url: str, *, allow_http: bool) -> tuple[str | None, str]:
 
 
 def backoff(tries: int) -> float:
-    """Seconds until the next try: at random up to 0.5, 1, 2, ... 8."""
+    """Return the seconds until the next try: a random time of up to 0.5, 1, 2, ... 8."""
     return random.uniform(0.0, min(_MAX_BACKOFF, 0.5 * 2**tries))  # noqa: S311 - no secret
 
 
@@ -244,7 +244,7 @@ def _passing(error: LLMEngineError) -> bool:
 
 
 def _error(head: Head) -> APIStatusError:
-    """The storage's error; of its XML only what is meant to be read: the rest repeats parts of the signature."""
+    """Return the storage's error. Only the readable fields of its XML are kept, because the rest repeats parts of the signature."""
     text = head.body.decode("utf-8", "replace")
     said = [found[1] for tag in ("Code", "Message") if (found := re.search(f"<{tag}>([^<]{{1,300}})</{tag}>", text))]
     reason = f" ({': '.join(said)})" if said else ""
@@ -260,16 +260,16 @@ def _length(head: Head) -> int | None:
 def _validator(head: Head) -> str | None:
     found = head.headers.get("etag", "")
     found = found if found.startswith('"') else head.headers.get("last-modified", "")
-    return found if found.isascii() and found.isprintable() and found else None  # or it could not be sent back
+    return found if found.isascii() and found.isprintable() and found else None  # otherwise it could not be sent back
 
 
 _DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
-_MAX_NAME = 200  # bytes; file systems take 255, and a part's name is longer
+_MAX_NAME = 200  # bytes; file systems accept 255, and a part's name is longer
 _PART = ".part"
 
 
 def safe_names(names: Iterable[str]) -> dict[str, str]:
-    """A file name for each of a server's: within its folder on every system, and different from the others'."""
+    """Return a file name for each of a server's names: inside its folder on every system, and different from the others."""
     found: dict[str, str] = {}
     taken: set[str] = set()
     for name in sorted(names):
@@ -284,12 +284,12 @@ def safe_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def _key(name: str) -> str:
-    """The same for names that some file system takes for one."""
+    """Return the same key for names that some file system considers equal."""
     return unicodedata.normalize("NFKC", name).casefold()
 
 
 def safe_name(name: str) -> str:
-    """The last component of a name, without what some system reads as anything but a name."""
+    """Return the last component of a name, without characters that have a special meaning on some system."""
     last = re.split(r"[/\\]", name)[-1]
     clean = "".join(char if char.isprintable() and char not in '<>:"|?*' else "_" for char in last).strip(" ")
     clean = _shortened(clean.rstrip(". ") or "_")
@@ -300,7 +300,7 @@ def _shortened(name: str) -> str:
     if len(name.encode()) <= _MAX_NAME:
         return name
     stem, dot, ending = name.rpartition(".")
-    if not stem or len(ending) > 20:  # noqa: PLR2004 - no ending, just a dot somewhere
+    if not stem or len(ending) > 20:  # noqa: PLR2004 - not an extension, just a dot somewhere
         stem, dot, ending = name, "", ""
     short = stem.encode()[: _MAX_NAME - len(f"{dot}{ending}".encode())].decode("utf-8", "ignore")
     return f"{short}{dot}{ending}".rstrip(". ")

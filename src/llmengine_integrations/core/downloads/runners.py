@@ -1,4 +1,4 @@
-"""Run the steps of many downloads at once: with threads, or with tasks."""
+"""Runs the steps of many downloads at once, with threads or with tasks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Threads:
         self.stop = threading.Event()
 
     def run(self) -> dict[str, Path]:
-        """Fetch every file, or raise what the first one fails with."""
+        """Fetch every file, or raise the error of the first one that fails."""
         files = self._job.prepare()
         waiting: SimpleQueue[FileDownload] = SimpleQueue()
         ended: SimpleQueue[BaseException | None] = SimpleQueue()
@@ -48,7 +48,7 @@ class Threads:
             waiting.put(file)
         try:
             for _ in range(min(self._job.max_concurrency, len(files))):
-                # Daemons: one that waits for a silent server must not keep the interpreter from ending after Ctrl-C.
+                # Daemon threads: one that waits for a silent server must not keep the interpreter alive after Ctrl-C.
                 threading.Thread(target=self._work, args=(waiting, ended), daemon=True).start()
             for _ in files:
                 if (error := ended.get()) is not None:
@@ -76,7 +76,7 @@ class Threads:
                 ended.put(None)
 
     def _one(self, file: FileDownload) -> None:
-        """Fetch a file, which stays open until all are whole. If it fails it is closed here, once nobody writes to it any more."""
+        """Fetch a file, which stays open until all are complete. If it fails, it is closed here, after the last write."""
         file.open()
         try:
             _ThreadFile(self, file).run()
@@ -89,7 +89,7 @@ class Threads:
             raise
 
     def send(self, step: Get) -> IncomingReply:
-        """Ask for a URL."""
+        """Request a URL."""
         backend = self._backend(step)
         with untraced():
             return backend.send(self._job.outgoing(step, self._deadline))
@@ -104,13 +104,13 @@ class Threads:
             return self._backends[proxy]
 
     def sleep(self, seconds: float) -> None:
-        """Wait before the next try, unless that would come too late."""
+        """Wait before the next try, unless the deadline comes first."""
         if self._deadline is not None and time.monotonic() + seconds >= self._deadline:
             raise APITimeoutError(timeout_reason(sent=True))
         self.stop.wait(seconds)
 
     def renew(self, file: FileDownload, step: Renew) -> str:
-        """The URL in place of one that has expired; the gateway is asked once for all files."""
+        """Return the URL that replaces an expired one. The gateway is asked once for all files."""
         with self._renewing:
             if self._urls.get(file.name) == step.url:
                 self._urls = self._transport.run(self._job.renew).urls
@@ -119,7 +119,7 @@ class Threads:
             return self._urls[file.name]
 
     def wrote(self, file: FileDownload, count: int) -> None:
-        """Count what a file has gained; one thread at a time, so that a progress bar needs no lock."""
+        """Count the bytes that a file has gained. One thread at a time, so that a progress bar needs no lock."""
         with self._lock:
             if self.stop.is_set():
                 raise InterruptedError
@@ -181,7 +181,7 @@ class _ThreadFile:
 
 
 class Tasks:
-    """One download on an event loop: a task for each file, so many at a time."""
+    """One download on an event loop, with a limited number of tasks, one for each file."""
 
     def __init__(self, job: Downloads, transport: AsyncTransport) -> None:
         self._job = job
@@ -193,13 +193,13 @@ class Tasks:
         self._room = asyncio.Semaphore(job.max_concurrency)
 
     async def run(self) -> dict[str, Path]:
-        """Fetch every file, or raise what the first one fails with."""
+        """Fetch every file, or raise the error of the first one that fails."""
         files = await asyncio.to_thread(self._job.prepare)
         tasks = [asyncio.create_task(self._one(file)) for file in files]
         try:
             gathered = asyncio.gather(*tasks)
             await (gathered if self._deadline is None else in_time(gathered, self._deadline))
-            # Not in a thread: what is given up in between must not go on.
+            # Not in a thread: an abandoned one would continue.
             return self._job.keep(files)
         finally:
             for task in tasks:
@@ -212,11 +212,11 @@ class Tasks:
 
     async def _one(self, file: FileDownload) -> None:
         async with self._room:
-            file.open()  # not in a thread: one that is given up would claim what nobody lets go of
+            file.open()  # not in a thread: an abandoned one would hold a claim that nothing releases
             await _TaskFile(self, file).run()
 
     async def send(self, step: Get) -> AsyncIncomingReply:
-        """Ask for a URL."""
+        """Request a URL."""
         backend = self._backend(step)
         with untraced():
             return await backend.send(self._job.outgoing(step, self._deadline))
@@ -228,7 +228,7 @@ class Tasks:
         return self._backends[proxy]
 
     async def renew(self, file: FileDownload, step: Renew) -> str:
-        """The URL in place of one that has expired; the gateway is asked once for all files."""
+        """Return the URL that replaces an expired one. The gateway is asked once for all files."""
         async with self._lock:
             if self._urls.get(file.name) == step.url:
                 self._urls = (await self._transport.run(self._job.renew)).urls

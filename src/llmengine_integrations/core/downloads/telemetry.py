@@ -1,4 +1,4 @@
-"""Hide requests from OpenTelemetry: its instrumentations write whole URLs into spans, and a presigned URL is a secret."""
+"""Hides requests from OpenTelemetry. Its instrumentations write whole URLs into spans, and a presigned URL is a secret."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 _SWITCH = "suppress_instrumentation"
-"""What `opentelemetry.instrumentation.utils` looks for in the context."""
+"""The key that `opentelemetry.instrumentation.utils` looks up in the context."""
 
 
 @contextmanager

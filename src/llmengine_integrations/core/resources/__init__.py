@@ -1,1 +1,1 @@
-"""One module per resource: each builds operations, and does nothing else."""
+"""One module per resource. They only build operations."""

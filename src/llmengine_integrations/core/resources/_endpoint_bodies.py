@@ -1,4 +1,4 @@
-"""The bodies that create and change endpoints, and what the gateway would refuse, or misread, of them. No I/O happens here."""
+"""The bodies that create and change endpoints, and checks for what the gateway would refuse or misread. No I/O happens here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Clear(Enum):
 
 
 CLEAR: Literal[Clear.CLEAR] = Clear.CLEAR
-"""Given to an update, it takes a setting away; None leaves the setting as it is."""
+"""In an update, it removes a setting; None leaves the setting unchanged."""
 
 REQUIRED_LABELS = ("team", "product")
 FORBIDDEN_LABELS = ("user_id", "endpoint_name")
@@ -29,11 +29,11 @@ _HARDWARE = tuple(HardwareOptions.__annotations__)
 _ARGS: Mapping[str, Mapping[str, Any]] = {"vllm": VLLMArgs.__annotations__, "sglang": SGLangArgs.__annotations__}
 _OTHER_FRAMEWORKS = frozenset({"deepspeed", "text_generation_inference", "lightllm", "tensorrt_llm"})
 _TAGGED = frozenset({"sglang", "deepspeed", "text_generation_inference"})
-"""The frameworks whose updates must name them; silence means vLLM, and the gateway knows no updates for the others' own."""
+"""The frameworks that an update must name. Without a name the gateway assumes vLLM; it does not support updates for other frameworks."""
 
 
 def changes(options: Mapping[str, Any], clearable: Mapping[str, object]) -> dict[str, Any]:
-    """The body of an update: what is given, and null for what is to be cleared."""
+    """Return the body of an update: the given values, and null for those to be cleared."""
     cleared = {name: None if value is CLEAR else value for name, value in clearable.items() if value is not None}
     if "labels" in options:
         check_labels(options["labels"])
@@ -41,14 +41,14 @@ def changes(options: Mapping[str, Any], clearable: Mapping[str, object]) -> dict
 
 
 def addressed(body: dict[str, Any], framework: str | None, *, public: bool) -> dict[str, Any]:
-    """The body of an update with what it must say in any case."""
+    """Return the body of an update with the fields that it must always have."""
     check_framework(framework or "vllm", body)
     tag = {"inference_framework": framework} if framework in _TAGGED else {}
     return {**body, **tag, "public_inference": public}
 
 
 def is_public(model: Model) -> bool:
-    """Whether everybody may call an endpoint.
+    """Return whether everybody may call an endpoint.
 
     Raises:
         InvalidArgumentError: The gateway does not say.
@@ -63,8 +63,8 @@ def check_labels(labels: Mapping[str, str]) -> None:
     """Refuse labels that the gateway would.
 
     Raises:
-        InvalidArgumentError: `team` or `product` is missing, `user_id` or `endpoint_name` is there, or a value is no Kubernetes
-            label value.
+        InvalidArgumentError: `team` or `product` is missing, `user_id` or `endpoint_name` is present, or a value is not a Kubernetes label
+            value.
     """
     if missing := [name for name in REQUIRED_LABELS if name not in (labels or {})]:
         raise InvalidArgumentError(f"The labels need {' and '.join(missing)}, for example {_example(missing)}.")
@@ -79,7 +79,7 @@ def check_labels(labels: Mapping[str, str]) -> None:
 
 
 def check_hardware(options: Mapping[str, Any]) -> None:
-    """Refuse a hardware description that is not whole.
+    """Refuse an incomplete hardware description.
 
     Raises:
         InvalidArgumentError: Some fields are given and others are missing.
@@ -93,10 +93,10 @@ def check_hardware(options: Mapping[str, Any]) -> None:
 
 
 def check_framework(framework: str, options: Mapping[str, Any]) -> None:
-    """Refuse arguments of another model server, which the gateway would ignore without a word.
+    """Refuse arguments of another model server, which the gateway would silently ignore.
 
     Raises:
-        InvalidArgumentError: The framework is one that does not take an option.
+        InvalidArgumentError: The framework does not support an option.
     """
     if framework not in _ARGS and framework not in _OTHER_FRAMEWORKS:
         return  # a framework that this version does not know

@@ -1,4 +1,4 @@
-"""The request that both OpenAI-style (v2) routes take."""
+"""The request for both OpenAI-style (v2) routes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def inference(
     path: str, body: Mapping[str, Any], options: Mapping[str, Any], known: type[Any], timeout: TimeoutLike | None
 ) -> Request:
-    """The request for an inference: the body with the options that are set.
+    """Return the request for an inference: the body with the options that are set.
 
     Raises:
         InvalidArgumentError: The model's name is empty.

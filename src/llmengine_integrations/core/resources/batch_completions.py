@@ -1,4 +1,4 @@
-"""Batches: many prompts or requests in one job, from file to file."""
+"""Batches: many prompts or requests in one job, read from a file and written to a file."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from ..errors import InvalidArgumentError, NotFoundError, ServerError
 class BatchCompletions(Resource[TransportT]):
     """Complete many prompts in one job.
 
-    The gateway has two versions of these routes. Jobs of v1, the default, run on every gateway, take prompts only, and are watched with
-    `wait`. v2 takes chat requests too and spreads a batch over several workers; `get` and `update` are for its jobs. The open-source
-    gateway fails to answer `create` (having started the job), `get` and `update` of v2.
+    The gateway has two versions of these routes. v1 is the default: its jobs run on every gateway, accept only prompts, and are watched
+    with `wait`. v2 also accepts chat requests and spreads a batch over several workers; `get` and `update` are for its jobs. The
+    open-source gateway fails to answer v2's `create` (after starting the job), `get` and `update`.
     """
 
     @flow_endpoint
@@ -50,13 +50,13 @@ class BatchCompletions(Resource[TransportT]):
     ) -> Flow[BatchJob]:
         """Start a job. `POST /v1/llm/batch-completions`, or `POST /v2/batch-completions`.
 
-        It is never sent twice: after an APIConnectionError or a ServerError the job may be running: see `fine_tunes.list().batch_jobs`.
+        It is never sent twice. After an APIConnectionError or a ServerError the job may be running; see `fine_tunes.list().batch_jobs`.
 
         Args:
             model: The model's name, such as "llama-2-7b".
-            output_data_path: Where the results go, as the job's machine sees it: usually s3://, gs:// or azure://. `results` reads it.
-            content: What to work on: `{"prompts": [...]}` with the settings that they share (`max_new_tokens` is 256 and `temperature`
-                0.2 unless given), or, for v2 only, a list of chat requests or of text completion requests.
+            output_data_path: Where the job's machine writes the results: usually s3://, gs:// or azure://. `results` reads it.
+            content: The prompts or requests: `{"prompts": [...]}` with the settings that they share (`max_new_tokens` is 256 and
+                `temperature` 0.2 unless given), or, for v2 only, a list of chat requests or of text completion requests.
             input_data_path: A file with such content instead; `input_file` writes one. A list of requests in it is for v2 only.
             version: "v1" or "v2".
             timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
@@ -66,8 +66,8 @@ class BatchCompletions(Resource[TransportT]):
             The job. In v1, it has only its `job_id`.
 
         Raises:
-            InvalidArgumentError: There is neither content nor an input file, or both; or v1 is asked for what only v2 does.
-            BadRequestError: The checkpoint is unknown or out of reach, the tool is unknown.
+            InvalidArgumentError: There is neither content nor an input file, or both; or v1 does not support a request or option.
+            BadRequestError: The checkpoint is unknown or cannot be reached, or the tool is unknown.
             ValidationError: A field is out of range; the message names it.
             ServerError: v2 failed, or did not know the model's checkpoint.
         """
@@ -85,10 +85,10 @@ class BatchCompletions(Resource[TransportT]):
 
     @flow_endpoint
     def get(self, job_id: str) -> Flow[BatchJob]:
-        """Return a job of v2. `GET /v2/batch-completions/{id}`. For one of v1 see `fine_tunes.get`, or `wait`.
+        """Return a job of v2. `GET /v2/batch-completions/{id}`. For a job of v1, see `fine_tunes.get` or `wait`.
 
         Raises:
-            NotFoundError: There is no such job.
+            NotFoundError: The job does not exist.
         """
         reply: BatchJobReply = yield Operation(Request(method="GET", path=job_path(job_id)), BatchJobReply)
         return reply.job
@@ -98,8 +98,8 @@ class BatchCompletions(Resource[TransportT]):
         """Change the priority of a job of v2. `POST /v2/batch-completions/{id}`.
 
         Raises:
-            NotFoundError: There is no such job.
-            ServerError: The gateway cannot change jobs: the open-source one never can.
+            NotFoundError: The job does not exist.
+            ServerError: The gateway cannot change jobs. The open-source one never can.
         """
         fields = {"job_id": job_id} | ({} if priority is None else {"priority": priority})
         reply: BatchJobUpdated = yield Operation(
@@ -113,10 +113,10 @@ class BatchCompletions(Resource[TransportT]):
 
         Args:
             job_id: The job's id.
-            missing_ok: Whether it is fine that there is no such job; the reply's `success` says which.
+            missing_ok: Whether a missing job is not an error. The reply's `success` is False then.
 
         Raises:
-            NotFoundError: There is no such job.
+            NotFoundError: The job does not exist.
         """
         request = Request(method="POST", path=f"{job_path(job_id)}/actions/cancel")
         reply: BatchCancelled = yield Operation(request, BatchCancelled)
@@ -135,27 +135,27 @@ class BatchCompletions(Resource[TransportT]):
         timeout: float | None = None,
         on_status: Callable[[BatchJob], object] | None = None,
     ) -> Flow[BatchJob]:
-        """Wait until a job is completed, and return it. `GET /v2/batch-completions/{id}`, again and again.
+        """Wait until a job is completed, and return it. Polls `GET /v2/batch-completions/{id}`.
 
-        A job that this route does not know, or fails to answer for, is looked for with `GET /v1/llm/fine-tunes/{id}`: there the gateway
-        shows the jobs of v1. What is returned for such a job has its id and its status only.
+        If this route does not know a job, or fails to answer, `GET /v1/llm/fine-tunes/{id}` is used, where the gateway shows the jobs of
+        v1. The returned job then has only its id and its status.
 
         Args:
             job_id: The job's id.
-            poll_interval: Seconds until the second look; each pause is half as long again as the one before.
-            max_poll_interval: Seconds that the pauses grow to.
-            timeout: Seconds to wait in all; for ever by default.
-            on_status: Called with the job whenever its status is a new one, the first included.
+            poll_interval: Seconds until the second poll; each pause is 1.5 times the one before.
+            max_poll_interval: The longest pause, in seconds.
+            timeout: The total time to wait, in seconds; no limit by default.
+            on_status: Called with the job whenever its status changes, and with its first status.
 
         Raises:
             JobFailedError: The job failed or was cancelled.
-            JobTimeoutError: Time is up; the job goes on.
-            NotFoundError: There is no such job.
-            APIConnectionError: The server cannot be reached, at first or six looks in a row. A ServerError likewise.
+            JobTimeoutError: Time is up; the job keeps running.
+            NotFoundError: The job does not exist.
+            APIConnectionError: The server cannot be reached at first, or in six polls in a row. The same holds for a ServerError.
         """
         watch: JobWatch[BatchJob] = JobWatch(
             f"Batch {job_id}",
-            lambda: search.look(),  # noqa: PLW0108 - it comes two lines below
+            lambda: search.look(),  # noqa: PLW0108 - it is defined two lines below
             poll_interval=poll_interval,
             max_poll_interval=max_poll_interval,
             timeout=timeout,
@@ -179,9 +179,9 @@ class BatchCompletions(Resource[TransportT]):
         """Read a job's output file, and pair each result with its prompt or request. Sends nothing to the gateway.
 
         Args:
-            output: The file's path: a local one, or a URL such as s3://bucket/file (with the packages fsspec and s3fs). Or the job of v2,
+            output: The file's path: a local one, or a URL such as s3://bucket/file (with the packages fsspec and s3fs). Or a job of v2,
                 which names its files.
-            content: What the job worked on, as `create` took it.
+            content: The job's content, as passed to `create`.
             input_data_path: Its input file, if it had one.
             storage_options: For fsspec: credentials, an endpoint's URL, ...
 
@@ -189,8 +189,8 @@ class BatchCompletions(Resource[TransportT]):
             A result for each prompt or request, in their order. Some may have failed: they have an `error` and no `output`.
 
         Raises:
-            OSError: A file cannot be read: FileNotFoundError as long as the job has not written it.
-            InvalidResponseError: It is not an output file, or not of this content: their lengths differ.
+            OSError: A file cannot be read. It is a FileNotFoundError until the job has written the file.
+            InvalidResponseError: It is not an output file, or does not belong to this content: their lengths differ.
             ConfigurationError: A package is missing; the message has the command that installs it.
         """
         path, source = _files(output, input_data_path)
@@ -205,9 +205,9 @@ class BatchCompletions(Resource[TransportT]):
         """Write a job's input file, and return its path for `create(input_data_path=...)`. Sends nothing to the gateway.
 
         Args:
-            path: Where to: a local path, or a URL such as s3://bucket/file (with the packages fsspec and s3fs). A local file appears
-                only when it is whole.
-            content: What `create` takes.
+            path: The file to write: a local path, or a URL such as s3://bucket/file (with the packages fsspec and s3fs). A local file
+                appears when it is complete.
+            content: The same as for `create`.
             storage_options: For fsspec: credentials, an endpoint's URL, ...
 
         Raises:

@@ -29,7 +29,7 @@ ChatMessage: TypeAlias = ChatMessageParam | ChatCompletionMessage | Mapping[str,
 
 
 class Chat(Resource[TransportT]):
-    """Chat with a model, its replies whole or piece by piece. For vLLM and SGLang endpoints."""
+    """Chat with a model. Replies are whole or streamed. For vLLM and SGLang endpoints."""
 
     @endpoint
     def create(
@@ -43,19 +43,19 @@ class Chat(Resource[TransportT]):
         """Return the model's next message, whole. `POST /v2/chat/completions`.
 
         Args:
-            model: The endpoint's name, as `models.list` shows it; a slash in it is fine here.
+            model: The endpoint's name, as `models.list` shows it; it may contain a slash.
             messages: The chat so far, oldest first: dicts such as `{"role": "user", "content": "Hello"}`, or messages of earlier
                 replies as they came.
             timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
-            **options: The fields of `ChatOptions`; what is left out is the server's choice.
+            **options: The fields of `ChatOptions`. Without them, the server uses its defaults.
 
         Raises:
-            NotFoundError: There is no such endpoint, or the key may not see it.
+            NotFoundError: The endpoint does not exist, or the key may not see it.
             GoneError: The endpoint is retired.
             ValidationError: A field is missing, malformed or out of range; the message names it.
-            BadRequestError: The endpoint does not chat, or its model server refuses the request.
-            ServerError: The model server failed; tried again `max_retries` times before.
-            APIConnectionError: No reply; tried again before.
+            BadRequestError: The endpoint does not support chat, or its model server refuses the request.
+            ServerError: The model server failed; retried `max_retries` times before.
+            APIConnectionError: There was no reply, even after retries.
         """
         return Operation(inference(_PATH, _body(model, messages), options, ChatOptions, timeout), ChatCompletion)
 
@@ -70,11 +70,11 @@ class Chat(Resource[TransportT]):
     ) -> StreamOperation[ChatCompletionChunk]:
         """Return the model's next message, chunk by chunk as it is generated. `POST /v2/chat/completions`.
 
-        A context manager over an iterator of chunks: entering waits for the first one (and tries again until then), leaving closes the
-        connection. Each chunk's `text` is what it adds to the first choice; `choices[i].delta` is all that it adds.
+        It is a context manager over an iterator of chunks. Entering it waits for the first chunk (and retries until then); leaving it
+        closes the connection. Each chunk's `text` is what it adds to the first choice; `choices[i].delta` is all that it adds.
 
         Args:
-            model: The endpoint's name, as `models.list` shows it; a slash in it is fine here.
+            model: The endpoint's name, as `models.list` shows it; it may contain a slash.
             messages: The chat so far, oldest first: dicts such as `{"role": "user", "content": "Hello"}`, or messages of earlier
                 replies as they came.
             timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
@@ -83,10 +83,10 @@ class Chat(Resource[TransportT]):
         Raises:
             StreamError: The server reported an error after the stream had begun.
             StreamTruncatedError: The stream ended before every choice was finished.
-            StreamClosedError: It is read outside its block before it has come to its end, or without a block.
-            ServerError: The model server failed or refused the request: before its first chunk, the gateway reports either as
-                "Internal error", which is not tried again.
-            LLMEngineError: Whatever else `create` raises, on entering.
+            StreamClosedError: It is read outside its block before its end, or without a block.
+            ServerError: The model server failed, or refused the request. Before the first chunk, the gateway reports both as "Internal
+                error", which is not retried.
+            LLMEngineError: Any other error of `create`, on entering.
         """
         body = {**_body(model, messages), "stream": True}
         return StreamOperation(inference(_PATH, body, options, ChatStreamOptions, timeout), ChatEventReader)
@@ -100,5 +100,5 @@ def _body(model: str, messages: Sequence[ChatMessage]) -> dict[str, Any]:
 
 
 def _message(message: ChatMessage) -> Mapping[str, Any]:
-    """A message as it is sent; one from a reply without the fields that say nothing."""
+    """Return a message as it is sent; one from a reply without its empty fields."""
     return message.model_dump(mode="json", exclude_none=True) if isinstance(message, BaseModel) else message

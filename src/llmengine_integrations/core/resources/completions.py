@@ -34,19 +34,19 @@ class Completions(Resource[TransportT]):
         """Complete a prompt and return the whole text. `POST /v1/llm/completions-sync`.
 
         Args:
-            model: The endpoint's name, as `models.list` shows it; a slash in it is fine here.
+            model: The endpoint's name, as `models.list` shows it; it may contain a slash.
             prompt: The text to complete.
-            max_new_tokens: Tokens to generate at most.
-            temperature: 0 (the likeliest token each time) to 1 (as the model would have it).
+            max_new_tokens: The maximum number of tokens to generate.
+            temperature: 0 (the likeliest token each time) to 1 (the model's own distribution).
             timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
-            **options: The fields of `CompletionOptions`; what is left out is the server's choice.
+            **options: The fields of `CompletionOptions`. Without them, the server uses its defaults.
 
         Raises:
-            NotFoundError: There is no such endpoint, or the key may not see it.
+            NotFoundError: The endpoint does not exist, or the key may not see it.
             ValidationError: A field is out of range; the message names it.
-            BadRequestError: The endpoint's framework cannot do what an option asks for.
-            ServerError: The model server failed; tried again `max_retries` times before.
-            APIConnectionError: No reply; tried again before.
+            BadRequestError: The endpoint's framework does not support an option.
+            ServerError: The model server failed; retried `max_retries` times before.
+            APIConnectionError: There was no reply, even after retries.
         """
         request = _request("sync", model, prompt, max_new_tokens, temperature, timeout, options)
         return Operation(request, Completion)
@@ -64,22 +64,22 @@ class Completions(Resource[TransportT]):
     ) -> StreamOperation[CompletionChunk]:
         """Complete a prompt, event by event as it is generated. `POST /v1/llm/completions-stream`.
 
-        A context manager over an iterator of chunks: entering waits for the first one (and tries again until then), leaving closes the
-        connection. Each chunk's `output.text` is what it adds, from every framework.
+        It is a context manager over an iterator of chunks. Entering it waits for the first chunk (and retries until then); leaving it
+        closes the connection. Each chunk's `output.text` is what it adds, for every framework.
 
         Args:
-            model: The endpoint's name, as `models.list` shows it; a slash in it is fine here.
+            model: The endpoint's name, as `models.list` shows it; it may contain a slash.
             prompt: The text to complete.
-            max_new_tokens: Tokens to generate at most.
-            temperature: 0 (the likeliest token each time) to 1 (as the model would have it).
+            max_new_tokens: The maximum number of tokens to generate.
+            temperature: 0 (the likeliest token each time) to 1 (the model's own distribution).
             timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
-            **options: The fields of `CompletionOptions`; what is left out is the server's choice.
+            **options: The fields of `CompletionOptions`. Without them, the server uses its defaults.
 
         Raises:
             StreamError: The server reported an error after the stream had begun.
             StreamTruncatedError: The stream ended before the completion was finished.
-            StreamClosedError: It is read outside its block before it has come to its end, or without a block.
-            LLMEngineError: Whatever `create` raises, on entering.
+            StreamClosedError: It is read outside its block before its end, or without a block.
+            LLMEngineError: Any error of `create`, on entering.
         """
         request = _request("stream", model, prompt, max_new_tokens, temperature, timeout, options)
         return StreamOperation(request, CompletionEventReader)

@@ -41,21 +41,21 @@ class Files(Resource[TransportT]):
     ) -> Flow[UploadedFile]:
         """Upload a file. `POST /v1/files`.
 
-        It is read while it is sent, in constant memory, and never sent twice: after an APIConnectionError, look at `list` before trying
-        again. The gateway takes text in UTF-8 only.
+        It is read while it is sent, in constant memory, and is never sent twice. After an APIConnectionError, check `list` before you try
+        again. The gateway accepts only text in UTF-8.
 
         Args:
-            source: A path, bytes, or a file that is open for reading, binary or text; from where it stands to its end. It stays open.
+            source: A path, bytes, or a file that is open for reading, binary or text; sent from its position to its end. It stays open.
             filename: The name to store it under; the file's own by default. Deployments that store files in S3 or GCS use it as
                 the id, and overwrite an older file of that name.
-            check: Whether to see first that it is fit for training, as `check` does; its warnings become Python's.
-            on_progress: Called with the bytes sent so far, and the bytes in all (None if that is not known).
+            check: Whether to check first that it is valid training data, as `check` does; its warnings become Python's.
+            on_progress: Called with the bytes sent so far, and the total (None if that is not known).
             timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
 
         Raises:
             TrainingDataError: `check` found problems; nothing was sent.
             InvalidArgumentError: The source is not a file, is at its end, or cannot be read twice, as `check` needs.
-            ServerError: The file is not UTF-8; the gateway does not say so.
+            ServerError: The file is not UTF-8. The gateway does not give this reason.
             OSError: The file cannot be read.
         """
         file: Source = yield Local(partial(open_source, source, filename))
@@ -73,16 +73,16 @@ class Files(Resource[TransportT]):
 
     @flow_endpoint
     def check(self, source: FileSource) -> Flow[TrainingData]:
-        """See whether a file is fit for training, reading it to its end in constant memory. Nothing is sent.
+        """Check whether a file is valid training data, reading it to its end in constant memory. Nothing is sent.
 
-        It must be UTF-8 without a byte order mark; CSV with a header, or JSON lines; have the columns prompt and response, or input and
-        output, with no empty cell; and have 100,000 rows at most. Fewer than 200 rows give a warning.
+        It must be UTF-8 without a byte order mark, and CSV with a header, or JSON lines. It must have the columns prompt and response, or
+        input and output, without empty cells, and at most 100,000 rows. Fewer than 200 rows give a warning.
 
         Args:
-            source: A path, bytes, or a file that is open for reading; that is put back where it stood.
+            source: A path, bytes, or a file that is open for reading; its position is restored.
 
         Raises:
-            TrainingDataError: It is not; its `problems` say what is wrong in which row.
+            TrainingDataError: It is not valid; its `problems` say what is wrong in which row.
             OSError: The file cannot be read.
         """
         found: TrainingData = yield Local(partial(check_training_file, source))
@@ -93,7 +93,7 @@ class Files(Resource[TransportT]):
         """Return a file's name and size. `GET /v1/files/{id}`.
 
         Raises:
-            NotFoundError: There is no such file.
+            NotFoundError: The file does not exist.
             InvalidArgumentError: The id is empty or has a slash, which this route cannot match.
         """
         return Operation(Request(method="GET", path=_path(file_id)), File)
@@ -111,7 +111,7 @@ class Files(Resource[TransportT]):
         """Return a file's whole text, as the reply's `content`. `GET /v1/files/{id}/content`.
 
         Raises:
-            NotFoundError: There is no such file.
+            NotFoundError: The file does not exist.
         """
         return Operation(_content(file_id), FileContent)
 
@@ -124,20 +124,21 @@ class Files(Resource[TransportT]):
         overwrite: bool = False,
         on_progress: UploadProgress | None = None,
     ) -> Flow[Path]:
-        """Write a file's text to this machine, in constant memory, and return where it is. `GET /v1/files/{id}/content`.
+        """Write a file's text to this machine, in constant memory, and return its path. `GET /v1/files/{id}/content`.
 
-        The file appears when it is whole. The gateway offers no way to go on after a cut: it is fetched anew.
+        The file appears when it is complete. The gateway does not support resuming; after a break, the file is fetched again.
 
         Args:
             file_id: The file's id.
-            to: A path; or a folder (one that exists, or ends with a separator), where the file takes its stored name, made safe.
-            overwrite: Whether to replace a file that is there.
-            on_progress: Called with the bytes of it that have come, and its bytes in all; of an `AsyncClient`, in another thread.
-                After a cut it begins at 0 again.
+            to: A path; or a folder (an existing one, or a path that ends with a separator), in which the file has its stored name, made
+                safe.
+            overwrite: Whether to replace an existing file.
+            on_progress: Called with the bytes received so far and the total; with an `AsyncClient`, in another thread. After a break it
+                begins at 0 again.
 
         Raises:
-            NotFoundError: There is no such file.
-            FileExistsError: There is a file already, or another download is writing it.
+            NotFoundError: The file does not exist.
+            FileExistsError: The file exists, or another download is writing it.
             OSError: The file cannot be written.
         """
         path: Path | None = yield Local(partial(_target, to))
@@ -157,10 +158,10 @@ class Files(Resource[TransportT]):
 
         Args:
             file_id: The file's id.
-            missing_ok: Whether it is fine that there is no such file; the reply's `deleted` says which.
+            missing_ok: Whether a missing file is not an error. The reply's `deleted` is False then.
 
         Raises:
-            NotFoundError: There is no such file.
+            NotFoundError: The file does not exist.
         """
         reply: FileDeletion = yield Operation(Request(method="DELETE", path=_path(file_id)), FileDeletion)
         if not reply.deleted and not missing_ok:
@@ -184,7 +185,7 @@ def _reported(on_progress: UploadProgress, size: int) -> BodyReader:
 
 
 def _target(to: str | os.PathLike[str]) -> Path | None:
-    """The path; None for a folder."""
+    """Return the path; None for a folder."""
     path = Path(to)
     return None if path.is_dir() or os.fspath(to).endswith((os.sep, "/")) else path
 
@@ -198,7 +199,7 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 def _warn(message: str) -> None:
-    """Warn as if the line that called this package had: filters go by that line, and the user can change it."""
+    """Warn as if the line that called this package had warned. Filters use that line, and the user can change it."""
     # From Python 3.12 on, warnings.warn has skip_file_prefixes for this.
     level, frame = 1, sys._getframe()  # noqa: SLF001 - as warnings itself does
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class FineTunes(Resource[TransportT]):
-    """Train a model on examples of your own, and watch it learn."""
+    """Train a model on your own examples, and follow its training."""
 
     @endpoint
     def create(
@@ -43,22 +43,22 @@ class FineTunes(Resource[TransportT]):
     ) -> Operation[FineTuneCreated]:
         """Start a fine-tuning job. `POST /v1/llm/fine-tunes`.
 
-        It is never sent twice: after an APIConnectionError, look at `list` before trying again.
+        It is never sent twice. After an APIConnectionError, check `list` before you try again.
 
         Args:
             model: The base model, such as "llama-2-7b".
             training_file: A file's id (`files.upload`), or a URL that the server can read. CSV with a header, or JSON lines, with the
-                columns prompt and response, or input and output; 200 rows and more are advised, 100,000 are the most.
-            validation_file: The same for validation. Without it a tenth of the training file is set aside.
+                columns prompt and response, or input and output. At least 200 rows are advised; 100,000 is the maximum.
+            validation_file: The same for validation. Without it, a tenth of the training file is set aside.
             hyperparameters: `lr` (0.002 by default), `warmup_ratio` (0.03), `epochs` (5; fewer than 20), `weight_decay` (0.001),
                 `peft_config` (an object), `report_to` ("wandb"), and whatever else the server's training understands.
-            suffix: Goes into the new model's name, `model.suffix.date-time`: 1 to 28 letters, digits and dashes.
-            wandb_config: Weights & Biases settings; `api_key` is needed in it.
+            suffix: Part of the new model's name, `model.suffix.date-time`: 1 to 28 letters, digits and dashes.
+            wandb_config: Weights & Biases settings; must contain `api_key`.
             timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
 
         Raises:
             InvalidArgumentError: The suffix is invalid, or the model or the training file is empty.
-            NotFoundError: There is no such training or validation file.
+            NotFoundError: The training or validation file does not exist.
             BadRequestError: The file cannot be read or lacks the columns, the model cannot be tuned, a hyperparameter that it needs
                 is missing, or the quota of jobs is reached.
         """
@@ -77,7 +77,7 @@ class FineTunes(Resource[TransportT]):
         """Return one job. `GET /v1/llm/fine-tunes/{id}`.
 
         Raises:
-            NotFoundError: There is no such job, or it was cancelled: the gateway then forgets it.
+            NotFoundError: The job does not exist, or was cancelled: the gateway then forgets it.
         """
         return _get(fine_tune_id)
 
@@ -85,8 +85,8 @@ class FineTunes(Resource[TransportT]):
     def list(self) -> Operation[FineTuneList]:
         """List your fine-tunes. `GET /v1/llm/fine-tunes`.
 
-        The reply can be iterated, indexed and measured like a list of `FineTune`. The gateway lists your batch jobs on this route too;
-        they are kept apart, in the reply's `batch_jobs`.
+        The reply can be iterated, indexed and measured like a list of `FineTune`. The gateway also lists your batch jobs on this route;
+        they are in the reply's `batch_jobs`.
         """
         return Operation(Request(method="GET", path=_PATH), FineTuneList)
 
@@ -96,10 +96,10 @@ class FineTunes(Resource[TransportT]):
 
         Args:
             fine_tune_id: The job's id.
-            missing_ok: Whether it is fine that there is no such job; the reply's `success` says which.
+            missing_ok: Whether a missing job is not an error. The reply's `success` is False then.
 
         Raises:
-            NotFoundError: There is no such job.
+            NotFoundError: The job does not exist.
         """
         request = Request(method="PUT", path=f"{_path(fine_tune_id)}/cancel")
         reply: FineTuneCancelled = yield Operation(request, FineTuneCancelled)
@@ -112,12 +112,12 @@ class FineTunes(Resource[TransportT]):
 
     @endpoint
     def events(self, fine_tune_id: str) -> Operation[FineTuneEventList]:
-        """Return what happened in a job so far, oldest first. `GET /v1/llm/fine-tunes/{id}/events`.
+        """Return the events of a job so far, oldest first. `GET /v1/llm/fine-tunes/{id}/events`.
 
         The reply can be iterated, indexed and measured like a list of `FineTuneEvent`; an event's `metrics` are the numbers in it.
 
         Raises:
-            NotFoundError: There is no such job, or it has no events yet.
+            NotFoundError: The job does not exist, or has no events yet.
         """
         return _get_events(fine_tune_id)
 
@@ -131,26 +131,26 @@ class FineTunes(Resource[TransportT]):
         timeout: float | None = None,
         on_status: Callable[[FineTune], object] | None = None,
     ) -> Flow[FineTune]:
-        """Wait until a job has succeeded, and return it. `GET /v1/llm/fine-tunes/{id}`, again and again.
+        """Wait until a job has succeeded, and return it. Polls `GET /v1/llm/fine-tunes/{id}`.
 
         Args:
             fine_tune_id: The job's id.
-            poll_interval: Seconds until the second look; each pause is half as long again as the one before.
-            max_poll_interval: Seconds that the pauses grow to.
-            timeout: Seconds to wait in all; for ever by default.
-            on_status: Called with the job whenever its status is a new one, the first included.
+            poll_interval: Seconds until the second poll; each pause is 1.5 times the one before.
+            max_poll_interval: The longest pause, in seconds.
+            timeout: The total time to wait, in seconds; no limit by default.
+            on_status: Called with the job whenever its status changes, and with its first status.
 
         Raises:
             JobFailedError: The job failed, was cancelled (the gateway then forgets it) or took too long. Its `events` are the last ones.
-            JobTimeoutError: Time is up; the job goes on.
-            NotFoundError: There is no such job.
-            APIConnectionError: The server cannot be reached, at first or six looks in a row. A ServerError likewise.
+            JobTimeoutError: Time is up; the job keeps running.
+            NotFoundError: The job does not exist.
+            APIConnectionError: The server cannot be reached at first, or in six polls in a row. The same holds for a ServerError.
         """
         watch = _watch(fine_tune_id, poll_interval, max_poll_interval, timeout, on_status)
         job = yield from watch.done()
         if job.succeeded:
             return job
-        with suppress(LLMEngineError):  # the job's failure is the news
+        with suppress(LLMEngineError):  # the job's failure is more important
             watch.events = (yield from _events(watch, _get_events(fine_tune_id)))[-_LAST:]
         raise watch.failed()
 
@@ -164,30 +164,30 @@ class FineTunes(Resource[TransportT]):
         timeout: float | None = None,
         on_status: Callable[[FineTune], object] | None = None,
     ) -> Feed[FineTuneEvent]:
-        """Iterate over what happens in a job until it has succeeded: each event once, first those that there are already.
+        """Iterate over the events of a job until it has succeeded. Each event comes once, starting with the existing ones.
 
-        Between two looks (`GET /v1/llm/fine-tunes/{id}`, then `.../events`) it waits, longer as long as nothing happens. Nothing is
-        held open: the iterator may be dropped at any time, or closed.
+        Between two polls (`GET /v1/llm/fine-tunes/{id}`, then `.../events`) it waits, and longer while nothing happens. Nothing is held
+        open, so the iterator may be dropped or closed at any time.
 
         Args:
             fine_tune_id: The job's id.
-            poll_interval: Seconds until the next look when something has happened; half as long again each time when nothing has.
-            max_poll_interval: Seconds that the pauses grow to.
-            timeout: Seconds to follow in all; for ever by default.
-            on_status: Called with the job whenever its status is a new one, the first included.
+            poll_interval: Seconds until the next poll after something has happened; 1.5 times as long each time when nothing has.
+            max_poll_interval: The longest pause, in seconds.
+            timeout: The total time to follow, in seconds; no limit by default.
+            on_status: Called with the job whenever its status changes, and with its first status.
 
         Raises:
             JobFailedError: The job failed, was cancelled (the gateway then forgets it) or took too long. Its `events` are the last ones.
-            JobTimeoutError: Time is up; the job goes on.
-            NotFoundError: There is no such job.
-            APIConnectionError: The server cannot be reached, at first or six looks in a row. A ServerError likewise.
+            JobTimeoutError: Time is up; the job keeps running.
+            NotFoundError: The job does not exist.
+            APIConnectionError: The server cannot be reached at first, or in six polls in a row. The same holds for a ServerError.
         """
         return _follow(fine_tune_id, _watch(fine_tune_id, poll_interval, max_poll_interval, timeout, on_status))
 
 
 _PATH = "/v1/llm/fine-tunes"
 _LAST = 10
-"""How many events a JobFailedError carries."""
+"""The number of events in a JobFailedError."""
 
 
 def _path(fine_tune_id: str) -> str:
@@ -225,7 +225,7 @@ def _follow(fine_tune_id: str, watch: JobWatch[FineTune]) -> Feed[FineTuneEvent]
     operation = _get_events(fine_tune_id)
     seen = 0
     while True:
-        job = yield from watch.refresh()  # before the events: when it is done, none comes after those
+        job = yield from watch.refresh()  # before the events: once it is done, no events are added
         events = yield from watch.retrying(lambda: _events(watch, operation))
         watch.events = events[-_LAST:] or watch.events
         if events[seen:]:
@@ -243,6 +243,6 @@ def _follow(fine_tune_id: str, watch: JobWatch[FineTune]) -> Feed[FineTuneEvent]
 def _events(watch: JobWatch[FineTune], operation: Operation[FineTuneEventList]) -> Flow[list[FineTuneEvent]]:
     try:
         reply = yield from watch.send(operation)
-    except NotFoundError:  # none yet, or the job is gone, which the next look finds out
+    except NotFoundError:  # no events yet, or the job is gone, which the next poll shows
         return []
     return reply.events

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 
 
 class Models(Resource[TransportT]):
-    """See the models that the gateway serves, and serve your own."""
+    """List the models that the gateway serves, and serve your own."""
 
     CLEAR: ClassVar[Literal[Clear.CLEAR]] = CLEAR
-    """Given to `update`, it takes a setting away; None leaves the setting as it is."""
+    """In `update`, it removes a setting; None leaves the setting unchanged."""
 
     @endpoint
     def list(self, name: str | None = None, order_by: ModelOrder | None = None) -> Operation[ModelList]:
@@ -56,7 +56,7 @@ class Models(Resource[TransportT]):
         The reply can be iterated, indexed and measured like a list of `Model`.
 
         Args:
-            name: Only endpoints of this name.
+            name: Only endpoints with this name.
             order_by: "newest", "oldest" or "alphabetical" (today's gateway accepts the last but does not sort by it).
         """
         query = {key: value for key, value in (("name", name), ("order_by", order_by)) if value is not None}
@@ -67,7 +67,7 @@ class Models(Resource[TransportT]):
         """Return one endpoint. `GET /v1/llm/model-endpoints/{name}`.
 
         Raises:
-            NotFoundError: There is no such endpoint, or the key may not see it.
+            NotFoundError: The endpoint does not exist, or the key may not see it.
             InvalidArgumentError: The name is empty or has a slash, which this route cannot match.
         """
         return _get(name)
@@ -91,31 +91,31 @@ class Models(Resource[TransportT]):
     ) -> Operation[ModelTask]:
         """Create an endpoint. `POST /v1/llm/model-endpoints`. `wait_until_ready` waits until it can be called.
 
-        It is never sent twice: after an APIConnectionError, see with `get` whether the endpoint is there.
+        It is never sent twice. After an APIConnectionError, use `get` to see whether the endpoint exists.
 
         Args:
             name: The endpoint's name.
             model_name: The model to serve, such as "llama-2-7b".
-            labels: Must have `team` and `product`; values are Kubernetes label values.
+            labels: Must contain `team` and `product`; values are Kubernetes label values.
             min_workers: With 0, the first call after a pause waits until a worker has started.
             max_workers: At most 250.
-            per_worker: Requests at once on one worker before another one is started.
-            metadata: Data of your own; the key "_llm" is the gateway's.
+            per_worker: Concurrent requests on one worker before another one is started.
+            metadata: Your own data; the key "_llm" is the gateway's.
             inference_framework: The model server.
             endpoint_type: "streaming" serves whole and streamed completions; it is the only type that vLLM, TGI, LightLLM and TensorRT-LLM
                 endpoints may have.
-            public_inference: Whether everybody may call it. False here, though the gateway itself takes silence for True.
+            public_inference: Whether everybody may call it. False by default here; the gateway's own default is True.
             timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
-            **options: The fields of `CreateModelOptions`. The hardware (cpus, gpus, memory, gpu_type, storage, nodes_per_worker) is given
-                whole or left to the gateway.
+            **options: The fields of `CreateModelOptions`. Give all of the hardware (cpus, gpus, memory, gpu_type, storage,
+                nodes_per_worker), or leave it to the gateway.
 
         Raises:
             InvalidArgumentError: The labels, the hardware or an option cannot be right; nothing was sent.
             BadRequestError: The name is taken, or the gateway refuses a field.
-            NotFoundError: There is no image of this tag.
+            NotFoundError: No image has this tag.
             ServerError: The hardware cannot be inferred, or the model is unknown and no `checkpoint_path` is given.
         """
-        path_segment(name, "model name")  # an endpoint that no other route could reach
+        path_segment(name, "model name")  # otherwise no other route could reach the endpoint
         chosen = set_options(options, CreateModelOptions)
         check_labels(labels)
         check_hardware(chosen)
@@ -148,26 +148,26 @@ class Models(Resource[TransportT]):
         timeout: TimeoutLike | None = None,
         **options: Unpack[UpdateModelOptions],
     ) -> Flow[ModelTask]:
-        """Change an endpoint; what is not given stays as it is. `PUT /v1/llm/model-endpoints/{name}`.
+        """Change an endpoint; values that are not given are unchanged. `PUT /v1/llm/model-endpoints/{name}`.
 
-        The gateway makes public whatever an update does not call private. So this reads the endpoint first, and sends along what it is,
-        unless `public_inference` is given. It is never sent twice.
+        The gateway makes an endpoint public unless the update says that it is private. So unless `public_inference` is given, this reads
+        the endpoint first, and sends its current value. It is never sent twice.
 
         Args:
             name: The endpoint's name.
-            public_inference: Whether everybody may call it; as it is by default.
+            public_inference: Whether everybody may call it; unchanged by default.
             inference_framework: The endpoint's framework, which an update cannot change: needed for frameworks other than vLLM when
                 `public_inference` is given, since the endpoint is not read then.
-            checkpoint_path: Where the weights are; `CLEAR` goes back to the catalogue's.
-            quantize: How the weights are quantized; `CLEAR` for not at all.
-            chat_template_override: A Jinja template of up to 10,000 characters; `CLEAR` goes back to the tokenizer's own.
+            checkpoint_path: Where the weights are; `CLEAR` returns to the catalogue's.
+            quantize: How the weights are quantized; `CLEAR` means not at all.
+            chat_template_override: A Jinja template of up to 10,000 characters; `CLEAR` returns to the tokenizer's own.
             timeout: Seconds to wait for the next byte, instead of the client's; or an `httpx.Timeout`.
             **options: The fields of `UpdateModelOptions`.
 
         Raises:
             InvalidArgumentError: There is nothing to change, the labels or an option cannot be right, or the gateway does not say whether
                 the endpoint is public.
-            NotFoundError: There is no such endpoint, or it is not yours.
+            NotFoundError: The endpoint does not exist, or is not yours.
             BadRequestError: The gateway refuses a field.
         """
         body = changes(
@@ -195,10 +195,10 @@ class Models(Resource[TransportT]):
 
         Args:
             name: The endpoint's name.
-            missing_ok: Whether it is fine that there is no such endpoint; the reply's `deleted` says which.
+            missing_ok: Whether a missing endpoint is not an error. The reply's `deleted` is False then.
 
         Raises:
-            NotFoundError: There is no such endpoint.
+            NotFoundError: The endpoint does not exist.
             PermissionDeniedError: It is not yours.
             ConflictError: Another operation on it is in progress.
         """
@@ -223,20 +223,20 @@ class Models(Resource[TransportT]):
         missing_for: float = 60.0,
         on_status: Callable[[Model], object] | None = None,
     ) -> Flow[Model]:
-        """Wait until an endpoint can be called, and return it. `GET /v1/llm/model-endpoints/{name}`, again and again.
+        """Wait until an endpoint can be called, and return it. Polls `GET /v1/llm/model-endpoints/{name}`.
 
         Args:
             name: The endpoint's name.
-            poll_interval: Seconds until the second look; each pause is half as long again as the one before.
-            max_poll_interval: Seconds that the pauses grow to.
-            timeout: Seconds to wait in all; for ever by default.
-            missing_for: Seconds for which it may not be there yet: a new endpoint takes a while to show.
-            on_status: Called with the endpoint whenever its status is a new one, the first included.
+            poll_interval: Seconds until the second poll; each pause is 1.5 times the one before.
+            max_poll_interval: The longest pause, in seconds.
+            timeout: The total time to wait, in seconds; no limit by default.
+            missing_for: Seconds for which it may be missing, because a new endpoint takes a while to appear.
+            on_status: Called with the endpoint whenever its status changes, and with its first status.
 
         Raises:
             JobFailedError: It could not be built (UPDATE_FAILED), or is being deleted.
-            JobTimeoutError: Time is up; the gateway goes on.
-            NotFoundError: There is no such endpoint, and after `missing_for` seconds there is still none.
+            JobTimeoutError: Time is up; the gateway keeps working.
+            NotFoundError: The endpoint still does not exist after `missing_for` seconds.
         """
         watch: JobWatch[Model] = JobWatch(
             f"Endpoint {name}",
@@ -255,14 +255,14 @@ class Models(Resource[TransportT]):
 
     @endpoint
     def download_urls(self, name: str, *, download_format: str | None = None) -> Operation[ModelDownload]:
-        """Return URLs of a fine-tuned model's files; each is good for an hour, for anyone. `POST /v1/llm/model-endpoints/download`.
+        """Return URLs of a fine-tuned model's files. Anyone can use a URL for an hour. `POST /v1/llm/model-endpoints/download`.
 
         Args:
             name: The fine-tuned model's name.
             download_format: "hugging_face" by default.
 
         Raises:
-            NotFoundError: There is no such model of your team.
+            NotFoundError: Your team has no such model.
         """
         return _urls(name, download_format)
 
@@ -280,29 +280,29 @@ class Models(Resource[TransportT]):
         on_progress: DownloadProgress | None = None,
         timeout: TimeoutLike | None = None,
     ) -> Flow[dict[str, Path]]:
-        """Download a fine-tuned model's files into a folder; return where each is. `POST /v1/llm/model-endpoints/download`, first.
+        """Download a fine-tuned model's files into a folder, and return their paths. First, `POST /v1/llm/model-endpoints/download`.
 
-        The files grow as `*.part` and appear when all are whole. What a cut leaves is gone on with, in this call or in a later one, where
-        the storage can do that and the file is still the same. The storage is sent no credentials of yours.
+        The files grow as `*.part` and appear when all are complete. After a break, a file is resumed, in this call or in a later one, if
+        the storage supports that and the file is still the same. None of your credentials are sent to the storage.
 
         Args:
             name: The fine-tuned model's name.
-            to: The folder; it is made if need be. File names that could leave it, or that some system cannot hold, are changed.
+            to: The folder; created if missing. File names that could leave it, or that some system cannot store, are changed.
             download_format: "hugging_face" by default.
-            max_concurrency: Files at a time.
-            max_retries: Tries in a row that may bring a file no new bytes.
-            overwrite: Whether to replace files that are there.
-            allow_http: Whether to fetch from URLs that are not encrypted; those to this machine itself always are fetched.
-            on_progress: Called with a file's name, the bytes of it that are there, and its bytes in all (None if that is not known);
-                never twice at the same time.
+            max_concurrency: The number of files at a time.
+            max_retries: The number of tries in a row that may bring a file no new bytes.
+            overwrite: Whether to replace existing files.
+            allow_http: Whether to fetch from unencrypted URLs. Those to this machine itself are always allowed.
+            on_progress: Called with a file's name, its bytes so far, and its size (None if that is not known); never twice at the same
+                time.
             timeout: Seconds to wait for the storage's next byte, 60 by default; or an `httpx.Timeout`.
 
         Raises:
-            NotFoundError: There is no such model of your team.
-            FileExistsError: One of the files is there already, or another download is writing it.
+            NotFoundError: Your team has no such model.
+            FileExistsError: One of the files exists already, or another download is writing it.
             InvalidResponseError: A URL is not encrypted, or a reply makes no sense.
-            APIStatusError: The storage refuses: PermissionDeniedError even with new URLs, for example.
-            APIConnectionError: The storage cannot be reached, or breaks off time and again.
+            APIStatusError: The storage refuses. For example, a PermissionDeniedError even with new URLs.
+            APIConnectionError: The storage cannot be reached, or the connection breaks repeatedly.
             OSError: A file cannot be written.
         """
         renew = _urls(name, download_format)
@@ -340,7 +340,7 @@ def _urls(name: str, download_format: str | None) -> Operation[ModelDownload]:
 
 
 def _appearing(watch: JobWatch[Model], name: str, missing_for: float) -> Flow[Model]:
-    """Look at an endpoint that may not be there yet."""
+    """Fetch an endpoint that may not exist yet."""
     begun: float = yield Now()
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Reads the events of the OpenAI-style (v2) streams: raises errors, knows when every choice is finished."""
+"""Reads the events of the OpenAI-style (v2) streams: raises errors, and knows when every choice is finished."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from .._operation import parse
 from ..errors import InvalidResponseError, StreamTruncatedError
 from .completion_events import stream_error
 
-_DONE = b"[DONE]"  # the gateway drops it, but OpenAI-minded proxies in front of it send it
+_DONE = b"[DONE]"  # the gateway drops it, but OpenAI-style proxies in front of it send it
 
 ChunkT = TypeVar("ChunkT", bound=ChatCompletionChunk | TextCompletion)
 
 
 class _ChunkReader(Generic[ChunkT]):
-    """One stream's state.
+    """The state of one stream.
 
-    A stream is finished when each choice that was seen has had its finish reason; only the chunk with the usage may come after
-    that. Errors carry the first choice's text so far.
+    A stream is finished when each choice that was seen has had its finish reason. After that, only the chunk with the usage may come.
+    Errors have the first choice's text so far.
     """
 
     def __init__(self, kind: type[ChunkT]) -> None:
@@ -31,7 +31,7 @@ class _ChunkReader(Generic[ChunkT]):
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more comes, except perhaps the usage."""
+        """Whether the stream is finished, except perhaps for the usage."""
         return self._done or (bool(self._begun) and self._begun == self._ended)
 
     @property
@@ -43,10 +43,10 @@ class _ChunkReader(Generic[ChunkT]):
         """Read one event's data.
 
         Raises:
-            StreamError: It reports an error.
+            StreamError: The event reports an error.
             InvalidResponseError: It is not an event of this route.
         """
-        if data[:6] == _DONE:  # some proxies write more behind it
+        if data[:6] == _DONE:  # some proxies write more after it
             self._done = True
             return None
         chunk = self._chunk(data)
@@ -58,7 +58,7 @@ class _ChunkReader(Generic[ChunkT]):
         return chunk
 
     def end(self) -> None:
-        """The connection ended in order.
+        """Handle the orderly end of the connection.
 
         Raises:
             StreamTruncatedError: A choice was not finished.

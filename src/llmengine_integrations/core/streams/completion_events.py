@@ -1,4 +1,4 @@
-"""Reads the events of a completion stream: raises errors, skips empty events, knows how each framework ends a stream."""
+"""Reads the events of a completion stream: raises errors, skips empty events, and knows how each framework ends a stream."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from ...wire.completions import CompletionChunk, CompletionStreamEvent, Completi
 from .._operation import parse
 from ..errors import StreamError, StreamTruncatedError, decode, mapping, message_of, request_id_of
 
-_DONE = b"[DONE]"  # the gateway never sends it, but OpenAI-minded proxies in front of it do
+_DONE = b"[DONE]"  # the gateway never sends it, but OpenAI-style proxies in front of it do
 
 
 class CompletionEventReader:
-    """One stream's state.
+    """The state of one stream.
 
     Most frameworks send deltas and end with `finished`. Two differ (section 2 of the gateway's contract):
 
-    * TensorRT-LLM never sets `finished`. It alone counts the prompt's tokens on every event, so a stream of such events may end
+    * TensorRT-LLM never sets `finished`. Only TensorRT-LLM counts the prompt's tokens on every event, so a stream of such events may end
       without it.
-    * DeepSpeed repeats the whole text in its last event. It alone leaves the earlier events uncounted, so what they brought is taken off.
+    * DeepSpeed repeats the whole text in its last event. Only DeepSpeed does not count the earlier events, so their text is removed from
+    it.
     """
 
     def __init__(self) -> None:
@@ -27,7 +28,7 @@ class CompletionEventReader:
         self._may_just_end = False
         self._uncounted = True
         self._request_id: str | None = None
-        # Pydantic's method around it looks at options that nobody gives, for each token.
+        # Pydantic's method around it checks options that are not used here, for each token.
         self._validate = CompletionChunk.__pydantic_validator__.validate_json
 
     @property
@@ -39,10 +40,10 @@ class CompletionEventReader:
         """Read one event's data.
 
         Raises:
-            StreamError: It reports an error.
+            StreamError: The event reports an error.
             InvalidResponseError: It is not an event of this route.
         """
-        if data[:6] == _DONE:  # some proxies write more behind it
+        if data[:6] == _DONE:  # some proxies write more after it
             self.finished = True
             return None
         try:
@@ -60,7 +61,7 @@ class CompletionEventReader:
         return chunk
 
     def end(self) -> None:
-        """The connection ended in order.
+        """Handle the orderly end of the connection.
 
         Raises:
             StreamTruncatedError: The server had not said that the completion was finished.
@@ -80,12 +81,12 @@ class CompletionEventReader:
     def _no_chunk(self, data: bytes) -> CompletionChunk | None:
         if (reported := stream_error(data, self.text)) is not None:
             raise reported
-        parse(CompletionStreamEvent, data)  # an empty event, or none of this route
+        parse(CompletionStreamEvent, data)  # an empty event, or one of another route
         return None
 
 
 def stream_error(data: bytes, text: str) -> StreamError | None:
-    """The exception for an event, if it reports an error: in the gateway's shape, or in whatever a proxy made of it."""
+    """Return the exception for an event that reports an error, in the gateway's form or in a proxy's; None for any other event."""
     event = decode(data)
     reported = mapping(event).get("error")
     if not reported:

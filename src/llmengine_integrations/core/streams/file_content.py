@@ -1,7 +1,8 @@
-"""One string out of a JSON object, piece by piece: `GET /v1/files/{id}/content` wraps a whole file in one. No I/O happens here.
+"""Extracts one string from a JSON object, piece by piece: `GET /v1/files/{id}/content` returns a file in one. No I/O happens here.
 
-Every step takes time in proportion to what has come, whatever it is and however it is cut. No pattern repeats a group: a greedy one takes
-memory for every round, and possessive ones match wrongly on Python 3.11 before 3.11.5 (https://github.com/python/cpython/issues/106052).
+Every step takes time in proportion to the received data, whatever it contains and however it is split. No pattern repeats a group: a greedy
+one takes memory for every round, and possessive ones match wrongly on Python 3.11 before 3.11.5
+(https://github.com/python/cpython/issues/106052).
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ import re
 from .._foreign_errors import fail
 from ..errors import InvalidResponseError
 
-_MARK = re.compile(r'\\.|["{}\[\]]', re.DOTALL)  # what matters around the string; an escaped quote is not a mark
+_MARK = re.compile(r'\\.|["{}\[\]]', re.DOTALL)  # the marks around the string; an escaped quote is not one
 _CUT = re.compile(
     r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z"
-)  # half a pair of escapes, a part of one, or both
+)  # half of an escaped surrogate pair, a part of an escape, or both
 _CUT_SIZE = 11  # characters of the longest of these
 _MAX_REST = 1024 * 1024  # characters around the string
 
 
 class JsonText:
-    """Takes the bytes of a JSON object, gives those of its member `name`, a string, in UTF-8."""
+    """Reads the bytes of a JSON object, and returns those of its member `name`, a string, in UTF-8."""
 
     def __init__(self, name: str = "content") -> None:
         self._name = json.dumps(name)
@@ -32,14 +33,14 @@ class JsonText:
         self._tail: str = ""
         self._inside: bool = False
         self._after: bool = False
-        # How far the head is read: up to where, inside how many brackets, since where in a string, and where the wanted name ended.
+        # The state of reading the head: the position, the depth of brackets, the start of the current string, the end of the wanted name.
         self._seen: int = 0
         self._depth: int = 0
         self._quote: int | None = None
         self._named: int | None = None
 
     def feed(self, data: bytes) -> bytes:
-        """Read on.
+        """Read more data.
 
         Raises:
             InvalidResponseError: It is not such an object.
@@ -50,22 +51,22 @@ class JsonText:
             fail(InvalidResponseError(f"The reply is not valid JSON: {error}."), error)
 
     def end(self) -> None:
-        """The object is complete.
+        """Handle the end of the object.
 
         Raises:
-            InvalidResponseError: It is not.
+            InvalidResponseError: The object is incomplete.
         """
         try:
             self._decoder.decode(b"", final=True)
             json.loads(f'{self._head}"{self._tail}' if self._after else self._head)
-        except (ValueError, RecursionError) as error:  # the latter for brackets nested by the thousand
+        except (ValueError, RecursionError) as error:  # the latter for thousands of nested brackets
             fail(InvalidResponseError(f"The reply is not valid JSON: {error}."), error)
         if not self._after:
             raise InvalidResponseError(f"The reply has no text {self._name}.")
 
     def _feed(self, text: str) -> bytes:
         if not self._inside:
-            # A local name lets it grow in place: `self._head += text` would copy all of it for each chunk.
+            # With a local name, the string grows in place: `self._head += text` would copy all of it for each chunk.
             head, self._head = self._head, ""
             head += text
             self._head = head
@@ -84,14 +85,14 @@ class JsonText:
         return self._string(text)
 
     def _start(self) -> int | None:
-        """Where the string begins, once it does. Each call reads on where the one before stopped."""
+        """Return the start of the string, once it is known. Each call continues where the previous one stopped."""
         end = self._seen
         for mark in _MARK.finditer(self._head, self._seen):
             end = mark.end()
             if mark[0] == '"' and self._quote is None and self._is_value_of_name(mark.start()):
                 return end
             self._pass(mark[0], mark.start(), end)
-        self._seen = len(self._head) - self._head.endswith("\\", end)  # the character that it escapes is still to come
+        self._seen = len(self._head) - self._head.endswith("\\", end)  # the escaped character is still to come
         return None
 
     def _pass(self, mark: str, start: int, end: int) -> None:
@@ -111,7 +112,7 @@ class JsonText:
         text = self._text + text
         unescaped = text.replace(r"\\", "  ").replace(
             r"\"", "  "
-        )  # as long as the text: what is left of quotes ends the string
+        )  # as long as the text: a remaining quote ends the string
         end = unescaped.find('"')
         self._after = end >= 0
         if self._after:

@@ -1,7 +1,7 @@
-"""Server-sent events: bytes in, the data of events out. Holds state, does no I/O.
+"""Server-sent events: reads bytes and returns the data of events. It has state, but does no I/O.
 
-https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation. Of the fields only `data` matters here;
-it is kept as bytes, so that a chunk may end inside a character, a line ending or anything else.
+https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation. Only the field `data` matters here. It is kept
+as bytes, so that a chunk may end inside a character, a line ending or anything else.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from ..errors import InvalidResponseError
 
 _BOM = b"\xef\xbb\xbf"
 MAX_EVENT = 64 * 1024 * 1024
-"""Bytes of one event; a server that never ends one would fill the memory."""
+"""The largest event, in bytes. Without a limit, a server that never ends an event would fill the memory."""
 
 
 class SSEDecoder:
     """Splits a byte stream into events. Lines end with CRLF, LF or CR; comments and other fields are skipped."""
 
     def __init__(self) -> None:
-        # Of the line that is not complete yet; joined once, or a long line would cost its square.
+        # The parts of the incomplete line. They are joined once, because joining each time would take quadratic time for a long line.
         self._parts: list[bytes] = []
-        self._after_cr = False  # the last chunk ended with CR, which ended a line: an LF right after it belongs to it
+        self._after_cr = False  # the last chunk ended a line with CR; an LF right after it belongs to that line ending
         self._data: list[bytes] = []
         self._first = True
         self._held = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Take the next bytes and return the data of every event that they complete.
+        """Add the next bytes, and return the data of every event that they complete.
 
-        An event that the stream ends inside of is never returned, as the standard demands.
+        If the stream ends inside an event, that event is never returned, as the standard demands.
 
         Raises:
             InvalidResponseError: An event is longer than `MAX_EVENT`.
@@ -40,7 +40,7 @@ class SSEDecoder:
         return events if end == len(chunk) else events + self._feed(chunk[end:])
 
     def _feed(self, chunk: bytes) -> list[bytes]:
-        """`feed` for whatever may come, line by line."""
+        """Do the work of `feed` for any input, line by line."""
         data = self._data
         events: list[bytes] = []
         self._held += len(chunk)
@@ -60,7 +60,7 @@ class SSEDecoder:
         return events
 
     def _lines(self, chunk: bytes) -> list[bytes]:
-        """The lines that a chunk completes, without their endings."""
+        """Return the lines that a chunk completes, without their endings."""
         if self._after_cr and chunk:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
@@ -84,16 +84,16 @@ class SSEDecoder:
 
 
 def _last_end(chunk: bytes) -> int:
-    """Where the last event that a chunk completes ends; 0 if it completes none, or not plainly."""
+    """Return the end of the last event that a chunk completes; 0 if it completes none, or if that is not certain."""
     if (found := chunk.rfind(b"\n\n")) >= 0:
         return found + 2
     return found + 4 if (found := chunk.rfind(b"\r\n\r\n")) >= 0 else 0
 
 
 def _plain(chunk: bytes) -> list[bytes] | None:
-    """The data of whole events of one `data: ` line each, which is how nearly every chunk comes; else None.
+    """Return the data of whole events with one `data: ` line each, which is the form of nearly every chunk; None for any other form.
 
-    Cut at once, and counted to be sure: a loop over the lines takes four times as long.
+    The chunk is split in one step and the parts are counted as a check, because a loop over the lines takes four times as long.
     """
     crlf = chunk[-4:] == b"\r\n\r\n"
     if chunk[:6] != b"data: " or not (crlf or chunk[-2:] == b"\n\n"):

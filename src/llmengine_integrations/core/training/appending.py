@@ -1,8 +1,8 @@
 """A file of training data that many writers extend.
 
-Each append copies the file beside its place, extends the copy, and puts it in its place: a crash leaves the old file or the new one, and
-who reads or uploads meanwhile sees one of them whole. (A write at the file's end would be cheaper, but when the power fails, or the disk
-is full, half a row can stay.) Writers take turns by a lock file.
+Each append copies the file next to it, extends the copy, and replaces the file with it. So a crash leaves either the old file or the new
+one, and anything that reads or uploads it meanwhile sees one of them as a whole. (Appending in place would be cheaper, but half a row could
+remain after a power failure, or on a full disk.) A lock file makes writers take turns.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ _Stamp: TypeAlias = tuple[int, int, int] | None
 
 
 class TrainingFile:
-    """Prompt/response pairs in a CSV or JSON lines file, as fine-tunes take them. Safe for threads and for processes of one machine.
+    """Prompt/response pairs in a CSV or JSON lines file, as fine-tunes accept them. Safe for threads and for processes of one machine.
 
-    The file appears with the first rows; one that is there is extended, in its own columns (`prompt` and `response`, or `input` and
-    `output`). Beside it stays an empty `.NAME.lock`. An append takes some milliseconds, and two more for each megabyte that is there; forty
-    where another process wrote last, because the file is read again. So give it many rows at once where you can.
+    The first rows create the file. An existing file is extended, in its own columns (`prompt` and `response`, or `input` and `output`). An
+    empty `.NAME.lock` stays next to it. An append takes some milliseconds, and two more for each megabyte of the file. If
+    another process wrote last, it takes forty per megabyte, because the file is read again. So add many rows at once if you can.
 
         data = TrainingFile("train.csv")
         data.append([("The capital of France is", " Paris.")])
         client.files.upload(data.path, check=True)
 
     Args:
-        path: Where it is. The name's end says the format: `.csv`, or `.jsonl` (`.ndjson`).
-        keep: Which rows to take; all by default.
+        path: The file. Its extension decides the format: `.csv`, or `.jsonl` (`.ndjson`).
+        keep: Decides which rows to add; all by default.
         deduplicate: Whether to leave out rows that are in the file already, or were given before.
 
     Raises:
-        InvalidArgumentError: The path's name ends otherwise.
+        InvalidArgumentError: The path has another extension.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TrainingFile:
     def append(self, rows: Iterable[Example]) -> int:
         """Add rows, all or none of them, and return how many were new. When it returns, they are on the disk.
 
-        A row whose prompt or response is blank is left out: no fine-tune takes it.
+        A row whose prompt or response is blank is left out, because no fine-tune accepts it.
 
         Args:
             rows: Pairs of prompt and response, or mappings with these keys.
@@ -71,13 +71,13 @@ class TrainingFile:
         Raises:
             TrainingDataError: The file exists but is not training data.
             InvalidArgumentError: A row cannot be written.
-            OSError: The file cannot be read or written; it is as it was.
+            OSError: The file cannot be read or written; it is unchanged.
         """
         taken = [row for row in map(_row, rows) if all(map(str.strip, row)) and (self._keep is None or self._keep(row))]
         if not taken:
             return 0
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        path = Path(os.path.realpath(self.path))  # a link stays one
+        path = Path(os.path.realpath(self.path))  # a link stays a link
         with self._lock, file_lock(path.with_name(f".{path.name}.lock")):
             self._catch_up(path)
             fresh, keys = self._fresh(taken)
@@ -88,7 +88,7 @@ class TrainingFile:
             return len(fresh)
 
     def __iter__(self) -> Iterator[TrainingRow]:
-        """The rows, as the file is now; none if it does not exist.
+        """Yield the rows, as the file is now; none if it does not exist.
 
         Raises:
             TrainingDataError: The file is not training data.
@@ -101,7 +101,7 @@ class TrainingFile:
         return f"{type(self).__name__}({str(self.path)!r})"
 
     def _catch_up(self, path: Path) -> None:
-        """Read the file if it is not as this object left it."""
+        """Read the file, if it has changed since this object used it."""
         stamp = _stamp(path)
         if stamp == self._stamp:
             return
@@ -128,14 +128,14 @@ def _row(example: Example) -> TrainingRow:
 
 
 def _key(row: TrainingRow) -> bytes:
-    """Sixteen bytes for a row, so that what is known of a large file stays small."""
+    """Return sixteen bytes for a row, so that the set of known rows of a large file stays small."""
     digest = blake2b(len(row.prompt).to_bytes(8), digest_size=16)
     digest.update("".join(row).encode("utf-8", "surrogatepass"))
     return digest.digest()
 
 
 def _stamp(path: Path) -> _Stamp:
-    """What tells one state of a file from another; None while there is none."""
+    """Return what distinguishes one state of a file from another; None if there is no file."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -147,7 +147,7 @@ def _extend(path: Path, layout: Layout, rows: Iterable[TrainingRow]) -> None:
     old = _stamp(path)
     empty = not old or not old[1]
     added = layout.encode(rows, with_header=empty)
-    part = path.with_name(f".{path.name}.part")  # under the lock there is one; a dead writer's is overwritten
+    part = path.with_name(f".{path.name}.part")  # the lock allows only one; a dead writer's is overwritten
     with replacing(path, part=part) as file:
         if not empty:
             _copy(path, file)

@@ -1,6 +1,6 @@
-"""Is a file fit for fine-tuning? Read row by row, in constant memory, before it is uploaded.
+"""Checks that a file is valid training data, before it is uploaded: row by row, in constant memory.
 
-The gateway itself looks at the header only, and only when a fine-tune is created; the job then fails on the rest.
+The gateway itself checks only the header, and only when a fine-tune is created. The job then fails because of the rest.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ __all__ = ["MAX_PROBLEMS", "MAX_ROWS", "TrainingData", "check_source", "check_tr
 
 ADVISED_ROWS = 200
 MAX_PROBLEMS = 50
-"""Problems that are listed; more are of no help."""
+"""The number of problems that are listed; more would not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """What a fit file holds."""
+    """The content of a valid file."""
 
     format: Format
     columns: tuple[str, str]
     """The two columns that training uses."""
     rows: int
-    """Examples; the header and empty lines do not count."""
+    """The number of examples; the header and empty lines do not count."""
     warnings: tuple[str, ...] = ()
 
 
@@ -38,10 +38,10 @@ def check_training_file(source: FileSource) -> TrainingData:
     Rows are counted from 1; a CSV file's header is row 1, as in a spreadsheet.
 
     Args:
-        source: A path, the bytes, or a file that is open for reading; that is put back where it stood.
+        source: A path, the bytes, or a file that is open for reading; its position is restored.
 
     Raises:
-        TrainingDataError: It is not fit; its `problems` say what is wrong and in which row.
+        TrainingDataError: It is not valid; its `problems` say what is wrong and in which row.
         OSError: It cannot be read.
     """
     opened = open_source(source)
@@ -52,7 +52,7 @@ def check_training_file(source: FileSource) -> TrainingData:
 
 
 def check_source(source: Source) -> TrainingData:
-    """`check_training_file` for a file that is open already; it is put back where it stood."""
+    """The version of `check_training_file` for a file that is already open; its position is restored."""
     if not source.repeatable:
         raise InvalidArgumentError(f"{source.filename} can be read only once, so it cannot be checked first.")
     problems, rows = list[TrainingDataProblem](), 0
@@ -73,7 +73,7 @@ def check_source(source: Source) -> TrainingData:
 
 
 class _Raw(io.RawIOBase):
-    """A source as a file of Python's own, for its decoder of lines."""
+    """Wraps a source as a Python file, for Python's line decoder."""
 
     def __init__(self, source: Source) -> None:
         self._chunks = source.chunks()

@@ -1,4 +1,4 @@
-"""Rows of training data as text, CSV or JSON lines, both ways."""
+"""Converts rows of training data to and from text, as CSV or JSON lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SUFFIXES: Mapping[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": 
 
 
 class TrainingRow(NamedTuple):
-    """An example: what the model is given, and what it should say."""
+    """An example: the model's input, and the expected output."""
 
     prompt: str
     response: str
@@ -26,19 +26,19 @@ class TrainingRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the rows of a file are written."""
+    """The layout of a file's rows."""
 
     format: Format
     columns: tuple[str, str] = COLUMNS[0]
-    """Where prompt and response stand."""
+    """The columns of prompt and response."""
     header: tuple[str, ...] = COLUMNS[0]
-    """A CSV file's columns. Those that are neither stay empty in new rows."""
+    """A CSV file's columns. Columns that are neither prompt nor response stay empty in new rows."""
 
     def encode(self, rows: Iterable[TrainingRow], *, with_header: bool) -> bytes:
-        """The rows in UTF-8, each with a line end.
+        """Return the rows in UTF-8, each with a line end.
 
         Raises:
-            InvalidArgumentError: A text is too long, or has what the file cannot hold: half a surrogate pair, or a NUL character in CSV.
+            InvalidArgumentError: A text is too long, or has an unpaired surrogate, or a NUL character in CSV.
         """
         text = self._csv(rows, with_header=with_header) if self.format == "csv" else self._jsonl(rows)
         try:
@@ -69,10 +69,10 @@ class Layout:
 
 
 def format_of(path: Path) -> Format:
-    """The format that a file's name says.
+    """Return the format that a file's extension stands for.
 
     Raises:
-        InvalidArgumentError: It says none.
+        InvalidArgumentError: The extension is unknown.
     """
     if (found := _SUFFIXES.get(path.suffix.lower())) is None:
         raise InvalidArgumentError(f"{path.name}: a training file's name ends with one of {', '.join(_SUFFIXES)}.")
@@ -80,16 +80,16 @@ def format_of(path: Path) -> Format:
 
 
 def read_rows(path: Path, kind: Format) -> tuple[Layout, Iterator[TrainingRow]]:
-    """A file's layout, and its rows one by one, as the file was when it was opened. An empty file has none.
+    """Return a file's layout, and its rows one by one, as the file was when it was opened. An empty file has none.
 
     Raises:
-        TrainingDataError: It does not have the right columns; or, later, a row is unfit.
+        TrainingDataError: It does not have the right columns; or, during the iteration, a row is invalid.
         OSError: It cannot be read.
     """
     file = path.open("rb")
     reader = TrainingReader(file, kind, growing=True)
     rows = _rows(path.name, file, reader)
-    first = next(rows, None)  # with it come the columns
+    first = next(rows, None)  # reading it also reads the columns
     layout = Layout(kind, reader.columns or COLUMNS[0], reader.header or COLUMNS[0])
     return layout, chain([] if first is None else [first], rows)
 

@@ -1,4 +1,4 @@
-"""The rows of a table as text: CSV or JSON lines, by the file's name."""
+"""The rows of a table as text: CSV or JSON lines, by the file's extension."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, cast
 
 
 def table_rows(filename: str, text: str) -> Iterator[Mapping[str, Any]] | None:
-    """The rows of a CSV or JSON lines file, by its columns' names; None for a file of another kind.
+    """Return the rows of a CSV or JSON lines file, by column names; None for a file of another kind.
 
     Args:
-        filename: Its end says the kind: `.csv`, or `.jsonl` (`.ndjson`).
+        filename: Its extension decides the format: `.csv`, or `.jsonl` (`.ndjson`).
         text: The whole file.
 
     Raises:
@@ -30,7 +30,7 @@ def table_rows(filename: str, text: str) -> Iterator[Mapping[str, Any]] | None:
 
 
 def cell_text(value: object) -> str:
-    """A cell as text: strings as they are, anything else as JSON."""
+    """Return a cell as text: strings unchanged, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -54,5 +54,5 @@ def _json_rows(filename: str, text: str) -> Iterator[Mapping[str, Any]]:
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{filename}: row {number} is not valid JSON: {error}") from error
         if not isinstance(value, dict):
-            raise ValueError(f"{filename}: row {number} is not a JSON object")  # noqa: TRY004 - a value that came, no argument
+            raise ValueError(f"{filename}: row {number} is not a JSON object")  # noqa: TRY004 - a value in the file
         yield cast("dict[str, Any]", value)

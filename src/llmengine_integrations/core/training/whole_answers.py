@@ -1,4 +1,4 @@
-"""Which answers of a model are examples to train on. The one rule behind the handlers of both frameworks."""
+"""Decides which answers of a model are training examples. The handlers of both frameworks use this."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Flaw: TypeAlias = Literal[
     "failed",
     "abandoned",
 ]
-"""Why an answer is left out; `_SAYS` says it in words."""
+"""Why an answer is left out; `_SAYS` has the messages."""
 
 _SAYS: Mapping[Flaw, str] = {
     "truncated": "it was cut off at its token limit",
@@ -54,15 +54,15 @@ _log = logging.getLogger("llmengine_integrations")
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """What a model was asked and what it answered, as a handler has heard it.
+    """What a model was asked and what it answered, as a handler received it.
 
     Attributes:
-        prompt: As the model that is to be trained will be asked.
+        prompt: The prompt in the form in which the fine-tuned model will be asked.
         text: The answer's text.
-        finish_reason: Why it ended, in the provider's own word; None where that is not said.
+        finish_reason: Why it ended, in the provider's own word; None if that is unknown.
         calls_tools: Whether it calls tools.
-        prompt_is_text: Whether the prompt holds all that was asked: images are not in it.
-        wants_json: Whether JSON was asked for.
+        prompt_is_text: Whether the prompt has all of the input. Images are not in it.
+        wants_json: Whether JSON was requested.
     """
 
     prompt: str
@@ -74,10 +74,10 @@ class ModelAnswer:
 
 
 class AnswerCheck:
-    """Makes training rows of whole answers, and counts those that are left out. Safe for threads.
+    """Makes training rows from complete answers, and counts those that are left out. Safe for threads.
 
     Args:
-        truncated: Whether to take answers that were cut off at their token limit.
+        truncated: Whether to include answers that were cut off at their token limit.
     """
 
     def __init__(self, *, truncated: bool = False) -> None:
@@ -87,12 +87,12 @@ class AnswerCheck:
 
     @property
     def left_out(self) -> dict[str, int]:
-        """How many answers were left out so far, by reason."""
+        """The number of answers left out so far, by reason."""
         with self._lock:
             return {**self._left_out}
 
     def row(self, answer: ModelAnswer) -> TrainingRow | None:
-        """The row of an answer; None for one that is left out."""
+        """Return the row of an answer; None if it is left out."""
         if (flaw := self._flaw(answer)) is not None:
             self._leave_out(flaw)
             return None
@@ -129,7 +129,7 @@ class AnswerCheck:
 
 
 def finish_reason_of(*told: Mapping[str, Any]) -> str | None:
-    """Why an answer ended, from what a provider tells of it, whatever the provider calls that; the first word found counts."""
+    """Return why an answer ended, from a provider's metadata with any of the known keys. The first value that is found counts."""
     for info in told:
         for key in _KEYS:
             if (reason := info.get(key)) is not None:
@@ -141,7 +141,7 @@ def finish_reason_of(*told: Mapping[str, Any]) -> str | None:
 
 
 def asks_for_json(options: Mapping[str, Any]) -> bool:
-    """Whether the options of a call ask for JSON."""
+    """Return whether the options of a call request JSON."""
     wanted: object = options.get("response_format")
     kind = cast("Mapping[str, Any]", wanted).get("type") if isinstance(wanted, Mapping) else None
     return kind in {"json_object", "json_schema"} or bool(options.get("guided_json"))

@@ -1,1 +1,1 @@
-"""Sending and receiving. The only folder that imports httpx, httpcore or aiohttp."""
+"""Sends and receives. Only this folder imports httpx, httpcore or aiohttp."""

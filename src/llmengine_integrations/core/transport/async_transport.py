@@ -1,4 +1,4 @@
-"""The transport for event loops: what `sync_transport.py` does, awaited. Only `AsyncClient` loads it."""
+"""The transport for event loops: an async version of `sync_transport.py`. Only `AsyncClient` loads it."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class AsyncTransport(BaseTransport):
         self._backend = backend
 
     async def run(self, operation: Operation[ReplyT]) -> ReplyT:
-        """Send one request and return its typed reply, trying again where that is allowed."""
+        """Send one request and return its typed reply, with retries where they are allowed."""
         request = self.with_deadline(operation.request)
         return await self._retrying(request, partial(self._once, operation, request))
 
     def stream(self, operation: StreamOperation[T]) -> AsyncOpening[T]:
-        """A stream to open; entering waits for its first event, and tries again until then where that is allowed."""
+        """Return a stream to open. Entering it waits for its first event, with retries until then where they are allowed."""
         return AsyncOpening(self._opened(operation))
 
     @asynccontextmanager
@@ -53,7 +53,7 @@ class AsyncTransport(BaseTransport):
             yield stream
 
     async def send_raw(self, request: Request, take: Callable[[AsyncIncomingReply], Awaitable[T]]) -> T:
-        """Send one request and return what `take` makes of its reply, trying both again where that is allowed."""
+        """Send one request and return what `take` makes of its reply. Retries repeat both, where they are allowed."""
         request = self.with_deadline(request)
 
         async def attempt() -> T:
@@ -66,7 +66,7 @@ class AsyncTransport(BaseTransport):
         return await self._retrying(request, attempt)
 
     def for_other_hosts(self, proxy: str | None) -> AsyncBackend:
-        """A backend for hosts other than the gateway. The caller closes it."""
+        """Return a backend for hosts other than the gateway. The caller closes it."""
         return self._backend.for_other_hosts(proxy)
 
     async def drive(self, flow: Flow[T]) -> T:
@@ -79,7 +79,7 @@ class AsyncTransport(BaseTransport):
         return result
 
     async def follow(self, feed: Feed[T]) -> AsyncGenerator[T]:
-        """Run a flow and yield what it emits; closing this closes the flow."""
+        """Run a flow and yield what it emits. Closing this closes the flow."""
         with closing(feed):
             step = advance(feed)
             while not isinstance(step, Done):
@@ -96,7 +96,7 @@ class AsyncTransport(BaseTransport):
     async def _outcome(self, step: Step) -> tuple[object, Exception | None]:
         try:
             return await self._step(step), None
-        except Exception as error:  # noqa: BLE001 - the flow decides what to do about it
+        except Exception as error:  # noqa: BLE001 - the flow decides how to handle it
             return None, error
 
     async def _step(self, step: Step) -> object:
@@ -177,7 +177,7 @@ class AsyncTransport(BaseTransport):
 
 
 async def _timely(chunks: AsyncGenerator[bytes], deadline: float) -> AsyncGenerator[bytes]:
-    """A body until the deadline."""
+    """Yield a body, until the deadline."""
 
     async def following() -> bytes | None:
         return await anext(chunks, None)

@@ -1,7 +1,7 @@
-"""The edge between the transports and the network: what a backend takes and returns.
+"""The interface between the transports and the network: what a backend accepts and returns.
 
 `httpx_backend/` and `aiohttp_backend/` implement it. A backend maps every error of its library to `APIConnectionError` or
-`APITimeoutError`, follows no redirect, tries nothing twice and adds no header but those of the connection.
+`APITimeoutError`, follows no redirects, retries nothing, and adds no headers except those of the connection.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ class Outgoing:
 
     method: str
     url: str = field(repr=False)
-    """Absolute and encoded; sent as it is. May be presigned."""
+    """Absolute, encoded, and sent unchanged. May be presigned."""
     headers: Mapping[str, str] = field(repr=False)
     content: bytes | Multipart | None = field(repr=False)
     timeouts: Timeout
     deadline: float | None = None
-    """When the whole reply must be there, on `time.monotonic`'s clock."""
+    """The time by which the whole reply must have arrived, on `time.monotonic`'s clock."""
 
     def body(self) -> bytes | Multipart | None:
-        """The body, in one piece if it is a small form."""
+        """Return the body, in one piece if it is a small form."""
         content = self.content
         return b"".join(content.chunks()) if isinstance(content, Multipart) and content.small else content
 
@@ -41,34 +41,34 @@ class IncomingReply(Protocol):
     headers: Mapping[str, str]
 
     def chunks(self) -> Iterator[bytes]:
-        """The body as it arrives."""
+        """Yield the body as it arrives."""
         ...
 
     def read_up_to(self, limit: int) -> bytes:
-        """The body, until it has more than `limit` bytes."""
+        """Return the body, until it has more than `limit` bytes."""
         ...
 
     def close(self) -> None:
-        """Give the connection back if the body was read to its end, else drop it."""
+        """Return the connection to the pool if the body was read to its end, else drop it."""
         ...
 
 
 class AsyncIncomingReply(Protocol):
-    """`IncomingReply`, awaited."""
+    """The async version of `IncomingReply`."""
 
     status: int
     headers: Mapping[str, str]
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it arrives."""
+        """Yield the body as it arrives."""
         ...
 
     async def read_up_to(self, limit: int) -> bytes:
-        """The body, until it has more than `limit` bytes."""
+        """Return the body, until it has more than `limit` bytes."""
         ...
 
     async def close(self) -> None:
-        """Give the connection back if the body was read to its end, else drop it."""
+        """Return the connection to the pool if the body was read to its end, else drop it."""
         ...
 
 
@@ -76,15 +76,15 @@ class Backend(Protocol):
     """Sends requests, blocking."""
 
     def send(self, outgoing: Outgoing) -> IncomingReply:
-        """Send it and wait for the reply's headers."""
+        """Send a request and wait for the reply's headers."""
         ...
 
     def for_other_hosts(self, proxy: str | None) -> Backend:
-        """A backend for hosts other than the gateway: with the user's network settings, and nothing that identifies the user."""
+        """Return a backend for hosts other than the gateway: with the user's network settings, but nothing that identifies the user."""
         ...
 
     def close(self) -> None:
-        """Close every connection of ours."""
+        """Close all connections of this backend."""
         ...
 
 
@@ -92,15 +92,15 @@ class AsyncBackend(Protocol):
     """Sends requests on the running event loop."""
 
     async def send(self, outgoing: Outgoing) -> AsyncIncomingReply:
-        """Send it and wait for the reply's headers."""
+        """Send a request and wait for the reply's headers."""
         ...
 
     def for_other_hosts(self, proxy: str | None) -> AsyncBackend:
-        """A backend for hosts other than the gateway: with the user's network settings, and nothing that identifies the user."""
+        """Return a backend for hosts other than the gateway: with the user's network settings, but nothing that identifies the user."""
         ...
 
     async def close(self) -> None:
-        """Close every connection of ours on this loop."""
+        """Close all connections of this backend on this loop."""
         ...
 
 
@@ -109,11 +109,11 @@ INVALID_URL = "The URL is not valid."
 NO_REPLY = "The server closed the connection without a reply."
 
 IDLE = 4.0
-"""Seconds that an unused connection is kept: servers built on uvicorn close theirs after 5, and what is sent at that moment is lost."""
+"""Seconds that an unused connection is kept. Servers based on uvicorn close theirs after 5, and data sent at that moment is lost."""
 
 KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
     (socket.IPPROTO_TCP, getattr(socket, name), seconds)
     for name, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPALIVE", 60), ("TCP_KEEPINTVL", 30))
     if hasattr(socket, name)  # macOS says TCP_KEEPALIVE where Linux says TCP_KEEPIDLE
 ]
-"""Socket options: a cold model leaves a connection silent for minutes, which routers on the way would forget it for."""
+"""Socket options. A cold model leaves a connection silent for minutes, and routers would drop it."""

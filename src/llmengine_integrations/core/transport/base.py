@@ -1,4 +1,4 @@
-"""What both transports share: building, parsing, retrying, decoding and explaining. No I/O happens here."""
+"""The common part of both transports: building, parsing, retrying, decoding and explaining. No I/O happens here."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _log = logging.getLogger("llmengine_integrations")
 
 
 class BaseTransport:
-    """What both transports do, without I/O."""
+    """The common part of both transports, without I/O."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     def outgoing(self, request: Request) -> Outgoing:
-        """What a backend is to send.
+        """Return what a backend sends.
 
         Raises:
-            ConfigurationError: The key would go out in the clear.
+            ConfigurationError: The key would be sent unencrypted.
         """
         self.settings.check_encrypted()
         timeouts = self.settings.timeouts if request.timeout is None else Timeout.of(request.timeout)
@@ -52,33 +52,33 @@ class BaseTransport:
         )
 
     def with_deadline(self, request: Request) -> Request:
-        """The request with the deadline that its timeout's `total` sets, if it has one."""
+        """Return the request with the deadline that its timeout's `total` sets, if it has one."""
         timeouts = self.settings.timeouts if request.timeout is None else Timeout.of(request.timeout)
         total = timeouts.capped(request.at_most).total
         return request if total is None else replace(request, deadline=time.monotonic() + total)
 
     def proxy(self, url: str) -> str | None:
-        """The proxy that the environment names for another host's URL, if any."""
+        """Return the proxy that the environment defines for another host's URL, if any."""
         return replace(self.settings, base_url=url).proxy()
 
     def retries(self, request: Request, error: LLMEngineError) -> bool:
-        """Whether another try is due after a first failure."""
+        """Return whether to try again after a first failure."""
         if self.settings.max_retries and _retry.is_retryable(error, request):
             return True
         self.explain(error)
         return False
 
     def policy(self, request: Request) -> _retry.Policy:
-        """How tenacity tries a request again."""
+        """Return how tenacity retries a request."""
         return _retry.policy(request, self.settings.max_retries)
 
     def broken_off(self, error: APIConnectionError, decoding: Decoding[Any]) -> None:
-        """Add to a connection error inside a stream what had arrived."""
+        """Add the text that had arrived to a connection error inside a stream."""
         error.text = decoding.reader.text
         self.explain(error)
 
     def explain(self, error: LLMEngineError) -> None:
-        """Add to a connection error which address was tried and what to do about it."""
+        """Add to a connection error which address was tried, and what to do about it."""
         if not isinstance(error, APIConnectionError) or self.settings.base_url in error.message:
             return
         error.message = f"{error.message.rstrip('.')} ({self.settings.base_url})."
@@ -93,7 +93,7 @@ class BaseTransport:
 
 
 class Decoding(Generic[T]):
-    """A stream's state between its chunks."""
+    """The state of a stream between its chunks."""
 
     def __init__(self, operation: StreamOperation[T], status: int) -> None:
         self.decoder = SSEDecoder()
@@ -101,7 +101,7 @@ class Decoding(Generic[T]):
         self.status = status
 
     def events(self, chunk: bytes) -> Iterator[T]:
-        """The events that a chunk completes, one by one: an error event comes after those before it."""
+        """Yield the events that a chunk completes, one by one, so that an error event comes after those before it."""
         read = self.reader.feed
         try:
             for data in self.decoder.feed(chunk):
@@ -112,7 +112,7 @@ class Decoding(Generic[T]):
             raise
 
     def first(self, chunk: bytes) -> Iterator[T] | None:
-        """The events that a chunk completes, if it completes any; reads the first of them, so that its error comes out here."""
+        """Return the events that a chunk completes, if any. The first one is read here, so that its error is raised here."""
         events = self.events(chunk)
         for event in events:
             return chain((event,), events)
@@ -127,7 +127,7 @@ def check_stream(reply: IncomingReply | AsyncIncomingReply) -> None:
 
 
 def parsed(operation: Operation[ReplyT], status: int, content: bytes) -> ReplyT:
-    """The typed reply; an invalid one's error knows the status."""
+    """Return the typed reply. The error for an invalid one has the status."""
     try:
         return operation.parse(content)
     except InvalidResponseError as error:
@@ -136,7 +136,7 @@ def parsed(operation: Operation[ReplyT], status: int, content: bytes) -> ReplyT:
 
 
 def is_success(status: int) -> bool:
-    """Whether a status says that the request was done."""
+    """Return whether a status means success."""
     return 200 <= status < 300  # noqa: PLR2004 - HTTP's own classes
 
 
@@ -147,9 +147,9 @@ def log_request(request: Request, status: int, started: float) -> None:
 
 
 def again(first: Exception, attempt: Callable[[], T]) -> Callable[[], T]:
-    """`attempt` as tenacity's function, with the failure that has already happened as its first try.
+    """Return `attempt` as tenacity's function, with the failure that has already happened as its first try.
 
-    So a call that succeeds at once never pays for tenacity.
+    So a call that succeeds at once has no cost from tenacity.
     """
     failed = [first]
 

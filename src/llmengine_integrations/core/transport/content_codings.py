@@ -1,6 +1,6 @@
-"""Unpack replies in gzip or deflate, although no request asks for them: piece by piece, and to their end. No I/O happens here.
+"""Decompresses replies in gzip or deflate, although no request asks for them: piece by piece, and to their end. No I/O happens here.
 
-The decoders of httpx and aiohttp take a stream that is cut off for a whole one, and httpx's drops all but the first part of a gzip body.
+The decoders of httpx and aiohttp accept a truncated stream as complete, and httpx's drops all but the first part of a gzip body.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from ..errors import APIConnectionError, InvalidResponseError
 from .backend import CUT_OFF
 
 _PIECE = 1024 * 1024
-"""Bytes that are unpacked at once: a few kilobytes may stand for many megabytes."""
+"""Bytes that are decompressed at once. A few kilobytes may become many megabytes."""
 _GZIP = zlib.MAX_WBITS | 16
 _DEFLATED = 8  # in the low half of the first byte of zlib's format (RFC 1950)
 _BARE = -zlib.MAX_WBITS
 
 
 def unpacker(headers: Mapping[str, str]) -> Unpacker | None:
-    """What unpacks a reply's body; None if it comes as it is.
+    """Return a decompressor for a reply's body; None if the body is not compressed.
 
     Raises:
-        InvalidResponseError: It is neither gzip nor deflate, which grow a thousandfold at most, or it is more than one coding.
+        InvalidResponseError: The coding is neither gzip nor deflate (which grow at most a thousandfold), or there are several codings.
     """
     coding = headers.get("content-encoding", "").strip().lower()
     if coding in {"", "identity"}:
@@ -34,7 +34,7 @@ def unpacker(headers: Mapping[str, str]) -> Unpacker | None:
 
 
 class Unpacker:
-    """One body's state."""
+    """The state of one body."""
 
     def __init__(self, *, deflate: bool) -> None:
         self._deflate = deflate
@@ -42,7 +42,7 @@ class Unpacker:
         self._begun = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Unpack on.
+        """Decompress more data.
 
         Raises:
             InvalidResponseError: It is not in this coding.
@@ -59,7 +59,7 @@ class Unpacker:
                 yield piece
 
     def end(self) -> None:
-        """The body has ended.
+        """Handle the end of the body.
 
         Raises:
             APIConnectionError: It ended before its coding did.
@@ -71,10 +71,10 @@ class Unpacker:
         if self._deflate:
             if self._begun:
                 raise _broken("something follows its end")
-            # Some servers send the bare format (RFC 1951) under this name.
+            # Some servers send the raw format (RFC 1951) under this name.
             self._stream = zlib.decompressobj(zlib.MAX_WBITS if data[0] & 0x0F == _DEFLATED else _BARE)
         elif self._begun:
-            self._stream = zlib.decompressobj(_GZIP)  # gzip may come in several parts (RFC 1952)
+            self._stream = zlib.decompressobj(_GZIP)  # gzip may have several parts (RFC 1952)
         self._begun = True
 
 

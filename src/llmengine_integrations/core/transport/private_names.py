@@ -6,7 +6,7 @@ from ...errors import ConfigurationError
 
 
 def replace_private(owner: object, name: str, value: object) -> None:
-    """Set a private attribute of a library's object, which must have it already: setting a name that nobody reads would do nothing.
+    """Set a private attribute of a library's object. It must exist already, because setting an unused name would have no effect.
 
     Raises:
         ConfigurationError: The installed version of the library has no such attribute.
@@ -17,7 +17,7 @@ def replace_private(owner: object, name: str, value: object) -> None:
 
 
 def require_overridden(kind: type, *names: str) -> None:
-    """Check that the methods which a class overrides exist in its base class: the library calls them only then.
+    """Check that the methods that a class overrides exist in its base class. Otherwise the library would never call them.
 
     Raises:
         ConfigurationError: The installed version of the library has no such method.

@@ -1,4 +1,4 @@
-"""What a client sends through when the user's own httpx client is of the other kind: it sends nothing."""
+"""The backend of a client when the user's own httpx client is of the other kind. It sends nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RefusingBackend:
         """Refuse.
 
         Raises:
-            ConfigurationError: Always; it says what to pass.
+            ConfigurationError: Always. It says what to pass.
         """
         raise ConfigurationError(
             _SAYS.format(
@@ -36,17 +36,17 @@ class RefusingBackend:
         )
 
     def for_other_hosts(self, proxy: str | None) -> Self:  # noqa: ARG002 - nothing is sent
-        """The same: other hosts too are reached through the user's client only."""
+        """Return the same backend, because other hosts are also reached only through the user's client."""
         return self
 
     def close(self) -> None:
-        """Nothing: it has no connections."""
+        """Do nothing: it has no connections."""
 
 
 class AsyncRefusingBackend:
     """The same for the asynchronous calls of a client whose settings are those of a `Client` with an `http_client`."""
 
-    async def send(self, outgoing: Outgoing) -> NoReturn:  # noqa: ARG002 - as above
+    async def send(self, outgoing: Outgoing) -> NoReturn:  # noqa: ARG002 - nothing is sent
         """Refuse, as `RefusingBackend.send` does."""
         raise ConfigurationError(
             _SAYS.format(
@@ -59,9 +59,9 @@ class AsyncRefusingBackend:
             )
         )
 
-    def for_other_hosts(self, proxy: str | None) -> Self:  # noqa: ARG002 - as above
-        """The same: other hosts too are reached through the user's client only."""
+    def for_other_hosts(self, proxy: str | None) -> Self:  # noqa: ARG002 - nothing is sent
+        """Return the same backend, because other hosts are also reached only through the user's client."""
         return self
 
     async def close(self) -> None:
-        """Nothing: it has no connections."""
+        """Do nothing: it has no connections."""

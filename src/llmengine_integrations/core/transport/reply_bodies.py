@@ -1,4 +1,4 @@
-"""Read replies whole, but never more than fits: a hostile or broken server could send without end, or a few bytes that unpack to many."""
+"""Reads replies as a whole, up to a limit: a hostile or broken server could send without end, or send bytes that decompress to many."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 MAX_BODY = 256 * MIB
-"""Bytes of a reply that is read whole."""
+"""The largest reply that is read as a whole, in bytes."""
 MAX_ERROR = 8 * MIB
-"""Bytes of an error reply; what follows is not read."""
+"""The largest part of an error reply, in bytes; the rest is not read."""
 
 
 def read(reply: IncomingReply) -> bytes:
-    """The whole body.
+    """Return the whole body.
 
     Raises:
         InvalidResponseError: It is longer than `MAX_BODY`.
@@ -28,7 +28,7 @@ def read(reply: IncomingReply) -> bytes:
 
 
 def explanation(reply: IncomingReply) -> bytes:
-    """The body of an error; nothing where it cannot be unpacked, as the status says more than that."""
+    """Return the body of an error; empty if it cannot be decompressed, because the status says more than that failure."""
     try:
         return reply.read_up_to(MAX_ERROR)
     except InvalidResponseError:
@@ -36,7 +36,7 @@ def explanation(reply: IncomingReply) -> bytes:
 
 
 def read_up_to(body: Generator[bytes], limit: int) -> bytes:
-    """A body until it has more than `limit` bytes."""
+    """Return a body, until it has more than `limit` bytes."""
     parts: list[bytes] = []
     size = 0
     with closing(body) as chunks:
@@ -49,12 +49,12 @@ def read_up_to(body: Generator[bytes], limit: int) -> bytes:
 
 
 async def aread(reply: AsyncIncomingReply) -> bytes:
-    """`read`, awaited."""
+    """The async version of `read`."""
     return _checked(await reply.read_up_to(MAX_BODY), reply.status)
 
 
 async def aexplanation(reply: AsyncIncomingReply) -> bytes:
-    """`explanation`, awaited."""
+    """The async version of `explanation`."""
     try:
         return await reply.read_up_to(MAX_ERROR)
     except InvalidResponseError:
@@ -62,7 +62,7 @@ async def aexplanation(reply: AsyncIncomingReply) -> bytes:
 
 
 async def aread_up_to(body: AsyncGenerator[bytes], limit: int) -> bytes:
-    """`read_up_to`, awaited."""
+    """The async version of `read_up_to`."""
     parts: list[bytes] = []
     size = 0
     async with aclosing(body) as chunks:

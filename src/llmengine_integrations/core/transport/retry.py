@@ -1,4 +1,4 @@
-"""When to try again and how long to wait: pure functions that tenacity calls."""
+"""When to retry and how long to wait: pure functions that tenacity calls."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _log = logging.getLogger("llmengine_integrations")
 
 RETRIED_STATUSES = frozenset({408, 429, 502, 503, 504})
 MAX_RETRY_AFTER = 60.0
-"""Seconds; a server that asks for more is not waited for longer."""
+"""The longest wait in seconds, even if a server asks for more."""
 _UPSTREAM_FAILURE = (
-    "Upstream service error"  # the gateway's 500 for whatever its model server did, 429 and 503 included
+    "Upstream service error"  # the gateway's 500 for any failure of its model server, including 429 and 503
 )
 _BACKOFF = wait_random_exponential(multiplier=0.5, max=8)  # full jitter: a random wait of up to 0.5, 1, 2, ... 8 s
 
@@ -37,7 +37,7 @@ class Policy(TypedDict):
 
 
 def policy(request: Request, max_retries: int) -> Policy:
-    """How to try a request again: at most `max_retries` times after the first."""
+    """Return how to retry a request: at most `max_retries` times after the first try."""
     return Policy(
         stop=lambda state: state.attempt_number > max_retries or _is_late(request, state),
         wait=wait,
@@ -48,7 +48,7 @@ def policy(request: Request, max_retries: int) -> Policy:
 
 
 def is_retryable(error: BaseException, request: Request) -> bool:
-    """Whether the same request may succeed when it is sent again, and may be sent again at all."""
+    """Return whether a request may be sent again at all, and may then succeed."""
     match error:
         case APITimeoutError(sent=True) if not request.again_after_timeout:
             return False
@@ -56,7 +56,7 @@ def is_retryable(error: BaseException, request: Request) -> bool:
             return request.repeatable or not error.sent
         case APIStatusError(status_code=status):
             return request.repeatable and (status in RETRIED_STATUSES or _is_upstream_failure(error))
-        case StreamTruncatedError():  # this and the next are only ever asked about before the first event
+        case StreamTruncatedError():  # this and the next are only relevant before the first event
             return request.repeatable
         case StreamError(status_code=status):
             return request.repeatable and (status in RETRIED_STATUSES or _is_upstream_failure(error))
@@ -65,7 +65,7 @@ def is_retryable(error: BaseException, request: Request) -> bool:
 
 
 def wait(state: RetryCallState) -> float:
-    """Seconds until the next try: what the server asked for, up to a limit, else exponential with jitter."""
+    """Return the seconds until the next try: what the server asked for, up to a limit, else exponential with jitter."""
     error = state.outcome.exception() if state.outcome else None
     asked = retry_after(error.headers.get("retry-after")) if isinstance(error, APIStatusError) else None
     return _BACKOFF(state) if asked is None else min(asked, MAX_RETRY_AFTER)
@@ -90,7 +90,7 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
 
 
 def _is_late(request: Request, state: RetryCallState) -> bool:
-    """Whether the next try would come after the request's deadline."""
+    """Return whether the next try would come after the request's deadline."""
     return request.deadline is not None and time.monotonic() + state.upcoming_sleep >= request.deadline
 
 

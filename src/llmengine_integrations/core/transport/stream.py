@@ -1,6 +1,6 @@
-"""What `stream(...)` returns, and what its block reads. Reading outside the block raises an error; it never yields nothing.
+"""The result of `stream(...)`, and the object that its block reads. Reading outside the block raises an error; it never yields nothing.
 
-While a stream is open, its next step is that of the generator of events itself, so an event costs no further call. When the stream is
+While a stream is open, its next step is that of the generator of events itself, so an event costs no extra call. When the stream is
 closed, its next step is a function that raises.
 """
 
@@ -31,7 +31,7 @@ _ONCE = "This stream has been opened before, and can be opened only once. Call s
 
 
 class _Events(Generic[T]):
-    """What both kinds of streams share."""
+    """The common part of both kinds of streams."""
 
     __slots__ = ("_broken_off", "_decoding", "_ended")
 
@@ -41,7 +41,7 @@ class _Events(Generic[T]):
         self._ended = False
 
     def _shut(self) -> None:
-        """Have every further read raise, unless the stream was read to its end."""
+        """Make every further read raise, unless the stream was read to its end."""
 
     @contextmanager
     def _reading(self) -> Generator[None]:
@@ -53,14 +53,14 @@ class _Events(Generic[T]):
                 self._shut()
                 self._broken_off(error, self._decoding)
                 raise
-        except BaseException:  # a cancelled read, too: it ends the generator as if the stream were over
+        except BaseException:  # also for a cancelled read, which ends the generator as if the stream had ended
             self._shut()
             raise
         self._ended = True
 
 
 class Stream(_Events[T]):
-    """The events of a reply, which can be read while its block is open."""
+    """The events of a reply. They can be read while its block is open."""
 
     __slots__ = ("_events", "_reply", "_step")
 
@@ -84,7 +84,7 @@ class Stream(_Events[T]):
         return self._step()
 
     def close(self) -> None:
-        """Close the connection; what was not read is lost."""
+        """Close the connection; unread events are lost."""
         self._shut()
         try:
             self._events.close()
@@ -104,7 +104,7 @@ class Stream(_Events[T]):
 
 
 class AsyncStream(_Events[T]):
-    """`Stream`, awaited."""
+    """The async version of `Stream`."""
 
     __slots__ = ("_events", "_reply", "_step")
 
@@ -128,7 +128,7 @@ class AsyncStream(_Events[T]):
         return self._step()
 
     async def aclose(self) -> None:
-        """Close the connection; what was not read is lost."""
+        """Close the connection; unread events are lost."""
         self._shut()
         try:
             await self._events.aclose()
@@ -151,11 +151,11 @@ class AsyncStream(_Events[T]):
 
 if not TYPE_CHECKING:  # the same as the two methods above, with one call less for each event
     Stream.__next__ = Stream._step  # noqa: SLF001 - of this module
-    AsyncStream.__anext__ = AsyncStream._step  # noqa: SLF001 - as above
+    AsyncStream.__anext__ = AsyncStream._step  # noqa: SLF001 - of this module
 
 
 class _Unopened:
-    """Raises an error that shows the right code if you iterate over what `stream(...)` returns, or await it."""
+    """Raises an error that shows the right code if you iterate over the result of `stream(...)`, or await it."""
 
     _open: ClassVar[str] = _OPEN
 
@@ -166,7 +166,7 @@ class _Unopened:
 
 
 class Opening(_Unopened, Generic[T]):
-    """What `stream(...)` returns: `with` opens the stream and closes it."""
+    """The result of `stream(...)`: `with` opens the stream and closes it."""
 
     def __init__(self, opening: AbstractContextManager[Iterator[T]]) -> None:
         self._opening = [opening]
@@ -182,7 +182,7 @@ class Opening(_Unopened, Generic[T]):
 
 
 class AsyncOpening(_Unopened, Generic[T]):
-    """`Opening`, for `async with`."""
+    """The version of `Opening` for `async with`."""
 
     _open = f"async {_OPEN}"
 

@@ -35,12 +35,12 @@ class SyncTransport(BaseTransport):
         self._backend = backend
 
     def run(self, operation: Operation[ReplyT]) -> ReplyT:
-        """Send one request and return its typed reply, trying again where that is allowed."""
+        """Send one request and return its typed reply, with retries where they are allowed."""
         request = self.with_deadline(operation.request)
         return self._retrying(request, lambda: self._once(operation, request))
 
     def stream(self, operation: StreamOperation[T]) -> Opening[T]:
-        """A stream to open; entering waits for its first event, and tries again until then where that is allowed."""
+        """Return a stream to open. Entering it waits for its first event, with retries until then where they are allowed."""
         return Opening(self._opened(operation))
 
     @contextmanager
@@ -50,7 +50,7 @@ class SyncTransport(BaseTransport):
             yield stream
 
     def send_raw(self, request: Request, take: Callable[[IncomingReply], T]) -> T:
-        """Send one request and return what `take` makes of its reply, trying both again where that is allowed."""
+        """Send one request and return what `take` makes of its reply. Retries repeat both, where they are allowed."""
         request = self.with_deadline(request)
 
         def attempt() -> T:
@@ -60,7 +60,7 @@ class SyncTransport(BaseTransport):
         return self._retrying(request, attempt)
 
     def for_other_hosts(self, proxy: str | None) -> Backend:
-        """A backend for hosts other than the gateway. The caller closes it."""
+        """Return a backend for hosts other than the gateway. The caller closes it."""
         return self._backend.for_other_hosts(proxy)
 
     def drive(self, flow: Flow[T]) -> T:
@@ -73,7 +73,7 @@ class SyncTransport(BaseTransport):
         return result
 
     def follow(self, feed: Feed[T]) -> Generator[T]:
-        """Run a flow and yield what it emits; closing this closes the flow."""
+        """Run a flow and yield what it emits. Closing this closes the flow."""
         with closing(feed):
             step = advance(feed)
             while not isinstance(step, Done):
@@ -90,7 +90,7 @@ class SyncTransport(BaseTransport):
     def _outcome(self, step: Step) -> tuple[object, Exception | None]:
         try:
             return self._step(step), None
-        except Exception as error:  # noqa: BLE001 - the flow decides what to do about it
+        except Exception as error:  # noqa: BLE001 - the flow decides how to handle it
             return None, error
 
     def _step(self, step: Step) -> object:

@@ -1,4 +1,4 @@
-"""The end of a body that has neither a length nor chunks, and so ends with its connection."""
+"""The end of a body that has neither a length nor chunks, and therefore ends with its connection."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def closed_in_order(ssl_object: Any) -> bool:
-    """Whether the other side announced the end of an encrypted connection that has ended.
+    """Return whether the other side announced the end of an encrypted connection that has ended.
 
-    Otherwise anyone on the network may have cut the body (RFC 9112, 9.8). True for a connection without encryption, which cannot show it.
+    If it did not, anyone on the network may have cut the body (RFC 9112, 9.8). True for an unencrypted connection, which cannot show it.
     """
     if ssl_object is None:
         return True

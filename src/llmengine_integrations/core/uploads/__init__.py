@@ -1,1 +1,1 @@
-"""What an upload sends."""
+"""The bodies of uploads."""

@@ -1,4 +1,4 @@
-"""A file as the body of a multipart request (RFC 7578), made piece by piece while it is sent."""
+"""A file as the body of a multipart request (RFC 7578), generated piece by piece while it is sent."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import TypeAlias
 from .source import CHUNK, Source
 
 UploadProgress: TypeAlias = Callable[[int, int | None], object]
-"""Called with the bytes sent so far, and the bytes in all (None if that is not known)."""
+"""Called with the bytes sent so far, and the total (None if that is not known)."""
 
-# https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data; the backslash is ours: Python's
-# parsers read it as an escape.
+# https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data. The backslash is our addition, because
+# Python's parsers read it as an escape.
 _QUOTED = {ord(char): f"%{ord(char):02X}" for char in '"\\'} | {code: f"%{code:02X}" for code in (*range(32), 127)}
 
 
 class Multipart:
-    """One file as a form; may be read again for another try.
+    """One file as a form. It can be read again for another try.
 
     Attributes:
-        content_type: The header that goes with it.
+        content_type: The header for this body.
         length: Bytes of the whole body; None if the file's size is not known.
-        failure: What reading the file, or reporting progress, failed with: libraries hide it behind errors of their own.
+        failure: The error from reading the file, or from reporting progress. Libraries hide it in errors of their own.
     """
 
     def __init__(self, source: Source, on_progress: UploadProgress | None = None, *, field: str = "file") -> None:
@@ -41,17 +41,17 @@ class Multipart:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that go with it."""
+        """The headers for this body."""
         length = {} if self.length is None else {"content-length": str(self.length)}
         return {"content-type": self.content_type, **length}
 
     @property
     def small(self) -> bool:
-        """Whether it is little enough to be sent in one piece."""
+        """Whether it is small enough to be sent in one piece."""
         return self.length is not None and self.length <= CHUNK
 
     def chunks(self) -> Iterator[bytes]:
-        """The body, piece by piece."""
+        """Yield the body, piece by piece."""
         with self._noting():
             yield self._head
             sent = 0
@@ -61,7 +61,7 @@ class Multipart:
             yield self._tail
 
     async def achunks(self) -> AsyncIterator[bytes]:
-        """The body, piece by piece, with the file read in a thread."""
+        """Yield the body, piece by piece. The file is read in a thread."""
         import asyncio  # noqa: PLC0415 - the sync client imports this module too
 
         with self._noting():
@@ -87,7 +87,7 @@ class Multipart:
 
 
 def quoted(filename: str) -> str:
-    """A file name as it may stand between quotes in a header; as UTF-8 where it is not ASCII."""
+    """Return a file name for use between quotes in a header; as UTF-8 if it is not ASCII."""
     return filename.translate(_QUOTED).encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""What the user wants to send: a path, bytes, or an open file, opened and measured."""
+"""What the user wants to send: a path, bytes, or an open file. It is opened and measured here."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CHUNK = 256 * 1024
 
 
 class Source:
-    """A file that is open for reading, from where it stands to its end.
+    """A file that is open for reading, from its current position to its end.
 
     Attributes:
         filename: The name to send it under.
-        size: Its bytes; None if that takes reading it.
+        size: Its bytes; None if only reading it would show that.
     """
 
     def __init__(self, file: IO[bytes] | IO[str], filename: str, *, owned: bool) -> None:
@@ -38,20 +38,20 @@ class Source:
         return self._start is not None
 
     def rewind(self) -> None:
-        """Go back to where it stood at first, if it can."""
+        """Go back to the first position, if possible."""
         if self._start is not None:
             self._file.seek(self._start)
 
     def read(self, count: int = CHUNK) -> bytes:
-        """Read on, up to about `count` bytes; nothing at the end."""
+        """Read up to about `count` more bytes; nothing at the end."""
         data = self._file.read(count)
         return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data or b"")
 
     def chunks(self) -> Iterator[bytes]:
-        """The file piece by piece, from where it stood at first.
+        """Yield the file piece by piece, from the first position.
 
         Raises:
-            LLMEngineError: It has become shorter since it was measured. What it has gained is left out.
+            LLMEngineError: It has become shorter since it was measured. If it has grown, the new part is left out.
         """
         self.rewind()
         left = self.size
@@ -66,23 +66,23 @@ class Source:
             yield data
 
     def __del__(self) -> None:
-        self.close()  # a task that was cancelled while a thread opened this never gets to see it
+        self.close()  # a task that was cancelled while a thread opened this never gets the object
 
     def close(self) -> None:
-        """Close the file, unless the user opened it; then leave it where it stands."""
+        """Close the file, unless the user opened it; then leave its position unchanged."""
         if self._owned:
             self._file.close()
 
 
 def open_source(source: FileSource, filename: str | None = None) -> Source:
-    """Open what the user gave.
+    """Open the user's source.
 
     Raises:
-        InvalidArgumentError: It is a file that stands at its end, or one that is not open for reading.
+        InvalidArgumentError: It is a file at its end, or one that is not open for reading.
         OSError: It cannot be opened.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        # No fixed name: deployments that store files in S3 or GCS would overwrite the last one of that name.
+        # Not a fixed name: deployments that store files in S3 or GCS would overwrite the last file with that name.
         return Source(io.BytesIO(source), filename or f"upload-{secrets.token_hex(4)}", owned=True)
     if isinstance(source, str | os.PathLike):
         path = Path(source)
@@ -95,7 +95,7 @@ def open_source(source: FileSource, filename: str | None = None) -> Source:
 
 
 def _binary(file: IO[bytes] | IO[str]) -> IO[bytes] | IO[str]:
-    """The bytes below a text file where they are UTF-8 already, so that they are sent as they are and their number is known."""
+    """Return the bytes of a text file if they are already UTF-8, so that they are sent unchanged and their number is known."""
     if isinstance(file, io.StringIO):
         return io.BytesIO(file.getvalue()[file.tell() :].encode("utf-8", "surrogatepass"))
     if not isinstance(file, io.TextIOWrapper):
@@ -104,14 +104,14 @@ def _binary(file: IO[bytes] | IO[str]) -> IO[bytes] | IO[str]:
     if text.encoding.lower().replace("_", "-") not in {"utf-8", "utf8", "ascii"}:
         return text
     try:
-        text.seek(text.tell())  # the buffer below has been read ahead; this puts it where the text stands
+        text.seek(text.tell())  # the buffer below is ahead; this moves it to the text's position
     except (OSError, ValueError):
         return text
     return text.buffer
 
 
 def _measure(file: IO[bytes] | IO[str]) -> tuple[int | None, int | None]:
-    """Where the file stands, and how many bytes follow; None for what cannot be known."""
+    """Return the file's position, and how many bytes follow; None for what is unknown."""
     try:
         start = file.tell()
         if isinstance(file, io.TextIOBase):

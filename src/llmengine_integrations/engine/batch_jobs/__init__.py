@@ -1,1 +1,1 @@
-"""Batch jobs at work: from content to rows, from rows to results, from results to the output file."""
+"""Runs batch jobs: reads rows from the content, makes a result of each, and writes the results to the output file."""

@@ -1,4 +1,4 @@
-"""One batch job from its beginning, or from where a crash left it, to its output file."""
+"""Runs one batch job to its output file, from its start or from where a crash interrupted it."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from .code_tool import CodeTool
 from .slots import Generator, all_of
 
 _LARGEST_INPUT = 256 * 2**20  # bytes of an input file: it is held in memory while the job runs
-_MOST_VALUES = 5_000_000  # in an input file: parsed, they take half a gigabyte, and nothing else runs meanwhile
-_MOST_ATTEMPTS = 5  # beginnings without a result in between: the job may be what ends the engine
+_MOST_VALUES = 5_000_000  # in an input file: parsed, they take half a gigabyte and block everything else
+_MOST_ATTEMPTS = 5  # starts without a result in between: the job itself may crash the engine
 _KINDS = {400: "BadRequestError", 404: "NotFoundError"}
 
 
 class JobError(Exception):
-    """A job that cannot go on; the message is for the user."""
+    """A job that cannot continue. The message is for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchJobServices:
-    """What jobs are done with."""
+    """What jobs need to run."""
 
     store: BatchStore
     registry: Registry
     generator: Generator
     paths: LocalPaths
     code_tool: CodeTool | None
-    """None where models may not run code."""
+    """None if models may not run code."""
 
 
 class Job:
@@ -46,7 +46,7 @@ class Job:
 
     Args:
         batch: the job.
-        services: what to do it with.
+        services: what the job needs to run.
     """
 
     def __init__(self, batch: Batch, services: BatchJobServices) -> None:
@@ -59,10 +59,10 @@ class Job:
         self._content: Content | None = None
 
     async def run(self) -> None:
-        """Do all of it. What is done already is not done again.
+        """Run the job. Rows that already have a result are skipped.
 
         Raises:
-            JobError: it cannot be done.
+            JobError: the job cannot be done.
             GenerationError: the engine is shutting down.
         """
         output = await asyncio.to_thread(self._output_path)
@@ -82,7 +82,7 @@ class Job:
         return attempts is not None
 
     async def _work(self, places: Iterator[int], content: Content) -> None:
-        """Do one row after the other, taking turns with the others that do."""
+        """Work on one row after the other, taken from the places that several workers share."""
         for place in places:
             try:
                 item = await self._item(await content.work(place))
@@ -98,7 +98,7 @@ class Job:
         return work.output(await all_of(generate(self._model, request) for request in work.requests))
 
     async def _save(self, output: RowOutput) -> None:
-        """Keep a result. Those that come while others are being kept are kept together."""
+        """Store a result. Results that arrive during a write are stored together in the next one."""
         self._unsaved.append(output)
         async with self._saving:
             if self._unsaved:
@@ -132,7 +132,7 @@ class Job:
             raise JobError("There is neither content nor an input_data_path.")
         try:
             path = self._services.paths.resolve(given)
-            if path.exists() and not path.is_file():  # of a pipe the end may never come
+            if path.exists() and not path.is_file():  # a pipe may never end
                 raise JobError("The input file cannot be read: it is not a file.")
             if path.stat().st_size > _LARGEST_INPUT:
                 raise JobError(f"The input file has more than {_LARGEST_INPUT} bytes, the most that this engine takes.")
@@ -176,7 +176,7 @@ class Job:
 
 
 def error_item(error: RowError) -> dict[str, object]:
-    """What stands in the output file for a row without an output, in the form of vLLM's errors."""
+    """Return the item in the output file for a row without an output, in the form of vLLM's errors."""
     kind = _KINDS.get(error.status_code, "InternalServerError")
     return {"object": "error", "message": error.message, "type": kind, "param": None, "code": error.status_code}
 

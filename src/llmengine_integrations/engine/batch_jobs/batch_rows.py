@@ -1,4 +1,4 @@
-"""What a batch job works on, and what it is made of: rows, each of which becomes one item of the output file."""
+"""The content of a batch job: rows, each of which becomes one item of the output file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from llmengine_integrations.wire.text_completions import TextCompletionRequest
 
 _T = TypeVar("_T")
 
-_SEEDS = 2**63  # what torch takes
+_SEEDS = 2**63  # the limit of torch's seeds
 
 _PROMPTS: TypeAdapter[PromptBatchContent] = TypeAdapter(PromptBatchContent)
 _CHAT: TypeAdapter[BatchChatRequest] = TypeAdapter(BatchChatRequest)
@@ -32,15 +32,15 @@ _TEXT: TypeAdapter[BatchTextRequest] = TypeAdapter(BatchTextRequest)
 
 
 class ContentError(Exception):
-    """Content that no job can work on; the message is for the user."""
+    """Content that no job can work on. The message is for the user."""
 
 
 class RowError(Exception):
     """A row that has no output.
 
     Attributes:
-        status_code: 400 when the row is at fault, else 500.
-        message: why.
+        status_code: 400 if the row is invalid, else 500.
+        message: the reason.
     """
 
     def __init__(self, status_code: int, message: str) -> None:
@@ -51,7 +51,7 @@ class RowError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RowWork:
-    """What to generate for a row, and how its output is made of that."""
+    """What to generate for a row, and how to turn that into the row's output."""
 
     requests: Sequence[GenerationRequest]
     output: Callable[[Sequence[list[Piece]]], object]
@@ -62,9 +62,9 @@ class Content:
     """The rows of a job.
 
     Attributes:
-        rows: how many.
-        work: what to do for the row of a place. Raises a RowError.
-        prompts: whether they are prompts with shared settings, and not requests.
+        rows: the number of rows.
+        work: returns the work for the row at a place. Raises a RowError.
+        prompts: whether the rows are prompts with shared settings, not requests.
     """
 
     rows: int
@@ -73,12 +73,12 @@ class Content:
 
 
 def read_content(found: object, model: str, seed: int | None, *, lists: bool) -> Content:
-    """The rows in parsed JSON.
+    """Read the rows from parsed JSON.
 
     Args:
         found: prompts that share their settings, or a list of requests.
-        model: the job's model, by the name that it was asked for with.
-        seed: that of the model's configuration. Each row has its own, so that the job is repeatable and its rows differ.
+        model: the job's model, under the name in the request.
+        seed: the seed in the model's configuration. Each row gets a seed of its own, so that the job is repeatable and its rows differ.
         lists: whether the job may have a list of requests.
 
     Raises:
@@ -110,7 +110,7 @@ async def _prompt_work(content: PromptBatchContent, place: int, seed: int | None
 
 
 async def _request_work(row: object, model: str, seed: int | None) -> RowWork:
-    """The work of a chat request or a text completion request: whole, and by the job's model, whatever it says of that."""
+    """Return the work for a chat or text completion request: not streamed, and done by the job's model, whatever the row says."""
     if not isinstance(row, dict):
         raise RowError(400, "Not a request: expected a JSON object.")
     asked = cast("dict[str, Any]", row)
@@ -136,7 +136,7 @@ def _validated(adapter: TypeAdapter[_T], row: Mapping[str, Any]) -> dict[str, An
 
 
 def _first(error: ValidationError) -> str:
-    """The first thing that is wrong, and where."""
+    """Return the first problem, and where it is."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(map(str, first["loc"]))
     return f"{where}: {first['msg']}" if where else first["msg"]

@@ -1,8 +1,9 @@
 """Runs the code that a model writes, in a process with limits.
 
-Limits that always hold: processor time, wall time, memory, output, size and number of open files, an environment without secrets, a
-temporary folder of its own, and the end of everything that it started. Where Linux allows them, walls come on top: no network, no other
-processes, no new ones, no files but the standard library and its own folder. The engine's log says which of these are missing.
+These limits always apply: processor time, wall time, memory, output, size and number of open files, an environment without secrets and a
+temporary folder of its own. Everything that the code started is ended. Where Linux allows it, the process is also isolated: it has no
+network, sees no other processes, starts no new ones, and reads no files except the standard library and its own folder. The engine's log
+says which of these are missing.
 """
 
 from __future__ import annotations
@@ -34,26 +35,26 @@ _PROBE_SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class CodeResult:
-    """What came of some code."""
+    """The result of running some code."""
 
     output: str
-    """What it wrote to standard output and error; of an exception, the traceback."""
+    """What it wrote to standard output and error; for an exception, the traceback."""
     failed: bool
-    """Whether it raised, or was stopped."""
+    """Whether it raised an exception, or was stopped."""
 
 
 class CodeEvaluator:
-    """Runs code, each piece in a process of its own that knows nothing of those before."""
+    """Runs code, each piece in its own process. No piece sees anything of earlier ones."""
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(_AT_A_TIME)
 
     async def run(self, code: str, seconds: float) -> CodeResult:
-        """Run some Python code; the value of a last expression is shown, as in a notebook.
+        """Run some Python code. The value of a last expression is printed, as in a notebook.
 
         Args:
             code: the code.
-            seconds: after which it is stopped.
+            seconds: the time limit.
         """
         if len(code.encode(errors="replace")) > _MOST_CODE:
             return CodeResult(f"The code has more than {_MOST_CODE} bytes.", failed=True)
@@ -64,7 +65,7 @@ class CodeEvaluator:
 
 
 def missing_walls() -> list[str]:
-    """The walls that this system does not allow, in words."""
+    """Return the kinds of isolation that this system does not allow, as words for a message."""
     with tempfile.TemporaryDirectory(prefix="llmengine-code-", ignore_cleanup_errors=True) as folder:
         found = subprocess.run(  # noqa: S603 - this interpreter and a file of this package
             [*_command(_PROBE_SECONDS), "--probe"],
@@ -82,7 +83,7 @@ def missing_walls() -> list[str]:
 
 
 def log_missing_walls() -> None:
-    """Say in the log what code could do here that it should not."""
+    """Log what code could do on this system although it should not."""
     for missing in missing_walls():
         _log.warning("The code evaluator does without %s: this system does not allow it.", missing)
 
@@ -113,7 +114,7 @@ async def _run(code: str, seconds: float, folder: str) -> CodeResult:
 
 
 async def _talk(process: asyncio.subprocess.Process, code: str, output: bytearray) -> bool:
-    """Hand the code over and take the output; False if that is too much."""
+    """Send the code and read the output. Return False if there is too much output."""
     if process.stdin is None or process.stdout is None:
         raise AssertionError("both are pipes")
     with suppress(ConnectionError):
@@ -129,21 +130,21 @@ async def _talk(process: asyncio.subprocess.Process, code: str, output: bytearra
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill the process and all that it started, whether it has ended itself or not."""
+    """Kill the process and everything that it started, even if the process has already ended."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     await asyncio.shield(_gone(process))
 
 
 async def _gone(process: asyncio.subprocess.Process) -> None:
-    """Wait for the process: asyncio says that it has ended once its output is read to the end, which nobody else does any more."""
+    """Wait for the process. asyncio reports its end only after all output is read, and at this point nothing else reads it."""
     while process.stdout is not None and await process.stdout.read(_MOST_OUTPUT):
         pass
     await process.wait()
 
 
 def _result(output: str, reason: str, status: int) -> CodeResult:
-    if not reason and (status < 0 or status > 128):  # noqa: PLR2004 - a signal, the sandbox's own or its child's
+    if not reason and (status < 0 or status > 128):  # noqa: PLR2004 - a signal of the sandbox or of its child
         reason = "The code was stopped: it went past a limit on time or memory, or crashed."
     text = f"{output.rstrip()}\n{reason}" if reason and output else reason or output
     return CodeResult(text, failed=bool(reason) or status != 0)

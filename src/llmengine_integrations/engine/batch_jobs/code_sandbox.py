@@ -1,7 +1,7 @@
 """The process in which the code evaluator runs code: `python -I -S -B code_sandbox.py LIMITS`, the code on standard input.
 
-It puts up walls around itself, one behind the other, then runs the code. Standard library only, and nothing of this package, since
-neither is there. Every wall that the system does not allow is named in what `--probe` prints; the engine logs that.
+It isolates itself step by step, then runs the code. It uses only the standard library, and nothing of this package, since installed
+packages are not available here. `--probe` prints every isolation that the system does not allow, and the engine logs that.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ _ARCHITECTURES = {  # AUDIT_ARCH, clone, clone3, and the numbers of the calls th
     "x86_64": (0xC000003E, 56, 435, _REFUSED_ON_X86),
     "aarch64": (0xC00000B7, 220, 435, _REFUSED_ON_ARM),
 }
-"""Refused are sockets, new processes and programs, looking into other processes, signals, mounts, namespaces, sessions, keys, kernel
-modules, io_uring, what attacks on kernels begin with, files in memory, which no limit on memory counts, and changes of files' owners,
-modes, times and attributes, which no other wall minds."""
+"""Refused are: sockets; new processes and programs; inspecting other processes; signals; mounts; namespaces; sessions; keys; kernel
+modules; io_uring; calls that kernel exploits often start with; files in memory, which no memory limit counts; and changes of files'
+owners, modes, times and attributes, which no other isolation prevents."""
 _CLONE_THREAD = 0x10000
 _ALLOW = 0x7FFF0000
 _REFUSE = 0x00050000 | errno.EPERM
-_UNKNOWN = 0x00050000 | errno.ENOSYS  # at which libc takes clone instead of clone3
+_UNKNOWN = 0x00050000 | errno.ENOSYS  # libc then uses clone instead of clone3
 
 _libc: Any = ctypes.CDLL(None, use_errno=True)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Put up the walls and run the code."""
+    """Isolate this process and run the code."""
     limits: dict[str, int] = json.loads(arguments[0])
     probing = "--probe" in arguments
     code = "" if probing else sys.stdin.buffer.read().decode()
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _tried(what: str, wall: Callable[..., None], *arguments: object) -> list[str]:
-    """Put up a wall; its name if the system does not allow it. The numbers of calls are those of Linux."""
+    """Apply an isolation. Return its name if the system does not allow it. The numbers of calls are those of Linux."""
     if sys.platform != "linux":
         return [what]
     try:
@@ -91,7 +91,7 @@ def _tried(what: str, wall: Callable[..., None], *arguments: object) -> list[str
 
 
 def _own_namespaces() -> list[str]:
-    """See no other processes and no network; be nobody where that cannot be had and this is root."""
+    """Hide other processes and the network. Become nobody if that is not possible and this is root."""
     user, group = os.geteuid(), os.getegid()
     flags = _CLONE_NEWUSER | _CLONE_NEWPID | _CLONE_NEWNET | _CLONE_NEWIPC | _CLONE_NEWNS
     try:
@@ -111,14 +111,14 @@ def _own_namespaces() -> list[str]:
 
 
 def _read_only() -> None:
-    """Make everything that is mounted read-only, for this process."""
+    """Make everything that is mounted read-only for this process."""
     every_mount, read_only = 0x8000, 1
     attributes = struct.pack("=4Q", read_only, 0, 0, 0)
     _checked(_libc.syscall(442, -1, b"/", every_mount, attributes, ctypes.c_size_t(len(attributes))))
 
 
 def _small_disk(limits: dict[str, int]) -> None:
-    """A working directory in memory, of limited size."""
+    """Use a working directory in memory, of limited size."""
     here = str(Path.cwd())
     options = f"size={limits['disk']},nr_inodes=1000,mode=0700"
     _checked(_libc.mount(b"tmpfs", here.encode(), b"tmpfs", _MS_NOSUID_NODEV_NOEXEC, options.encode()))
@@ -126,21 +126,21 @@ def _small_disk(limits: dict[str, int]) -> None:
 
 
 def _only_these_files() -> None:
-    """Landlock: read the standard library and its libraries, write the working directory, and nothing else.
+    """Restrict files with Landlock: read only the standard library and its libraries, and write only the working directory.
 
     https://docs.kernel.org/userspace-api/landlock.html
     """
     version = _checked(_libc.syscall(444, None, ctypes.c_size_t(0), 1))
     every_right = (1 << {1: 13, 2: 14, 3: 15, 4: 15}.get(version, 16)) - 1
     attributes = struct.pack("=QQQ", every_right, 3 if version >= 4 else 0, 3 if version >= 6 else 0)  # noqa: PLR2004
-    size = 8 if version < 4 else 16 if version < 6 else 24  # noqa: PLR2004 - what each version of the interface knows
+    size = 8 if version < 4 else 16 if version < 6 else 24  # noqa: PLR2004 - the size in each version of the interface
     ruleset = _checked(_libc.syscall(444, attributes, ctypes.c_size_t(size), 0))
     library = str(Path(os.__file__).parent)
     for path in (library, *_READABLE):
         _allow(ruleset, path, _LANDLOCK_READ)
     for path in _DEVICES:
         _allow(ruleset, path, 1 << 1 | 1 << 2)
-    _allow(ruleset, ".", every_right & ~1)  # all but running programs
+    _allow(ruleset, ".", every_right & ~1)  # everything except running programs
     _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     _checked(_libc.syscall(446, ruleset, 0))
     os.close(ruleset)
@@ -152,13 +152,13 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     except FileNotFoundError:
         return
     if not Path(path).is_dir():
-        rights &= 1 << 1 | 1 << 2  # a file can be read and written
+        rights &= 1 << 1 | 1 << 2  # a file can only be read and written
     _checked(_libc.syscall(445, ruleset, 1, struct.pack("=Qi", rights, beneath), 0))
     os.close(beneath)
 
 
 def _limit_resources(limits: dict[str, int]) -> list[str]:
-    """The limits that every POSIX system should have; those that it has not, in words."""
+    """Set the limits that every POSIX system should have. Return those that are missing here, as words for a message."""
     missing: list[str] = []
     for what, kind, most in (
         ("a limit on processor time", resource.RLIMIT_CPU, limits["seconds"]),
@@ -180,7 +180,7 @@ def _drop_capabilities() -> None:
 
 
 def _refuse_calls() -> None:
-    """Seccomp: no sockets, no new processes or programs, no signals to others. Threads are fine.
+    """Refuse system calls with seccomp: no sockets, no new processes or programs, no signals to others. Threads are allowed.
 
     https://docs.kernel.org/userspace-api/seccomp_filter.html
     """
@@ -217,21 +217,21 @@ def _die_with_parent() -> None:
 
 
 def _run(code: str) -> int:
-    """Run the code as a notebook does: the value of a last expression is shown."""
+    """Run the code as a notebook does: the value of a last expression is printed."""
     scope: dict[str, Any] = {"__name__": "__main__"}
     try:
         parsed = ast.parse(code, "<code>")
         last = parsed.body.pop() if parsed.body and isinstance(parsed.body[-1], ast.Expr) else None
-        exec(compile(parsed, "<code>", "exec"), scope)  # noqa: S102 - this is what it is for
+        exec(compile(parsed, "<code>", "exec"), scope)  # noqa: S102 - running code is the purpose of this process
         if isinstance(last, ast.Expr):
-            value = eval(compile(ast.Expression(last.value), "<code>", "eval"), scope)  # noqa: S307 - as above
+            value = eval(compile(ast.Expression(last.value), "<code>", "eval"), scope)  # noqa: S307 - its purpose
             if value is not None:
-                print(repr(value))  # noqa: T201 - as above
+                print(repr(value))  # noqa: T201 - the output of the code
     except SystemExit as error:
         return 0 if error.code in (None, 0) else 1
     except BaseException as error:  # noqa: BLE001 - whatever the code raises is its result
         where = error.__traceback__.tb_next if error.__traceback__ else None
-        print("".join(traceback.format_exception(type(error), error, where)), end="")  # noqa: T201 - as above
+        print("".join(traceback.format_exception(type(error), error, where)), end="")  # noqa: T201 - the output of the code
         return 1
     return 0
 

@@ -1,7 +1,7 @@
-"""The code evaluator as a tool of a batch's model.
+"""The code evaluator as a tool for a batch's model.
 
-The model writes a block that begins with "```python" and ends with "```", each on a line of its own. The code is run, its output and a line
-of ">>>" are put behind the block, and the model goes on from there.
+The model writes a block that begins with "```python" and ends with "```", each on its own line. The code is run, its output and a line of
+">>>" are added after the block, and the model continues from there.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ Generate = Callable[[GenerationRequest], Awaitable[list[Piece]]]
 
 
 class CodeTool:
-    """Completes prompts with a model that may have code run.
+    """Completes prompts with a model that can have code run.
 
     Args:
-        evaluator: runs it.
+        evaluator: runs the code.
     """
 
     def __init__(self, evaluator: CodeEvaluator) -> None:
@@ -44,14 +44,14 @@ class CodeTool:
 
         Args:
             generate: runs the model.
-            request: the completion; its prompt is a text.
+            request: the completion, whose prompt is a string.
             config: the job's `tool_config`.
 
         Returns:
-            A CompletionOutput. Its tokens are those that the model made; its text also has the output of the code.
+            A CompletionOutput. Its tokens are only those of the model; its text also has the output of the code.
 
         Raises:
-            RowError: the model failed, or code did and must not be tried again.
+            RowError: the model failed, or the code failed and may not be tried again.
         """
         calls_left = _given(config, "max_iterations", _CALLS)
         told = _Telling(request)
@@ -70,7 +70,7 @@ class CodeTool:
 
 
 class _Telling:
-    """A text that grows in turns: the model's, and those of the code."""
+    """A text that the model and the output of the code extend in turn."""
 
     def __init__(self, request: GenerationRequest) -> None:
         if not isinstance(request.prompt, str) or request.max_new_tokens is None:
@@ -85,7 +85,7 @@ class _Telling:
         self._called = False
 
     async def go_on(self, generate: Generate) -> bool:
-        """Let the model write on; whether it has stopped with a call."""
+        """Let the model continue the text. Return whether it stopped with a call."""
         left = self._limit - self._num_tokens
         if left <= 0 and self._pieces:
             return False
@@ -102,17 +102,17 @@ class _Telling:
         return self._called
 
     def called_code(self) -> str | None:
-        """The code of the call that the text ends with; None if that ends some other block."""
+        """Return the code of the call at the end of the text; None if another kind of block ends there."""
         _, opened, block = (self._prompt + self._text).rpartition(OPEN)
         code = block.removesuffix(CALL)
         return code if opened and CALL not in code else None
 
     def add_result(self, output: str) -> None:
-        """Put the output of code behind its block."""
+        """Add the output of code after its block."""
         self._text += output.rstrip("\n") + RESULT_END
 
     def output(self) -> dict[str, Any]:
-        """What the client gets."""
+        """Return the output for the client."""
         tokens = [
             TokenOutput(token=piece.token, log_prob=piece.log_prob)
             for piece in self._pieces
@@ -139,7 +139,7 @@ class _Telling:
             self._num_prompt_tokens = last.num_prompt_tokens
 
     def _without_stop(self, text: str) -> str:
-        """The text without the job's own stop sequence, which the tool's had to bring along."""
+        """Return the text without the job's own stop sequence. It is there because the tool's stop sequence must be included."""
         return next((text.removesuffix(stop) for stop in self._request.stop_sequences if text.endswith(stop)), text)
 
 

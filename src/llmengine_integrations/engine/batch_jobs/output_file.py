@@ -1,4 +1,4 @@
-"""The output file of a batch job: a JSON array, one item a line, that is there when it is whole."""
+"""The output file of a batch job: a JSON array with one item per line. It appears once it is complete."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from llmengine_integrations._shared.durable_files import replacing
 
 
 def prepare(path: Path) -> None:
-    """Find out before the work whether the file could be written.
+    """Check before the work starts that the file can be written.
 
     Raises:
-        OSError: it could not.
+        OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
@@ -24,17 +24,17 @@ def prepare(path: Path) -> None:
 
 
 def write(path: Path, items: Iterable[str], job_id: str) -> None:
-    """Write the file, which appears when it is whole and on the disk.
+    """Write the file. It appears when it is complete and on the disk.
 
     Args:
-        path: its place; a file that is there is replaced.
+        path: its path; an existing file is replaced.
         items: JSON.
-        job_id: names the unfinished file, so that a job that is done again after a crash leaves none behind.
+        job_id: part of the temporary file's name. So a job that is repeated after a crash leaves no temporary file behind.
 
     Raises:
         OSError: it cannot be written.
     """
-    # A link that has come to its place since the path was checked is not followed: it may lead anywhere.
+    # A link that was put in its place since the path was checked is not followed, because it may lead anywhere.
     with replacing(path, part=_unfinished(path, job_id), follow_links=False) as file:
         file.write(b"[")
         for number, item in enumerate(items):
@@ -44,7 +44,7 @@ def write(path: Path, items: Iterable[str], job_id: str) -> None:
 
 
 def discard(path: Path, job_id: str) -> None:
-    """Delete what a crash left of an unfinished file."""
+    """Delete an unfinished file that a crash left."""
     with suppress(OSError):
         _unfinished(path, job_id).unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""The jobs, one after the other."""
+"""Runs the batch jobs, one after the other."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .batch_job import BatchJobServices, Job, JobError
 
 _log = logging.getLogger(__name__)
 
-_LOOK = 0.05  # seconds between looks whether the models are ready
-_PAUSE = 5.0  # seconds after a failure of the database, or of the disk below it
+_LOOK = 0.05  # seconds between checks whether the models are ready
+_PAUSE = 5.0  # seconds after a failure of the database, or of its disk
 
 
 class BatchRunner:
-    """Works on the jobs of a store, on the event loop: one at a time, the one of the highest priority first.
+    """Works on the jobs of a store, on the event loop: one at a time, the highest priority first.
 
     Args:
-        services: what to do the jobs with.
+        services: what jobs need to run.
     """
 
     def __init__(self, services: BatchJobServices) -> None:
@@ -32,11 +32,11 @@ class BatchRunner:
         self._current: tuple[str, asyncio.Task[None]] | None = None
 
     def start(self, ready: Callable[[], bool]) -> None:
-        """Begin with what is there, and go on with what an earlier engine was cut off at, as soon as the models are ready."""
+        """Start with the existing jobs as soon as the models are ready. A job that was interrupted in an earlier engine continues."""
         self._running = asyncio.create_task(self._run(ready))
 
     def wake(self) -> None:
-        """Look for jobs again: there is a new one."""
+        """Look for jobs again, because there is a new one."""
         self._woken.set()
 
     def drop(self, job_id: str) -> None:
@@ -45,12 +45,12 @@ class BatchRunner:
             self._current[1].cancel()
 
     def stop(self) -> None:
-        """Stop working. The job in hand goes on when the next engine starts."""
+        """Stop working. The current job continues when the next engine starts."""
         if self._running is not None:
             self._running.cancel()
 
     async def _run(self, ready: Callable[[], bool]) -> None:
-        while not ready():  # noqa: ASYNC110 - two parts of the engine get ready, and neither tells
+        while not ready():  # noqa: ASYNC110 - two parts of the engine get ready, and neither sends a signal
             await asyncio.sleep(_LOOK)
         while True:
             self._woken.clear()
@@ -62,7 +62,7 @@ class BatchRunner:
                     await self._attend(batch)
             except GenerationError:  # the engine is shutting down
                 return
-            except Exception:  # noqa: BLE001 - logged; the next jobs may fare better
+            except Exception:  # noqa: BLE001 - logged; the next jobs may succeed
                 _log.exception("batch jobs cannot be worked on")
                 await asyncio.sleep(_PAUSE)
 
@@ -89,7 +89,7 @@ class BatchRunner:
             reason = str(error)
         except GenerationError:
             raise
-        except Exception as error:  # noqa: BLE001 - logged, and told to whoever asks for the job
+        except Exception as error:  # noqa: BLE001 - logged, and reported to the client that asks for the job
             if isinstance(error, TimeoutError) and patience.expired():
                 reason = f"It was not done within {limit} seconds, its max_runtime_sec."
             else:

@@ -1,4 +1,4 @@
-"""Generating for batch jobs: a few completions at a time, so that the requests of those who wait for an answer find places."""
+"""Generates for batch jobs, only a few completions at a time, so that interactive requests find places in the queue."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _T = TypeVar("_T")
 
 
 class Generator:
-    """Runs completions of batch jobs.
+    """Runs completions for batch jobs.
 
     Args:
         runtimes: run the models.
-        at_a_time: completions.
+        at_a_time: the largest number of completions at a time.
     """
 
     def __init__(self, runtimes: Runtimes, at_a_time: int) -> None:
@@ -32,10 +32,10 @@ class Generator:
         self._places = asyncio.Semaphore(at_a_time)
 
     async def generate(self, model: str, request: GenerationRequest) -> list[Piece]:
-        """The pieces of a completion, when it is finished.
+        """Return the pieces of a completion, when it has finished.
 
         Raises:
-            RowError: it failed.
+            RowError: the completion failed.
             GenerationError: the engine is shutting down.
         """
         async with self._places:
@@ -61,7 +61,7 @@ class Generator:
 
 
 async def all_of(work: Iterable[Coroutine[None, None, _T]]) -> list[_T]:
-    """The results of all, done at the same time; when one fails, the others are given up."""
+    """Run all at the same time and return their results. If one fails, the others are cancelled."""
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
         return await asyncio.gather(*tasks)

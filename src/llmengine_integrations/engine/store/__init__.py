@@ -1,17 +1,17 @@
-"""What an engine keeps, in one data folder: an SQLite database and, beside it, the files that its rows speak of.
+"""What an engine keeps, in one data folder: an SQLite database, and the files that its rows refer to.
 
     FOLDER/lock                      held while an engine serves from the folder, so that a second one is refused
     FOLDER/engine.sqlite3            the rows; SQLite adds -wal and -shm
-    FOLDER/engine.id                 the id of the folder, which is in the database, too
+    FOLDER/engine.id                 the id of the folder, which is also in the database
     FOLDER/files/file-<hex>          uploads, each with a record in file-<hex>.json
-    FOLDER/batches/                  what clients name by relative paths: batches' input and output files
-    FOLDER/fine-tunes/ft-<hex>/      the rows and settings of fine-tunes that are not over
-    FOLDER/models/ft-<hex>/          the adapters that they made, each with a record in ft-<hex>.json
+    FOLDER/batches/                  what clients name by relative paths: the batches' input and output files
+    FOLDER/fine-tunes/ft-<hex>/      the rows and settings of unfinished fine-tunes
+    FOLDER/models/ft-<hex>/          the adapters that fine-tunes made, each with a record in ft-<hex>.json
 
-A file is on the disk before its row is committed, as `.part`, and gets its name at once afterwards. Before a row is deleted, the database
-notes what is to be deleted with it. So when a killed engine starts again, names and notes say what is unfinished, and that alone is
-deleted. What has its final name and is in no row (the database is older than the folder, say) stays where it is; `adopt` lists it again.
-Without the database of this very folder nothing starts.
+A file is on the disk as `.part` before its row is committed, and gets its final name right after the commit. Before a row is deleted, the
+database notes which files to delete with it. So when a killed engine starts again, the names and notes say what is unfinished, and only
+that is deleted. A file that has its final name but no row stays where it is (for example, if the database is older than the folder);
+`adopt` lists it again. The engine does not start without the database of this very folder.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Store:
-    """Everything that an engine keeps. Its methods block, and may be called from any thread."""
+    """Everything that an engine keeps. Its methods block. Any thread may call them."""
 
     folder: Path
     database: Database
@@ -76,14 +76,14 @@ class Store:
 
 @contextmanager
 def open_store(folder: Path | None, *, max_file_size: int) -> Generator[Store]:
-    """Open a data folder, alone, and leave it in good order.
+    """Open a data folder for this process only, and finish or delete what a killed engine left half done.
 
     Args:
-        folder: made if it is not there. None: a temporary one, deleted at the end.
-        max_file_size: bytes of one upload.
+        folder: created if missing. None uses a temporary folder, which is deleted at the end.
+        max_file_size: the largest size of one upload, in bytes.
 
     Raises:
-        DataFolderError: another engine has the folder, its database is missing or damaged, or it cannot be used; one line.
+        DataFolderError: another engine uses the folder, its database is missing or damaged, or the folder cannot be used. One line.
     """
     with ExitStack() as stack:
         if folder is None:
@@ -104,13 +104,13 @@ def open_store(folder: Path | None, *, max_file_size: int) -> Generator[Store]:
 
 
 def adopt(folder: Path) -> Adoption:
-    """List the uploads, models and fine-tunes of a data folder that its database does not list, or that has no database any more.
+    """List the uploads, models and fine-tunes of a data folder that its database does not list. The database may also be missing.
 
     Args:
-        folder: the data folder, which no engine uses meanwhile.
+        folder: the data folder. No engine may use it at the same time.
 
     Raises:
-        DataFolderError: an engine has the folder, its database is damaged, or it is no data folder; one line.
+        DataFolderError: an engine uses the folder, its database is damaged, or it is not a data folder. One line.
     """
     with ExitStack() as stack, _one_line_errors(folder):
         if not (folder / DATABASE).exists() and known_id(folder) is None and not holdings(folder):

@@ -1,4 +1,4 @@
-"""Taking in what the database of a data folder does not list: it was lost, or is older than the folder."""
+"""Adopt what the database of a data folder does not list, because the database was lost or is older than the folder."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .records import created_at
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What was taken in."""
+    """What was adopted."""
 
     taken: tuple[Path, ...]
     """The files of uploads, and the folders of models and fine-tunes."""
     refused: tuple[tuple[Path, str], ...]
-    """What could not be taken in, and why. It stays where it is."""
+    """What could not be adopted, and why. It stays where it is."""
 
 
 def adopt_all(unlisted: Iterable[Path], files: FileStore, fine_tunes: FineTuneStore) -> Adoption:
-    """List uploads, models and fine-tunes, oldest first. What is done when this breaks off is done for good.
+    """List uploads, models and fine-tunes, oldest first. What is already listed stays listed if this is interrupted.
 
     Args:
         unlisted: their files and folders.
@@ -33,7 +33,7 @@ def adopt_all(unlisted: Iterable[Path], files: FileStore, fine_tunes: FineTuneSt
     """
     taken: list[Path] = []
     refused: list[tuple[Path, str]] = []
-    # Models come before fine-tunes: the fine-tune of a model that is there is over.
+    # Models come before fine-tunes: a fine-tune whose model exists has ended.
     for path in sorted(unlisted, key=lambda path: (path.parent.name != MODELS, created_at(path), path.name)):
         try:
             if path.parent.name == FILES:

@@ -1,4 +1,4 @@
-"""Copying a data folder, also while an engine works in it."""
+"""Copies a data folder, even while an engine uses it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .checks import DATABASE, MARKER, check_database
 from .holdings import FILES, FINE_TUNES, MODELS
 
 _UNFINISHED = ".part"
-_BEING_MADE = ("adapter", "best")  # by a training, which begins anew without them
+_BEING_MADE = ("adapter", "best")  # written by a training, which starts again without them
 
 
 def back_up(folder: Path, to: Path) -> None:
-    """Copy a data folder. The copy is a data folder itself: an engine can be started with it.
+    """Copy a data folder. The copy is itself a data folder: an engine can be started with it.
 
-    The database comes first. So what is uploaded or published meanwhile may be in the copy without being listed there, which `adopt` mends.
+    The database is copied first. So a file that is uploaded or published meanwhile may be in the copy but unlisted; `adopt` lists it.
 
     Args:
-        folder: the data folder. An engine may work in it.
+        folder: the data folder. An engine may be using it.
         to: the copy: a new folder.
 
     Raises:
-        DataFolderError: the database is missing, damaged or that of another folder, `to` exists, or it cannot be written; one line.
+        DataFolderError: the database is missing, damaged or that of another folder, `to` exists, or `to` cannot be written. One line.
             Nothing is left at `to` then, unless the process is killed.
     """
     if not (folder / DATABASE).is_file():
@@ -62,7 +62,7 @@ def _copy(folder: Path, to: Path) -> None:
     for kind in (FILES, FINE_TUNES, MODELS, SHARED_FOLDER):
         for path in _walk(folder / kind):
             target = to / path.relative_to(folder)
-            with suppress(FileNotFoundError):  # deleted since it was found
+            with suppress(FileNotFoundError):  # deleted since it was listed
                 _copy_one(path, target)
     for place, _, _ in os.walk(to):
         sync_folder(Path(place))
@@ -75,7 +75,7 @@ def _copy_database(path: Path, to: Path) -> None:
         closing(sqlite3.connect(to, isolation_level=None)) as copy,
     ):
         source.backup(copy)
-        # Such a database has no journal: one that lies beside it when it is put back is another's, and the engine sees that.
+        # This copy has no journal. So a journal found next to it after a restore belongs to another database, and the engine detects that.
         copy.execute("PRAGMA journal_mode = DELETE")
         problem: str = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
         if problem != "ok":
@@ -83,7 +83,7 @@ def _copy_database(path: Path, to: Path) -> None:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """The folders, files and links in a folder, itself first; what is unfinished is left out."""
+    """Yield the folders, files and links in a folder, starting with the folder itself. Unfinished ones are left out."""
     for place, folders, files in os.walk(folder):
         here = Path(place)
         yield here

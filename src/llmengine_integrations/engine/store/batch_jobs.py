@@ -1,7 +1,7 @@
-"""Batch jobs and the results that they have so far.
+"""Batch jobs and their results so far.
 
-A job is safe once it is created. Results are kept one by one, each in one place only, until the job's output file is written: a job that
-was cut off goes on where it was.
+A job is on the disk once it is created. Each result is stored as it comes, in one place only, until the job's output file is written. So a
+job that was interrupted continues where it stopped.
 """
 
 from __future__ import annotations
@@ -24,52 +24,52 @@ _RANKS = {"lowest": -2.0, "low": -1.0, "medium": 0.0, "normal": 0.0, "high": 1.0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A job as it stands. Times are seconds since 1970."""
+    """The state of a job. Times are seconds since 1970."""
 
     number: int
     id: str
     request: Mapping[str, Any]
-    """What was asked for, without the content."""
+    """The request, without the content."""
     priority: str | None
     status: str
     created_at: float
     started_at: float | None
-    """When it was begun, the last time that it was."""
+    """When it was last started."""
     completed_at: float | None
     total: int | None
-    """Its prompts or requests; None until it is begun."""
+    """The number of its prompts or requests; None until it is started."""
     done: int
     failed: int
-    """How many of those done have no output."""
+    """How many of the finished ones have no output."""
     error: str | None
     """Why it failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowOutput:
-    """What became of one prompt or request."""
+    """The result of one prompt or request."""
 
     place: int
     output: str
-    """As it stands in the output file: JSON."""
+    """JSON, exactly as in the output file."""
     failed: bool = False
 
 
 class BatchStore:
-    """Jobs by id.
+    """The jobs, by id.
 
     Args:
-        database: where they are.
+        database: holds the jobs.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def create(self, prefix: str, request: Mapping[str, Any], content: str | None) -> Batch:
-        """Keep a new job.
+        """Store a new job.
 
         Args:
-            prefix: of its id.
+            prefix: the prefix of its id.
             request: the request, without the content.
             content: JSON; None for a job with an input file.
         """
@@ -84,19 +84,19 @@ class BatchStore:
         return self._known(batch_id)
 
     def get(self, batch_id: str) -> Batch | None:
-        """A job by its id."""
+        """Return a job by its id."""
         found = self._database.rows(f"SELECT {_COLUMNS} FROM batches WHERE id = ?", batch_id)  # noqa: S608 - a constant
         return _batch(found[0]) if found else None
 
     def all(self) -> list[Batch]:
-        """All jobs, oldest first."""
+        """Return all jobs, oldest first."""
         return [
             _batch(row)
             for row in self._database.rows(f"SELECT {_COLUMNS} FROM batches ORDER BY number")  # noqa: S608 - a constant
         ]
 
     def next(self) -> Batch | None:
-        """The job to work on: one that was cut off, else the one of the highest priority, and among those the oldest."""
+        """Return the job to work on: an interrupted one, else the one with the highest priority; the oldest if several have the same."""
         found = self._database.rows(
             f"SELECT {_COLUMNS} FROM batches WHERE status IN ('running', 'queued')"  # noqa: S608 - a constant
             " ORDER BY status = 'running' DESC, rank DESC, number LIMIT 1"
@@ -104,7 +104,7 @@ class BatchStore:
         return _batch(found[0]) if found else None
 
     def prioritize(self, batch_id: str, priority: str | None) -> bool:
-        """Change a job's priority; False if it has ended, or there is none of that id."""
+        """Change a job's priority. Return False if the job has ended or no job has that id."""
         with self._database.transaction() as connection:
             return _changed(
                 connection,
@@ -113,19 +113,19 @@ class BatchStore:
             )
 
     def cancel(self, batch_id: str) -> bool:
-        """End a job that has not ended, and drop its results; False if there is none of that id."""
+        """End a job that has not ended, and delete its results. Return False if no such job exists."""
         return self._end(batch_id, "cancelled") or self.get(batch_id) is not None
 
     def content(self, batch: Batch) -> str | None:
-        """What a job works on, as JSON; None if that is still in its input file."""
+        """Return what a job works on, as JSON; None if that is still in its input file."""
         content: str | None = self._database.rows("SELECT content FROM batches WHERE number = ?", batch.number)[0][0]
         return content
 
     def begin(self, batch: Batch, content: str, total: int) -> int | None:
-        """Mark a job as running, keeping its content: from here on its input file does not matter.
+        """Mark a job as running and store its content. From then on, its input file is not needed.
 
         Returns:
-            How many times it has been begun since its last result; None if it has been cancelled.
+            How often the job has been started since its last result; None if it has been cancelled.
         """
         with self._database.transaction() as connection:
             begun = _changed(
@@ -139,11 +139,11 @@ class BatchStore:
         return attempts if begun else None
 
     def places_done(self, batch: Batch) -> set[int]:
-        """The places of the results that are there."""
+        """Return the places of the results that are stored."""
         return {row[0] for row in self._database.rows("SELECT place FROM batch_rows WHERE batch = ?", batch.number)}
 
     def add(self, batch: Batch, outputs: Sequence[RowOutput]) -> None:
-        """Keep results; those of a job that has ended are dropped."""
+        """Store results. Those of a job that has ended are dropped."""
         with self._database.transaction() as connection:
             query = "SELECT 1 FROM batches WHERE number = ? AND status = 'running'"
             if connection.execute(query, (batch.number,)).fetchone() is None:
@@ -163,7 +163,7 @@ class BatchStore:
             )
 
     def outputs(self, batch: Batch) -> Iterator[str]:
-        """The results in their order."""
+        """Yield the results in order."""
         place = -1
         query = "SELECT place, output FROM batch_rows WHERE batch = ? AND place > ? ORDER BY place LIMIT ?"
         while rows := self._database.rows(query, batch.number, place, _ROWS_AT_A_TIME):
@@ -171,11 +171,11 @@ class BatchStore:
                 yield output
 
     def complete(self, batch: Batch) -> bool:
-        """End a job whose output file is written, and drop its results from here; False if it has been cancelled."""
+        """End a job whose output file is written, and delete its results from here. Return False if it has been cancelled."""
         return self._end(batch.id, "completed")
 
     def fail(self, batch: Batch, error: str) -> bool:
-        """End a job that cannot go on, and say why; False if it has been cancelled."""
+        """End a job that cannot continue, and store the reason. Return False if it has been cancelled."""
         return self._end(batch.id, "failed", error)
 
     def _end(self, batch_id: str, status: str, error: str | None = None) -> bool:
@@ -200,13 +200,13 @@ class BatchStore:
 
 
 def rank(priority: str | None) -> float:
-    """Where a priority stands: numbers by their value, the words that everybody knows, and 0 for anything else."""
+    """Return the rank of a priority: the value of a number, a fixed rank for the common words, and 0 for anything else."""
     text = (priority or "").strip().lower()
     try:
         value = float(text)
     except ValueError:
         return _RANKS.get(text, 0.0)
-    return value if value == value else 0.0  # noqa: PLR0124 - NaN is no order
+    return value if value == value else 0.0  # noqa: PLR0124 - NaN has no order
 
 
 def _changed(connection: sqlite3.Connection, statement: str, values: Sequence[object]) -> bool:

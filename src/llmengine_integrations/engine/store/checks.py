@@ -1,4 +1,4 @@
-"""Is this the database of this folder, and whole? That is looked into before anything is written, made or deleted."""
+"""Checks that a database belongs to its folder and is intact, before anything is written, created or deleted."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .holdings import adopt_command, counted, holdings
 
 DATABASE = "engine.sqlite3"
 MARKER = "engine.id"
-"""The file with the id of the data folder, which is in the database, too."""
+"""The file with the id of the data folder, which is also in the database."""
 
 _JOURNAL_MODE = 18  # the byte of the header that says whether the database is in WAL mode
 _WAL_MODE = 2
 
 
 def check_database(folder: Path, *, adopting: bool = False) -> None:
-    """Refuse a database that is not the one of a data folder.
+    """Refuse a database that does not belong to the data folder.
 
     Args:
         folder: the data folder.
-        adopting: a database that is missing or empty will do: there will be a new one.
+        adopting: accept a missing or empty database; a new one will be created.
 
     Raises:
         DataFolderError: says what was found, and what to do. Nothing was changed.
@@ -47,14 +47,14 @@ def check_database(folder: Path, *, adopting: bool = False) -> None:
     _refuse_a_journal_of_another(folder)
     try:
         _look_into(folder, adopting=adopting)
-    except sqlite3.OperationalError:  # it cannot be read, which says nothing about what is in it
+    except sqlite3.OperationalError:  # the file cannot be read, which says nothing about its content
         raise
     except sqlite3.DatabaseError as error:
         raise _unusable(folder, f"its database {DATABASE} is damaged ({error}). {_instead(folder)}") from error
 
 
 def known_id(folder: Path) -> str | None:
-    """The id that the data folder has in its marker; None if it has none."""
+    """Return the id in the data folder's marker; None if there is no marker."""
     try:
         return (folder / MARKER).read_text(encoding="utf-8").strip() or None
     except FileNotFoundError:
@@ -64,7 +64,7 @@ def known_id(folder: Path) -> str | None:
 
 
 def mark(folder: Path, folder_id: str) -> None:
-    """Write the marker, if there is none."""
+    """Write the marker, if it is missing."""
     if known_id(folder) is None:
         (folder / MARKER).write_text(f"{folder_id}\n", encoding="utf-8")
         sync_folder(folder)
@@ -72,9 +72,9 @@ def mark(folder: Path, folder_id: str) -> None:
 
 def _look_into(folder: Path, *, adopting: bool) -> None:
     path = folder / DATABASE
-    # Read-only: closing another kind of connection may write a journal into the database, whosever journal it is.
+    # Read-only: closing another kind of connection may write a journal into the database, even a journal that belongs to another database.
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        # A journal with content is left by an engine that was killed, or by the database that was here before this one.
+        # A journal with content was left by a killed engine, or by the database that was here before this one.
         check = "integrity_check" if _has_content(_journal(folder)) else "quick_check"
         problem: str = connection.execute(f"PRAGMA {check}(1)").fetchone()[0]
         if problem != "ok":
@@ -98,7 +98,7 @@ def _look_into(folder: Path, *, adopting: bool) -> None:
 
 
 def _refuse_to_begin_anew(folder: Path, state: str) -> None:
-    """Refuse to make a new database for a folder that had one."""
+    """Refuse to create a new database for a folder that had one."""
     found = counted(holdings(folder))
     if not found and known_id(folder) is None and not _has_content(_journal(folder)):
         return
@@ -111,7 +111,7 @@ def _refuse_to_begin_anew(folder: Path, state: str) -> None:
 
 
 def _refuse_a_journal_of_another(folder: Path) -> None:
-    """Refuse a journal that SQLite would take for the database's: a backup has none, so it is the journal of the one that was there."""
+    """Refuse a journal that SQLite would apply to this database. A backup has no journal, so this one belongs to the previous database."""
     with (folder / DATABASE).open("rb") as file:
         header = file.read(_JOURNAL_MODE + 1)
     if len(header) > _JOURNAL_MODE and header[_JOURNAL_MODE] != _WAL_MODE and _has_content(_journal(folder)):

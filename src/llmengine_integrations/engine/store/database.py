@@ -1,4 +1,4 @@
-"""The rows: one SQLite file, whose commits survive a crash of the process and of the machine."""
+"""The rows: one SQLite file. Its commits survive a crash of the process or of the machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
-        # The number keeps the order in which files came.
+        # The number keeps the order of arrival.
         """CREATE TABLE files (
             number INTEGER PRIMARY KEY,
             id TEXT NOT NULL UNIQUE,
@@ -21,7 +21,7 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
     ),
     (
-        # A job has content from its creation, or from its beginning if it has an input file, until it ends.
+        # A job has content until it ends: from its creation, or, if it has an input file, from its start.
         """CREATE TABLE batches (
             number INTEGER PRIMARY KEY,
             id TEXT NOT NULL UNIQUE,
@@ -73,28 +73,28 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
     ),
     (
-        # The same id is in a file of the data folder, so that a database of another folder is found out.
+        # The same id is in a file of the data folder, so that a database of another folder is detected.
         "CREATE TABLE folder (id TEXT NOT NULL)",
         "INSERT INTO folder VALUES (lower(hex(randomblob(12))))",
-        # What is to be deleted from the disk, by its path in the data folder. Nothing else is, once it is whole.
+        # What to delete from the disk, by its path in the data folder. Nothing else is deleted, once it is complete.
         "CREATE TABLE removals (path TEXT PRIMARY KEY) WITHOUT ROWID",
     ),
 )
-"""The statements of each step from one version of the tables to the next. Steps are added at the end and never changed."""
+"""The statements for each step from one version of the tables to the next. New steps are added at the end; old ones never change."""
 
 VERSION = len(_MIGRATIONS)
-"""Of the tables, as this version of the package has them."""
+"""The version of the tables in this version of the package."""
 _SCHEMA = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
 
 
 class Database:
-    """One connection, which threads take in turns.
+    """One connection, which threads use one at a time.
 
     Args:
-        path: the file; made if it is not there.
+        path: the file; created if missing.
 
     Raises:
-        sqlite3.Error: it cannot be opened, or is no database.
+        sqlite3.Error: the file cannot be opened, or is not a database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -108,10 +108,10 @@ class Database:
             raise
 
     def migrate(self) -> None:
-        """Bring the tables up to this version of the package.
+        """Bring the tables to this version of the package.
 
         Raises:
-            sqlite3.DatabaseError: a newer version wrote them.
+            sqlite3.DatabaseError: a newer version of the package wrote them.
         """
         with self.transaction() as connection:
             version: int = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -121,13 +121,13 @@ class Database:
             connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def claim(self, folder_id: str | None) -> str:
-        """Say which data folder the rows are about.
+        """Store which data folder the rows belong to.
 
         Args:
-            folder_id: its id; None leaves the one that the database has.
+            folder_id: its id; None keeps the one in the database.
 
         Returns:
-            The id that the database has then.
+            The id that is now in the database.
         """
         with self.transaction() as connection:
             if folder_id is not None:
@@ -137,40 +137,40 @@ class Database:
 
     @contextmanager
     def alone(self) -> Generator[None]:
-        """No other thread reads or writes rows during the block, which may have transactions."""
+        """Keep other threads from reading and writing rows during the block, which may have transactions."""
         with self._turn:
             yield
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
-        """Statements that count together or not at all; on the disk when the block has ended."""
+        """Run statements that take effect all together or not at all. They are on the disk when the block has ended."""
         with self._turn:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
                 self._connection.commit()
             except BaseException:
-                self._connection.rollback()  # of a commit that failed, too: a transaction left open would be every later one's end
+                self._connection.rollback()  # also after a failed commit: an open transaction would make every later one fail
                 raise
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """What a query finds."""
+        """Return the rows that a query finds."""
         with self._turn:
             return self._connection.execute(query, values).fetchall()
 
     def close(self) -> None:
-        """Close the file, once the thread whose turn it is has done."""
+        """Close the file, once the thread that uses it has finished."""
         with self._turn:
             self._connection.close()
 
 
 def schema(connection: sqlite3.Connection) -> set[tuple[str, str]]:
-    """The tables and indexes of a database: names, and the statements that made them."""
+    """Return the tables and indexes of a database: their names, and the statements that created them."""
     return set(connection.execute(_SCHEMA))
 
 
 def expected_schema(version: int) -> set[tuple[str, str]]:
-    """The tables and indexes that a database of a version has."""
+    """Return the tables and indexes that a database of this version has."""
     with closing(sqlite3.connect(":memory:")) as connection:
         _take_steps(connection, 0, version)
         return schema(connection)

@@ -1,7 +1,7 @@
-"""Uploads: a row, a file and a record each.
+"""Uploads: each has a row, a file and a record.
 
-A file has the name of an unfinished one until its row is committed. So one that has its final name was listed once, and is never deleted
-only because the database does not list it.
+A file has a temporary name until its row is committed. So a file with its final name was once listed. It is never deleted only because the
+database does not list it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 _UNFINISHED = ".part"
 _OURS = re.compile(rf"(file-[0-9a-f]{{24}}){re.escape(_UNFINISHED)}")
 _PIECE = 1024 * 1024  # bytes
-_RESERVE = 128 * 2**20  # bytes of the disk that uploads leave to everything else, the database above all
+_RESERVE = 128 * 2**20  # bytes of the disk that uploads leave free for everything else, above all the database
 
 
 class NotTextError(Exception):
@@ -39,17 +39,17 @@ class NotTextError(Exception):
 
 
 class FileTooLargeError(Exception):
-    """A file of more bytes than the store takes."""
+    """The file is larger than the store accepts."""
 
 
 class FileStore:
-    """Files by id. Names are kept for display only; a file's path is made from its id.
+    """Files by id. Names are only for display; a file's path is made from its id.
 
     Args:
-        folder: where the files are; made if it is not there.
-        database: where the rows are.
+        folder: holds the files; created if missing.
+        database: holds the rows.
         removals: deletes files.
-        max_size: bytes of one file.
+        max_size: the largest size of one file, in bytes.
     """
 
     def __init__(self, folder: Path, database: Database, removals: Removals, *, max_size: int) -> None:
@@ -61,34 +61,34 @@ class FileStore:
         self.max_size = max_size
 
     def receive(self, filename: str) -> Incoming:
-        """Begin a new file, which is there once it is kept."""
+        """Start a new file. It exists for others once it is kept."""
         return Incoming(self, filename, self.max_size)
 
     def check_room(self, size: int) -> None:
-        """See that the disk has room for so many bytes, and some to spare.
+        """Check that the disk has room for this many bytes, and some to spare.
 
         Raises:
-            OSError: it has not; with the number ENOSPC, as when a write finds out.
+            OSError: it has not; the number is ENOSPC, as for a write to a full disk.
         """
         if shutil.disk_usage(self._folder).free - size < _RESERVE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def all(self) -> list[File]:
-        """All files, oldest first."""
+        """Return all files, oldest first."""
         return [file for file in self._listed() if file.id not in self._lost]
 
     def get(self, file_id: str) -> File | None:
-        """A file's name and size."""
+        """Return a file's name and size."""
         found = self._database.rows("SELECT id, filename, size FROM files WHERE id = ?", file_id)
         return _file(*found[0]) if found and file_id not in self._lost else None
 
     def path(self, file_id: str) -> Path | None:
-        """Where a file's bytes are. The file may be deleted at any time."""
+        """Return the path of a file's bytes. The file may be deleted at any time."""
         file = self.get(file_id)
         return None if file is None else self._path(file.id)
 
     def open(self, file_id: str) -> BinaryIO | None:
-        """A file's bytes. On POSIX they can be read to the end even when the file is deleted meanwhile."""
+        """Open a file's bytes. On POSIX they can be read to the end even if the file is deleted meanwhile."""
         path = self.path(file_id)
         try:
             return None if path is None else path.open("rb")
@@ -96,7 +96,7 @@ class FileStore:
             return None
 
     def delete(self, file_id: str) -> bool:
-        """Forget a file and delete it; False if there is none of that id."""
+        """Remove a file's row and delete the file. Return False if no file has that id."""
         place = self._place(file_id)
         with self._database.transaction() as connection:
             deleted = connection.execute("DELETE FROM files WHERE id = ?", (file_id,)).rowcount > 0
@@ -107,7 +107,7 @@ class FileStore:
         return deleted
 
     def settle(self) -> list[Path]:
-        """Finish or delete what a killed engine left half done. Only while nobody else uses the store.
+        """Finish or delete what a killed engine left half done. Call this only while nothing else uses the store.
 
         Returns:
             The uploads that the database does not list. They stay where they are.
@@ -127,7 +127,7 @@ class FileStore:
         """List an upload that the database does not list.
 
         Raises:
-            ValueError: it cannot be taken in; says why.
+            ValueError: it cannot be adopted; says why.
         """
         record = read_json(record_of(path))
         size = _checked_size(path, record.get("size"))
@@ -143,16 +143,16 @@ class FileStore:
             )
 
     def create(self, file_id: str) -> BinaryIO:
-        """The file that an upload is written to, under the name of an unfinished one."""
+        """Create the file that an upload is written to, under its temporary name."""
         return self._unfinished(file_id).open("xb")
 
     def admit(self, file: File) -> None:
-        """Make a whole file, written and synced, one of the store's. It is safe when this returns."""
+        """Add a complete file, written and synced, to the store. It is safe on the disk when this returns."""
         unfinished, path, created = self._unfinished(file.id), self._path(file.id), time.time()
         try:
             write_record(path, {"filename": file.filename, "size": file.size, "created_at": created})
             sync_folder(self._folder)
-            with self._database.alone():  # until the file has its name, nobody sees the row
+            with self._database.alone():  # no other thread sees the row until the file has its name
                 with self._database.transaction() as connection:
                     self._insert(connection, file, created)
                 self._rename(unfinished, path)
@@ -170,7 +170,7 @@ class FileStore:
             raise
 
     def _finish(self, unfinished: Path, file: File | None) -> bool:
-        """Give a file its name if its row was committed; else delete it, whose upload was never acknowledged."""
+        """Give a file its final name if its row was committed. Else delete it: its upload was never acknowledged."""
         path = unfinished.with_name(unfinished.name.removesuffix(_UNFINISHED))
         if path.exists() or file is None:
             self._remove(unfinished)
@@ -206,17 +206,17 @@ class FileStore:
     def _remove(self, path: Path) -> None:
         try:
             path.unlink(missing_ok=True)
-        except OSError as error:  # Windows keeps a file that is being read; the next start sweeps it
+        except OSError as error:  # Windows does not delete a file that is being read; the next start does
             _log.info("%s is left for the next start: %s", path, error)
 
 
 class Incoming:
-    """A file on its way in. Give it every byte, then keep or discard it.
+    """A file that is being uploaded. Write all its bytes, then keep or discard it.
 
     Args:
-        store: where it goes.
+        store: the store that receives it.
         filename: its name, for display.
-        max_size: bytes that it may have.
+        max_size: its largest size, in bytes.
     """
 
     def __init__(self, store: FileStore, filename: str, max_size: int) -> None:
@@ -229,10 +229,10 @@ class Incoming:
         self._file = store.create(self._id)
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes.
+        """Write the next bytes.
 
         Raises:
-            FileTooLargeError: that is more than the store takes.
+            FileTooLargeError: the file is larger than the store accepts.
             NotTextError: they are not UTF-8.
         """
         self._size += len(data)
@@ -245,7 +245,7 @@ class Incoming:
         """Put the file into the store, on the disk.
 
         Raises:
-            NotTextError: it ends within a character.
+            NotTextError: the file ends within a character.
         """
         self._check(b"", final=True)
         flush_to_disk(self._file)
@@ -255,7 +255,7 @@ class Incoming:
         return file
 
     def discard(self) -> None:
-        """Drop it. Harmless once it is kept."""
+        """Delete what was written. Does nothing once the file is kept."""
         self._file.close()
         self._store.reject(self._id)
 
@@ -271,10 +271,10 @@ def _file(file_id: str, filename: str, size: int) -> File:
 
 
 def _checked_size(path: Path, expected: object) -> int:
-    """The size of a file that is whole, and text.
+    """Return the size of a file, after checking that it is complete and is text.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is incomplete, or not text.
     """
     if path.is_symlink() or not path.is_file():
         raise ValueError("it is not a file")

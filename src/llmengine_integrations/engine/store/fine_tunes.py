@@ -1,4 +1,4 @@
-"""Fine-tunes: a row, its events, and while there is something to do a folder with the rows to train on."""
+"""Fine-tunes: each has a row and events, and until it ends a folder with the rows to train on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .removals import Removals
 
 _UNFINISHED = ".part"
 _OURS = re.compile(rf"ft-[0-9a-f]{{20}}{re.escape(_UNFINISHED)}")
-_ADAPTER, _ROWS, _SETTINGS = "adapter", "training.jsonl", "job.json"  # see `tuning.job`
+_ADAPTER, _ROWS, _SETTINGS = "adapter", "training.jsonl", "job.json"  # see `tuning/training_folder.py`
 _ACTIVE = "('PENDING', 'RUNNING')"
 _ADOPTED = "This fine-tune was taken in from the data folder. Its earlier events were in the database that was lost."
 _FIELDS = "id, fine_tuned_model, status"
@@ -31,23 +31,23 @@ _FIELDS = "id, fine_tuned_model, status"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A fine-tune that is not over."""
+    """A fine-tune that has not ended."""
 
     id: str
     base: str
-    """The name of the model that is tuned."""
+    """The name of the base model."""
     fine_tuned_model: str
     attempts: int
-    """How often its training has been begun."""
+    """How often its training has been started."""
 
 
 class FineTuneStore:
     """Fine-tunes by id.
 
     Args:
-        folder: where the folders are; made if it is not there.
-        database: where the rows are.
-        models: where the models go.
+        folder: holds their folders; created if missing.
+        database: holds the rows.
+        models: receives the models.
         removals: deletes folders.
     """
 
@@ -59,18 +59,18 @@ class FineTuneStore:
         self._removals = removals
 
     def all(self) -> list[FineTune]:
-        """All fine-tunes, oldest first."""
+        """Return all fine-tunes, oldest first."""
         rows = self._database.rows(f"SELECT {_FIELDS} FROM fine_tunes ORDER BY number")  # noqa: S608 - a constant
         return [_fine_tune(*row) for row in rows]
 
     def get(self, fine_tune_id: str) -> FineTune | None:
-        """One fine-tune."""
+        """Return one fine-tune."""
         query = f"SELECT {_FIELDS} FROM fine_tunes WHERE id = ?"  # noqa: S608 - a constant
         found = self._database.rows(query, fine_tune_id)
         return _fine_tune(*found[0]) if found else None
 
     def events(self, fine_tune_id: str) -> list[FineTuneEvent] | None:
-        """What happened, oldest first; None if there is no such fine-tune."""
+        """Return its events, oldest first; None if no fine-tune has that id."""
         if self.get(fine_tune_id) is None:
             return None
         rows = self._database.rows(
@@ -79,23 +79,23 @@ class FineTuneStore:
         return [FineTuneEvent(timestamp=timestamp, message=message, level=level) for timestamp, message, level in rows]
 
     def active(self) -> list[Job]:
-        """The fine-tunes that are not over, in the order in which they were asked for."""
+        """Return the fine-tunes that have not ended, in the order in which they were requested."""
         rows = self._database.rows(
             f"SELECT id, base, fine_tuned_model, attempts FROM fine_tunes WHERE status IN {_ACTIVE} ORDER BY number"  # noqa: S608
         )
         return [Job(*row) for row in rows]
 
     def names(self) -> set[str]:
-        """The names of all models that were made, are being made, or could not be."""
+        """Return the names of all models of fine-tunes, whether they were made, are being made, or could not be made."""
         return {name for (name,) in self._database.rows("SELECT fine_tuned_model FROM fine_tunes")}
 
     def folder(self, fine_tune_id: str) -> Path:
-        """The folder of a fine-tune that is not over."""
+        """Return the folder of a fine-tune that has not ended."""
         return self._folder / fine_tune_id
 
     @contextmanager
     def prepare(self) -> Generator[Path]:
-        """A folder for a new fine-tune, for the files that it needs; gone at the end, unless `add` has taken it over."""
+        """Create a folder for the files of a new fine-tune. It is deleted at the end, unless `add` has taken it over."""
         folder = self._folder / f"ft-{secrets.token_hex(10)}{_UNFINISHED}"
         folder.mkdir(mode=0o700)
         try:
@@ -104,17 +104,17 @@ class FineTuneStore:
             shutil.rmtree(folder, ignore_errors=True)
 
     def add(self, folder: Path, *, base: str, fine_tuned_model: str) -> Job:
-        """Take over a prepared folder and add the fine-tune. It is safe when this returns.
+        """Take over a prepared folder and add the fine-tune. It is safe on the disk when this returns.
 
         Raises:
-            sqlite3.IntegrityError: a fine-tune has taken that model's name.
+            sqlite3.IntegrityError: another fine-tune has that model name.
         """
         for path in folder.iterdir():
             sync_file(path)
         sync_folder(folder)
         sync_folder(self._folder)
         place = folder.with_suffix("")
-        with self._database.alone():  # until the folder has its name, nobody sees the row
+        with self._database.alone():  # no other thread sees the row until the folder has its name
             with self._database.transaction() as connection:
                 _insert(connection, Job(place.name, base, fine_tuned_model, 0), "PENDING", time.time())
             self._rename(folder, place)
@@ -130,7 +130,7 @@ class FineTuneStore:
             raise
 
     def begin(self, fine_tune_id: str) -> bool:
-        """Say that the training begins; False if the fine-tune was cancelled."""
+        """Record that the training starts. Return False if the fine-tune was cancelled."""
         statement = (
             f"UPDATE fine_tunes SET status = 'RUNNING', attempts = attempts + 1 WHERE id = ? AND status IN {_ACTIVE}"  # noqa: S608
         )
@@ -138,7 +138,7 @@ class FineTuneStore:
             return connection.execute(statement, (fine_tune_id,)).rowcount > 0
 
     def note(self, fine_tune_id: str, message: str, level: str = "info") -> None:
-        """Add an event. Nothing happens when the fine-tune was cancelled."""
+        """Add an event. Does nothing if the fine-tune was cancelled."""
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO fine_tune_events (fine_tune, timestamp, message, level) "
@@ -147,7 +147,7 @@ class FineTuneStore:
             )
 
     def succeed(self, job: Job, model: TunedModel) -> bool:
-        """End a job whose model has been taken: fine-tune and model become there together. False if it was cancelled."""
+        """End a job whose model is in place. The job's success and the model appear together. Return False if the job was cancelled."""
         with self._database.transaction() as connection:
             statement = "UPDATE fine_tunes SET status = 'SUCCESS' WHERE id = ? AND status = 'RUNNING'"
             if not connection.execute(statement, (job.id,)).rowcount:
@@ -156,7 +156,7 @@ class FineTuneStore:
         return True
 
     def fail(self, fine_tune_id: str, reason: str) -> None:
-        """End a fine-tune badly, with an event that says why."""
+        """Mark a fine-tune as failed, with an event that says why."""
         with self._database.transaction() as connection:
             statement = f"UPDATE fine_tunes SET status = 'FAILURE' WHERE id = ? AND status IN {_ACTIVE}"  # noqa: S608
             if connection.execute(statement, (fine_tune_id,)).rowcount:
@@ -166,7 +166,7 @@ class FineTuneStore:
                 )
 
     def cancel(self, fine_tune_id: str) -> bool:
-        """Forget a fine-tune that is not over, as the gateway does; False if there is none of that id."""
+        """Remove a fine-tune that has not ended, as the gateway does. Return False if no unfinished fine-tune has that id."""
         statement = f"DELETE FROM fine_tunes WHERE id = ? AND status IN {_ACTIVE}"  # noqa: S608 - a constant
         with self._database.transaction() as connection:
             cancelled = connection.execute(statement, (fine_tune_id,)).rowcount > 0
@@ -176,11 +176,11 @@ class FineTuneStore:
         return cancelled
 
     def tidy(self, fine_tune_id: str) -> None:
-        """Delete the folder of a fine-tune that is over."""
+        """Delete the folder of a fine-tune that has ended."""
         self._removals.carry_out(self._place(fine_tune_id))
 
     def settle(self) -> list[Path]:
-        """Finish or delete what a killed engine left half done. Only while nobody uses the store.
+        """Finish or delete what a killed engine left half done. Call this only while nothing else uses the store.
 
         Returns:
             The folders of fine-tunes that the database does not list. They stay where they are.
@@ -196,10 +196,10 @@ class FineTuneStore:
         return sorted(path for path in self._folder.iterdir() if whole(path) and path.name not in listed)
 
     def adopt(self, folder: Path) -> None:
-        """List a fine-tune that the database does not list: the next engine trains it.
+        """List a fine-tune that the database does not list. The next engine trains it.
 
         Raises:
-            ValueError: it cannot be taken in; says why.
+            ValueError: it cannot be adopted; says why.
         """
         if folder.is_symlink() or not (folder / _ROWS).is_file():
             raise ValueError(f"it is not a folder with a {_ROWS}")
@@ -209,16 +209,16 @@ class FineTuneStore:
             case _:
                 raise ValueError(f"its {_SETTINGS} cannot be read")
         if self.get(job.id) is not None:
-            return  # its model is there: what is left of the training goes with the next start
+            return  # its model exists; the next start deletes what is left of the training
         with self._database.transaction() as connection:
             self._removals.forget(connection, self._place(job.id))
             _insert_adopted(connection, job, "PENDING", created_at(folder))
 
     def adopt_model(self, folder: Path) -> None:
-        """List a model that the database does not list, and that its fine-tune has succeeded.
+        """List a model that the database does not list, and record that its fine-tune succeeded.
 
         Raises:
-            ValueError: it cannot be taken in; says why.
+            ValueError: it cannot be adopted; says why.
         """
         model = self._models.read(folder)
         job = Job(folder.name, model.base, model.name, 0)
@@ -233,7 +233,7 @@ class FineTuneStore:
                 raise ValueError(f"there is another model with the name {model.name}") from error
 
     def _finish(self, unfinished: Path, active: Collection[str]) -> None:
-        """Give a folder its name if its row was committed; else delete it, whose fine-tune was never acknowledged."""
+        """Give a folder its final name if its row was committed. Else delete it: its fine-tune was never acknowledged."""
         place = unfinished.with_suffix("")
         if place.name in active and not place.exists():
             unfinished.replace(place)

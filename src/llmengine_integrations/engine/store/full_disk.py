@@ -1,4 +1,4 @@
-"""What a disk without room says."""
+"""Recognises the errors of a full disk."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether it says that the disk, or one's share of it, is full."""
+    """Return whether the error says that the disk, or the user's quota, is full."""
     return isinstance(error, OSError) and error.errno in _FULL

@@ -1,4 +1,4 @@
-"""What the engine's own folders hold, by names alone, and how a message says so."""
+"""What the engine's own folders contain, judged by names alone, and how a message lists it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _KINDS = {
 
 
 def whole(path: Path) -> bool:
-    """Whether a path has the name of an upload, a model or a fine-tune that was written to its end."""
+    """Return whether a path has the final name of an upload, a model or a fine-tune, which means that it is complete."""
     return _KINDS[path.parent.name][0].fullmatch(path.name) is not None
 
 
 def holdings(folder: Path) -> list[Path]:
-    """The uploads, models and fine-tunes in a data folder, whether its database lists them or not."""
+    """Return the uploads, models and fine-tunes in a data folder, whether its database lists them or not."""
     return [path for kind in _KINDS if (folder / kind).is_dir() for path in (folder / kind).iterdir() if whole(path)]
 
 
 def counted(paths: Iterable[Path]) -> str:
-    """Them as a sentence has them: `2 uploads and 1 fine-tuned model`; empty for none."""
+    """Count them for a message: `2 uploads and 1 fine-tuned model`; empty if there are none."""
     kinds = [path.parent.name for path in paths]
     parts = [
         f"{number} {one if number == 1 else many}"
@@ -41,7 +41,7 @@ def counted(paths: Iterable[Path]) -> str:
 
 
 def log_gone(paths: Sequence[Path]) -> None:
-    """Warn that uploads or models, at least one, are not where the database has them."""
+    """Warn that uploads or models, at least one, are not where the database says."""
     names = ", ".join(path.name for path in paths[:_SHOWN])
     _log.warning(
         "The database lists %s that the folder %s does not have. They are not served until they are there again: %s%s",
@@ -50,5 +50,5 @@ def log_gone(paths: Sequence[Path]) -> None:
 
 
 def adopt_command(folder: Path) -> str:
-    """The command that takes in what the database does not list."""
+    """Return the command that adopts what the database does not list."""
     return f"llmengine data adopt {shlex.quote(str(folder))}"

@@ -1,4 +1,4 @@
-"""Fine-tuned models: a row, a folder and a record each; the folder has the adapter in Hugging Face format."""
+"""Fine-tuned models: each has a row, a folder and a record. The folder has the adapter in Hugging Face format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .records import created_at, read_json, record_of, write_record
 from .removals import Removals
 
 _SETTINGS = "adapter_config.json"
-# What the model card of a fine-tune says, for models from before there were records.
+# The beginning of a fine-tune's model card. Models that are older than the records have nothing else.
 _CARD = re.compile(r"^# (?P<name>\S+)\n\nA LoRA adapter for (?P<base>.+), trained by ", re.MULTILINE)
 
 
@@ -26,18 +26,18 @@ class TunedModel:
 
     name: str
     base: str
-    """The name of the model that it is an adapter for."""
+    """The name of its base model."""
     created_at: float
     """Seconds since 1970."""
     folder: Path
 
 
 class ModelStore:
-    """Fine-tuned models by name. A folder is named after the job that made the model.
+    """Fine-tuned models by name. A folder has the name of the job that made the model.
 
     Args:
-        folder: where the folders are; made if it is not there.
-        database: where the rows are.
+        folder: holds their folders; created if missing.
+        database: holds the rows.
         removals: deletes folders.
     """
 
@@ -48,12 +48,12 @@ class ModelStore:
         self._removals = removals
 
     def all(self) -> list[TunedModel]:
-        """All models, oldest first."""
+        """Return all models, oldest first."""
         rows = self._database.rows("SELECT name, base, created_at, job FROM tuned_models ORDER BY number")
         return [TunedModel(name, base, created_at, self._folder / job) for name, base, created_at, job in rows]
 
     def take(self, job: str, adapter: Path, *, name: str, base: str) -> TunedModel:
-        """Move an adapter, which is on the disk, to where the model of a job is kept. It counts once `insert` is committed."""
+        """Move an adapter, which is on the disk, to the folder of a job's model. The model exists once `insert` is committed."""
         place, created = self._folder / job, time.time()
         write_record(place, {"name": name, "base": base, "created_at": created})
         try:
@@ -73,14 +73,14 @@ class ModelStore:
             record_of(place).unlink(missing_ok=True)
 
     def insert(self, connection: sqlite3.Connection, job: str, model: TunedModel) -> None:
-        """Add the row of a model that has been taken, as a part of a transaction."""
+        """Add the row of a model that is in place, as part of a transaction."""
         connection.execute(
             "INSERT INTO tuned_models (name, base, created_at, job) VALUES (?, ?, ?, ?)",
             (model.name, model.base, model.created_at, job),
         )
 
     def forget(self, name: str) -> bool:
-        """Delete a model's row: from now on there is no such model. False if there was none."""
+        """Delete a model's row, so that the model does not exist any more. Return False if there was no such model."""
         with self._database.transaction() as connection:
             found = connection.execute("SELECT job FROM tuned_models WHERE name = ?", (name,)).fetchone()
             if found is not None:
@@ -89,15 +89,15 @@ class ModelStore:
         return found is not None
 
     def place(self, job: str) -> str:
-        """The path of a job's model in the data folder."""
+        """Return the path of a job's model in the data folder."""
         return f"{self._folder.name}/{job}"
 
     def remove(self, folder: Path) -> None:
-        """Delete a folder, once its model is forgotten."""
+        """Delete a folder after its model's row is deleted."""
         self._removals.carry_out(self.place(folder.name))
 
     def settle(self) -> list[Path]:
-        """Look which models are there. Only while nobody uses the store.
+        """Check which models exist. Call this only while nothing else uses the store.
 
         Returns:
             The folders of models that the database does not list. They stay where they are.
@@ -109,10 +109,10 @@ class ModelStore:
         return sorted(path for path in self._folder.iterdir() if whole(path) and path not in known)
 
     def read(self, folder: Path) -> TunedModel:
-        """What a model's folder and its record say of it.
+        """Read a model from its folder and its record.
 
         Raises:
-            ValueError: too little to serve it; says what is missing.
+            ValueError: something that serving it needs is missing; says what.
         """
         if folder.is_symlink() or not (folder / _SETTINGS).is_file():
             raise ValueError(f"it is not a folder with an {_SETTINGS}")
@@ -124,7 +124,7 @@ class ModelStore:
                 raise ValueError(f"neither {record_of(folder).name} nor its README.md says the model's name and base")
 
     def forget_removal(self, connection: sqlite3.Connection, job: str) -> None:
-        """Keep the folder of a model that was to be deleted, as a part of a transaction."""
+        """Keep the folder of a model that was to be deleted, as part of a transaction."""
         self._removals.forget(connection, self.place(job))
 
 

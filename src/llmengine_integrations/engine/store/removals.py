@@ -1,6 +1,6 @@
-"""Deletions from the disk that outlive a crash: the database says what is to go, before it goes.
+"""Deletions from the disk that survive a crash: the database notes what to delete before it is deleted.
 
-So nothing is ever deleted because the database does not mention it: a database that is older than the folder mentions little.
+So nothing is ever deleted only because the database does not mention it. A database that is older than the folder mentions few files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Removals:
 
     Args:
         folder: the data folder.
-        database: where the notes are.
+        database: holds the notes.
     """
 
     def __init__(self, folder: Path, database: Database) -> None:
@@ -32,15 +32,15 @@ class Removals:
         self._database = database
 
     def note(self, connection: sqlite3.Connection, path: str) -> None:
-        """Say that a path in the data folder is to be deleted, in the transaction that deletes its row."""
+        """Note that a path in the data folder is to be deleted, in the transaction that deletes its row."""
         connection.execute("INSERT OR IGNORE INTO removals (path) VALUES (?)", (path,))
 
     def forget(self, connection: sqlite3.Connection, path: str) -> None:
-        """Say that a path is not to be deleted."""
+        """Note that a path is not to be deleted."""
         connection.execute("DELETE FROM removals WHERE path = ?", (path,))
 
     def carry_out(self, path: str) -> None:
-        """Delete a file or folder, and its record. What the system does not let go is left for the next start."""
+        """Delete a file or folder, and its record. What the system does not delete is left for the next start."""
         target = self._folder / path
         try:
             if target.is_dir() and not target.is_symlink():
@@ -50,11 +50,11 @@ class Removals:
             record_of(target).unlink(missing_ok=True)
             with self._database.transaction() as connection:
                 self.forget(connection, path)
-        except (OSError, sqlite3.Error) as error:  # Windows keeps a file that is being read
+        except (OSError, sqlite3.Error) as error:  # Windows does not delete a file that is being read
             _log.info("%s is left for the next start: %s", target, error)
 
     def finish(self) -> None:
-        """Delete what an engine that was killed has left. Only while nobody uses the store."""
+        """Delete what a killed engine left. Call this only while nothing else uses the store."""
         for (path,) in self._database.rows("SELECT path FROM removals"):
             if _OURS.fullmatch(path):
                 self.carry_out(path)

@@ -1,15 +1,19 @@
-"""Fine-tuning: LoRA adapters, trained in a process of their own.
+"""Fine-tuning: LoRA adapters, each trained in its own process.
 
-    hyperparameters.py  what a request may ask of a training, and the defaults
-    dataset.py          training files: rows of a prompt and a response, checked
-    job.py              what a training is told, as a file in the job's folder
-    messages.py         what a training says, as lines of JSON
-    schedule.py         the learning rate from step to step
-    examples.py         rows as tokens, in batches
-    trainer.py          the training itself: torch, transformers and peft
-    __main__.py         the process that runs it
-    process.py          the engine's end of that process
-    fine_tuner.py       the queue of jobs: starts, publishes, cancels, resumes
+    hyperparameters.py    the hyperparameters that a request may set, and their defaults
+    training_files.py     the files that a request names: uploads, URLs and paths
+    safe_fetch.py         fetches a file from a URL
+    dataset.py            the rows of a file: a prompt and a response each, checked
+    context_check.py      checks that rows fit into the model's context
+    training_folder.py    what the training process reads: settings and rows, in the job's folder
+    training_protocol.py  the messages of the training process, as lines of JSON
+    schedule.py           the learning rate of each step
+    examples.py           rows as tokens, in batches
+    trainer.py            the training itself, with torch, transformers and peft
+    model_card.py         the README of a fine-tuned model
+    __main__.py           the training process
+    process.py            the engine's end of that process
+    fine_tuner.py         the queue of jobs: starts, publishes, cancels, resumes
 
 Only `examples.py` and `trainer.py` import torch, and only the training process imports them.
 """

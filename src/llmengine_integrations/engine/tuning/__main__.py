@@ -1,6 +1,7 @@
 """The training process: `python -m llmengine_integrations.engine.tuning FOLDER BASE DEVICE THREADS`.
 
-It ends when its standard input ends, which happens when the engine closes it or dies, however it dies; and at once on SIGTERM.
+It ends when its standard input is closed. That happens when the engine closes it, or when the engine dies for any reason. It also ends at
+once on SIGTERM.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _NICE = 10
 
 
 def main(arguments: list[str]) -> int:
-    """Train; 1 if that failed, and a line on standard output says why."""
+    """Train. Return 1 if that failed; then a line on standard output says why."""
     folder, base, device, threads = arguments
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     if os.name == "posix":
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
     try:
         _train(Path(folder), Path(base), device, int(threads), report)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the job's end, and the user wants to know
+    except Exception as error:  # noqa: BLE001 - any error ends the job, and is reported to the user
         report(Failed(reason=reason(error)))
         return 1
     return 0
@@ -45,7 +46,7 @@ def _train(folder: Path, base: Path, device: str, threads: int, report: Callable
     stay_offline()
     import torch  # noqa: PLC0415 - takes seconds, and the parent must be watched first
 
-    from .trainer import Trainer, silence_libraries  # noqa: PLC0415 - as above
+    from .trainer import Trainer, silence_libraries  # noqa: PLC0415 - imports torch
 
     torch.set_num_threads(threads)
     silence_libraries()
@@ -53,7 +54,7 @@ def _train(folder: Path, base: Path, device: str, threads: int, report: Callable
 
 
 def _claim_output() -> TextIO:
-    """Standard output for messages alone: what libraries print goes to standard error."""
+    """Reserve standard output for messages: what libraries print goes to standard error."""
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return lines
@@ -65,7 +66,7 @@ def _end_with_parent(parent: int) -> None:
 
 
 def reason(error: Exception) -> str:
-    """The message for a failure."""
+    """Return the message for an error."""
     text = " ".join(str(error).split())[:500]
     if isinstance(error, TrainingError):
         return text

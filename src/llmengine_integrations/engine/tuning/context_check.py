@@ -1,4 +1,4 @@
-"""Do rows fit into a model's context? Counted with the model's tokenizer alone, without torch."""
+"""Checks that rows fit into a model's context. It counts with the model's tokenizer alone, without torch."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _END = 1
 
 
 def short_enough(rows: Iterable[Row], model: Path) -> Iterator[Row]:
-    """The rows, as long as prompt, response and end fit into the model's context.
+    """Yield the rows, as long as each row's prompt, response and end token fit into the model's context.
 
-    A model whose folder has no `tokenizer.json`, or does not say how long its context is, takes all.
+    If the model's folder has no `tokenizer.json`, or does not say how long its context is, all rows are accepted.
 
     Raises:
         DatasetError: a row is too long.
@@ -45,7 +45,7 @@ def short_enough(rows: Iterable[Row], model: Path) -> Iterator[Row]:
 
 
 def _default_limit(model: Path) -> int | None:
-    """What transformers takes for a limit that `config.json` leaves out."""
+    """Return the limit that transformers assumes if `config.json` has none."""
     from llmengine_integrations.engine.runtime.torch_runtime.loading.hugging_face import load_settings  # noqa: PLC0415 - takes seconds
 
     settings = load_settings(model)

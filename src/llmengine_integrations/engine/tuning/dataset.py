@@ -1,4 +1,4 @@
-"""The rows of a fine-tune's files. What is fit is decided in `_shared/training_rows.py`, for the client too."""
+"""The rows of a fine-tune's files. `_shared/training_rows.py` decides which rows are valid, for the client too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["COLUMNS", "DatasetError", "MissingColumnsError", "Row", "read_rows"]
 
 
 class DatasetError(Exception):
-    """A file that cannot be trained with; the message names the row, and ends with a full stop."""
+    """A file that cannot be used for training. The message names the row, and ends with a full stop."""
 
 
 class MissingColumnsError(DatasetError):
@@ -19,10 +19,10 @@ class MissingColumnsError(DatasetError):
 
 
 def read_rows(file: BinaryIO) -> Iterator[Row]:
-    """The rows of a file, read one after the other; empty lines are left out.
+    """Yield the rows of a file, reading one after the other and skipping empty lines.
 
     Raises:
-        DatasetError: the file is not training data, or a row is not fit; raised at the first row where that is found.
+        DatasetError: the file is not training data, or a row is invalid; raised at the first row that shows it.
     """
     for found in TrainingReader(file):
         if isinstance(found, Problem):

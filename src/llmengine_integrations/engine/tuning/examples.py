@@ -1,4 +1,4 @@
-"""Rows as tokens, in batches. A row becomes `prompt response <end>`, and only response and end are learned."""
+"""Rows as tokens, in batches. A row becomes `prompt response <end>`; only the response and the end token are learned."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-_IGNORED = -100  # torch's cross_entropy leaves these labels out
+_IGNORED = -100  # torch's cross_entropy ignores these labels
 _SEED = 20_240
 _VALIDATION_SHARE = 10
 
@@ -30,23 +30,23 @@ class Batch(NamedTuple):
 
 
 def example(tokenizer: Any, pair: tuple[str, str], end: int | None) -> Example:
-    """A row's tokens: the prompt as completions read it, and what a completion should be.
+    """Return a row's tokens: the prompt as for a completion, and the expected completion.
 
     Args:
-        tokenizer: of transformers.
+        tokenizer: a tokenizer of transformers.
         pair: prompt and response.
-        end: the token that ends a text; None if the model has none.
+        end: the token that ends a text; None if the model has no such token.
     """
     prompt, response = pair
     ids: list[int] = tokenizer.encode(prompt)
-    if ids and ids[-1] == end:  # some tokenizers end every text
+    if ids and ids[-1] == end:  # some tokenizers add the end token to every text
         ids.pop()
     answer: list[int] = tokenizer.encode(response, add_special_tokens=False)
     return Example(ids + answer + ([] if end is None else [end]), len(ids))
 
 
 def split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
-    """Set a tenth aside for validation, at least one row; the same one each time. A single row is used for both."""
+    """Set aside a tenth of the rows, at least one, for validation; always the same ones. A single row is used for both."""
     shuffled = list(examples)
     random.Random(_SEED).shuffle(shuffled)  # noqa: S311 - a split, not a secret
     count = max(1, len(shuffled) // _VALIDATION_SHARE)
@@ -54,15 +54,15 @@ def split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
 
 
 def batches(examples: Sequence[Example], size: int, *, epoch: int | None = None) -> list[list[Example]]:
-    """The rows in groups: as they are, or in an order that each epoch has for itself."""
+    """Return the rows in groups: in their order, or, if `epoch` is given, in an order of that epoch's own."""
     ordered = list(examples)
     if epoch is not None:
-        random.Random(_SEED + epoch).shuffle(ordered)  # noqa: S311 - as above
+        random.Random(_SEED + epoch).shuffle(ordered)  # noqa: S311 - an order, not a secret
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
 def collate(rows: Sequence[Example], device: torch.device) -> Batch:
-    """Rows as tensors: rows x the longest one's tokens."""
+    """Return rows as tensors, of as many columns as the longest row has tokens."""
     length = max(len(row.ids) for row in rows)
     ids = torch.zeros(len(rows), length, dtype=torch.long)
     mask = torch.zeros(len(rows), length, dtype=torch.long)

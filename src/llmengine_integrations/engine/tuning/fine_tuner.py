@@ -1,4 +1,4 @@
-"""The queue of fine-tunes: starts their trainings, publishes their models, cancels them, and goes on with them after a restart."""
+"""The queue of fine-tunes: starts and cancels their trainings, publishes their models, and continues after a restart."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ _RETRY = 5.0  # seconds
 
 
 class QueueOfJobsFullError(Exception):
-    """As many fine-tunes wait as may."""
+    """The queue of fine-tunes is full."""
 
 
 class Adapters(Protocol):
-    """What runs adapters: the engine's runtimes."""
+    """Runs adapters: the engine's runtimes."""
 
     async def load_adapter(self, name: str, *, base: str, folder: Path) -> None:
-        """Make an adapter a model that completions can be asked of."""
+        """Load an adapter, so that completions can be requested from it."""
         ...
 
     async def check_tuning(self, base: str, options: LoraOptions) -> None:
-        """Raise a ValueError, one line that says why, if an adapter with these options could not be served."""
+        """Raise a ValueError with a reason of one line if an adapter with these options could not be served."""
         ...
 
     async def unload_adapter(self, name: str) -> None:
-        """End an adapter's completions, and forget it."""
+        """End an adapter's completions, and unload it."""
         ...
 
     def describe(self, name: str) -> ModelDescription | None:
-        """What a model is; None while it is loading."""
+        """Return the description of a model; None while it is loading."""
         ...
 
 
 class FineTuner:
-    """Trains one fine-tune after the other, or several at a time, each in a process of its own. Used on the event loop only.
+    """Trains one fine-tune after the other, or several at a time, each in its own process. Use it on the event loop only.
 
     Args:
-        fine_tunes: where the jobs are kept.
-        models: where the models go.
-        registry: learns the models' names.
-        adapters: runs them.
-        concurrency: trainings at a time.
-        threads: CPU threads of each.
-        device: what they run on; `auto` is where the base model runs.
+        fine_tunes: stores the jobs.
+        models: stores the models.
+        registry: receives the models' names.
+        adapters: runs the models.
+        concurrency: the number of trainings at a time.
+        threads: CPU threads of each training.
+        device: the device that trainings run on; `auto` is the base model's device.
     """
 
     def __init__(
@@ -88,11 +88,11 @@ class FineTuner:
             registry.add(model)
 
     def start(self) -> None:
-        """Begin to load the models that there are; after that, go on with what an earlier engine has not finished."""
+        """Start loading the existing models. After that, continue what an earlier engine has not finished."""
         self._starting = asyncio.create_task(self._start())
 
     async def stop(self) -> None:
-        """Stop the trainings. Their jobs stay as they are: the next engine goes on with them."""
+        """Stop the trainings. Their jobs keep their state, and the next engine continues them."""
         starting = [] if self._starting is None else [self._starting]
         tasks = [*starting, *self._workers, *self._running.values()]
         for task in tasks:
@@ -100,10 +100,10 @@ class FineTuner:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def check_room(self) -> None:
-        """Refuse more jobs than could wait.
+        """Refuse a new job if the queue is full.
 
         Raises:
-            QueueOfJobsFullError: there are as many.
+            QueueOfJobsFullError: the queue is full.
         """
         if self._waiting.qsize() >= _MAX_WAITING:
             raise QueueOfJobsFullError
@@ -112,17 +112,17 @@ class FineTuner:
         """Refuse a training whose result could not be served.
 
         Raises:
-            ValueError: one line that says why.
+            ValueError: the result could not be served. One line that says why.
             GenerationError: the engine is shutting down.
         """
         await self._adapters.check_tuning(base, options.peft_config)
 
     def submit(self, job: Job) -> None:
-        """Let a job wait for its turn."""
+        """Put a job into the queue."""
         self._waiting.put_nowait(job)
 
     async def cancel(self, fine_tune_id: str) -> bool:
-        """Cancel a job: its training ends, and the job is forgotten. False if there is none of that id that is not over."""
+        """Cancel a job: end its training and remove the job. Return False if no unfinished job has that id."""
         if not await asyncio.to_thread(self._fine_tunes.cancel, fine_tune_id):
             return False
         task = self._running.get(fine_tune_id)
@@ -133,7 +133,7 @@ class FineTuner:
         return True
 
     async def delete(self, name: str) -> bool:
-        """Delete a model, whose completions end; False if there is none of that name."""
+        """Delete a model and end its completions. Return False if no model has that name."""
         if not await asyncio.to_thread(self._models.forget, name):
             return False
         endpoint = self._registry.remove(name)
@@ -144,7 +144,7 @@ class FineTuner:
         return True
 
     async def _start(self) -> None:
-        # All at once: their turns come before those of completions that are asked of them from now on.
+        # All at once, so that they are loaded before the completions that are requested from them from now on.
         await asyncio.gather(*map(self._load, await asyncio.to_thread(self._models.all)))
         for job in await asyncio.to_thread(self._fine_tunes.active):
             self._waiting.put_nowait(job)
@@ -173,10 +173,10 @@ class FineTuner:
                 del self._running[job.id]
 
     async def _run(self, job: Job) -> None:
-        """Train a job and publish its model; whatever goes wrong is the job's end, with an event that says why."""
+        """Train a job and publish its model. Any error ends the job, with an event that says why."""
         try:
             failure = await self._train(job)
-        except Exception as error:  # noqa: BLE001 - a full disk, a broken database: no reason to stop the queue
+        except Exception as error:  # noqa: BLE001 - a full disk or a broken database must not stop the queue
             _log.warning("The fine-tune %s failed.", job.id, exc_info=True)
             failure = f"The engine could not go on with the job: {error}"
         if failure is not None:
@@ -184,11 +184,11 @@ class FineTuner:
         await asyncio.to_thread(self._fine_tunes.tidy, job.id)
 
     async def _fail(self, job: Job, reason: str) -> None:
-        """Note a failure, as soon as that can be done: what fills the disk may be this very job."""
+        """Record a failure as soon as that is possible. The disk may be full because of this very job."""
         while True:
             try:
                 await asyncio.to_thread(self._fine_tunes.fail, job.id, reason)
-            except Exception:  # noqa: BLE001 - as above, and tried again
+            except Exception:  # noqa: BLE001 - tried again, until the disk or the database works
                 _log.exception("The end of the fine-tune %s cannot be noted yet.", job.id)
                 await asyncio.to_thread(self._fine_tunes.tidy, job.id)
                 await asyncio.sleep(_RETRY)
@@ -196,7 +196,7 @@ class FineTuner:
                 return
 
     async def _train(self, job: Job) -> str | None:
-        """The reason why it failed; None when it has not, or was cancelled."""
+        """Train a job and return the reason for a failure; None if it succeeded or was cancelled."""
         base = self._registry.folder_of(job.base)
         if base is None:
             return f"The model {job.base} is not served any more."
@@ -209,14 +209,14 @@ class FineTuner:
         if not await asyncio.to_thread(folder.is_dir):
             return f"The rows of this fine-tune are gone from the data folder: there is no {folder}."
         trained = folder / ADAPTER
-        if not await asyncio.to_thread(trained.exists):  # else an engine ended just before it published the model
+        if not await asyncio.to_thread(trained.exists):  # an engine may have ended just before publishing it
             failure = await self._forecast(job, folder) or await self._run_training(job, base)
         if failure is None:
             await asyncio.shield(self._publish(job))
         return failure
 
     async def _forecast(self, job: Job, folder: Path) -> str | None:
-        """Why the result could not be served; None if it could. The model may be another one than when the job was created."""
+        """Return why the result could not be served; None if it could. The model may have changed since the job was created."""
         settings = await asyncio.to_thread(JobSettings.read, folder)
         try:
             await self.check(job.base, settings.hyperparameters)
@@ -248,7 +248,7 @@ class FineTuner:
         return await process.failure_reason()
 
     async def _publish(self, job: Job) -> None:
-        """Make the adapter a model. Not to be interrupted; it makes way for a cancellation by itself."""
+        """Turn the adapter into a model. Do not interrupt this; it checks for a cancellation itself."""
         adapter = self._fine_tunes.folder(job.id) / ADAPTER
         take = partial(self._models.take, job.id, adapter, name=job.fine_tuned_model, base=job.base)
         model = await asyncio.to_thread(take)
@@ -256,7 +256,7 @@ class FineTuner:
         try:
             await self._adapters.load_adapter(model.name, base=model.base, folder=model.folder)
             loaded = True
-            self._registry.add(model)  # before the job says that there is the model
+            self._registry.add(model)  # before the job reports the model
             done = await asyncio.to_thread(self._fine_tunes.succeed, job, model)
         finally:
             if loaded and not done:

@@ -1,4 +1,4 @@
-"""What a request may ask of a training, and the defaults."""
+"""The hyperparameters that a request may set, and their defaults."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from ..runtime.lora_options import LoraOptions
 
 
 class HyperparameterError(ValueError):
-    """Hyperparameters that this engine cannot train with; the message says which and why."""
+    """Hyperparameters that this engine cannot train with. The message says which and why."""
 
 
 class Hyperparameters(BaseModel):
-    """How to train. Names and defaults are LLM Engine's; `batch_size` is this engine's own."""
+    """How to train. Names and defaults are LLM Engine's; only `batch_size` is this engine's own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     lr: float = Field(default=2e-3, gt=0, le=1)
-    """The highest learning rate, from which it falls like a cosine to nothing."""
+    """The highest learning rate, from which it decreases to zero along a cosine."""
     warmup_ratio: float = Field(default=0.03, ge=0, le=1)
     """The share of all steps in which the learning rate rises."""
     epochs: int = Field(default=5, ge=1, lt=20)
     weight_decay: float = Field(default=0.001, ge=0, le=1)
     batch_size: int = Field(default=4, ge=1, le=256)
-    """Rows in a step."""
+    """The number of rows in a step."""
     peft_config: LoraOptions = LoraOptions()
     report_to: str | None = None
-    """The gateway reports to Weights & Biases; this engine reports to nobody, and says so in an event."""
+    """The gateway can report to Weights & Biases. This engine does not, and says so in an event."""
 
 
 def read_hyperparameters(given: Mapping[str, Any]) -> Hyperparameters:
-    """The hyperparameters of a request; numbers may be text, as in upstream's first version.
+    """Read the hyperparameters of a request. Numbers may be strings, as in upstream's first version.
 
     Raises:
         HyperparameterError: one is unknown or out of range.

@@ -8,12 +8,12 @@ from .training_folder import JobSettings
 
 
 def model_card(settings: JobSettings, history: Sequence[tuple[int, float, float]], chosen: int) -> str:
-    """What the model is, how it was trained and how to load it.
+    """Return the model card: what the model is, how it was trained and how to load it.
 
     Args:
-        settings: the job's.
-        history: epoch, loss and eval_loss.
-        chosen: the epoch whose checkpoint this is.
+        settings: the job's settings.
+        history: epoch, loss and eval_loss of each epoch.
+        chosen: the epoch of this checkpoint.
     """
     rows = "\n".join(f"| {epoch} | {loss:.4f} | {eval_loss:.4f} |" for epoch, loss, eval_loss in history)
     options = settings.hyperparameters.model_dump_json(exclude={"report_to"})

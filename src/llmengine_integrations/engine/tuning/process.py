@@ -17,7 +17,7 @@ from llmengine_integrations.engine.config import API_KEY_VARIABLE
 from .training_folder import LOG
 from .training_protocol import Message, parse
 
-# -P: a file of the user's in the working directory must not stand in for a library of the engine's.
+# -P: a file in the user's working directory must not replace a library that the training imports.
 _COMMAND = (sys.executable, "-P", "-m", __package__ or "")
 _PATIENCE = 0.5  # seconds that a process may take to end on SIGTERM
 _LOG_TAIL = 300  # characters
@@ -25,10 +25,10 @@ _LOG_TAIL = 300  # characters
 
 @dataclass(frozen=True, slots=True)
 class TrainingProcess:
-    """A process that trains.
+    """A training process.
 
     Args:
-        process: of asyncio's.
+        process: the asyncio process.
         folder: the job's folder.
     """
 
@@ -36,7 +36,7 @@ class TrainingProcess:
     folder: Path
 
     async def messages(self) -> AsyncIterator[Message]:
-        """What it says, until it ends."""
+        """Yield its messages, until it ends."""
         if self.process.stdout is None:
             raise AssertionError("started without a pipe")
         async for line in self.process.stdout:
@@ -45,7 +45,7 @@ class TrainingProcess:
                 yield message
 
     async def failure_reason(self) -> str:
-        """Wait for its end, and say how it ended."""
+        """Wait for its end, and return how it ended."""
         status = await self.process.wait()
         if status == -getattr(signal, "SIGKILL", 9):
             return (
@@ -72,13 +72,13 @@ class TrainingProcess:
 
 @asynccontextmanager
 async def training(folder: Path, base: Path, *, device: str, threads: int) -> AsyncGenerator[TrainingProcess]:
-    """Run the training of a job; it is stopped at the end of the block.
+    """Run the training of a job. It is stopped at the end of the block.
 
     Args:
         folder: the job's folder.
-        base: the folder of the model that is tuned.
-        device: any name torch knows.
-        threads: CPU threads of torch.
+        base: the folder of the base model.
+        device: any device name that torch knows.
+        threads: the number of torch's CPU threads.
     """
     with (folder / LOG).open("ab") as log:
         process = await asyncio.create_subprocess_exec(
@@ -98,6 +98,6 @@ async def training(folder: Path, base: Path, *, device: str, threads: int) -> As
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """Our environment without the engine's key, and without a pool of threads for the tokenizer."""
+    """Return our environment without the engine's key, and without a thread pool for the tokenizer."""
     kept = {name: value for name, value in ours.items() if name != API_KEY_VARIABLE}
     return {**kept, "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}

@@ -1,4 +1,4 @@
-"""Fetching a file from a URL that a client names, without letting it reach what only this machine can reach."""
+"""Fetches a file from a URL that a client names, but not from addresses that only this machine can reach."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _CONNECT = 10.0  # seconds
-_TOTAL = 120.0  # seconds for all of it, redirects included
+_TOTAL = 120.0  # seconds for the whole fetch, including redirects
 _PIECE = 256 * 1024
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # what the internet routes; Python calls more global
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # what the internet routes; Python considers more to be global
 _METADATA = tuple(map(ipaddress.IPv4Network, ("168.63.129.16/32", "192.0.0.0/24")))
-"""Where clouds tell their machines about themselves, beside link-local addresses: Azure, and Oracle."""
+"""The addresses of metadata services of clouds, in addition to link-local ones: Azure's and Oracle's."""
 _HEADERS = {
     "Accept": "*/*",
     "Accept-Encoding": "identity",
@@ -36,24 +36,24 @@ _HEADERS = {
 
 
 class FetchError(Exception):
-    """A URL that is not fetched, or cannot be; the message is one sentence for the client."""
+    """A URL that may not or cannot be fetched. The message is one sentence for the client."""
 
 
 def fetch(url: str, target: BinaryIO, *, max_size: int, allow_private: bool, seconds: float = _TOTAL) -> None:
     """Fetch a URL with GET into a file.
 
-    Names are resolved once and the connection goes to the address that was checked, so that a second answer of the name server cannot
-    lead elsewhere. The same holds for every redirect. Proxies are not used.
+    A name is resolved once, and the connection goes to the address that was checked. So a second answer of the name server cannot lead
+    elsewhere. The same holds for every redirect. Proxies are not used.
 
     Args:
         url: http or https.
-        target: written to.
-        max_size: bytes.
-        allow_private: whether addresses that are not public may be asked: this machine, its network, link-local ones.
-        seconds: for all of it.
+        target: receives the content.
+        max_size: the largest size, in bytes.
+        allow_private: whether addresses that are not public are allowed: this machine, its network, link-local ones.
+        seconds: the time limit for the whole fetch.
 
     Raises:
-        FetchError: says why not.
+        FetchError: says why the URL was not fetched.
         OSError: the disk is full.
     """
     deadline = time.monotonic() + seconds
@@ -66,7 +66,7 @@ def fetch(url: str, target: BinaryIO, *, max_size: int, allow_private: bool, sec
 
 
 class _Request:
-    """One GET."""
+    """One GET request."""
 
     def __init__(self, url: str, deadline: float, *, allow_private: bool) -> None:
         self._url, self._host, self._port = _parts(url)
@@ -74,7 +74,7 @@ class _Request:
         self._allow_private = allow_private
 
     def run(self, target: BinaryIO, max_size: int) -> str | None:
-        """Fetch it, and return where it redirects to; None when the file is there. Raises an OSError when the disk is full."""
+        """Fetch the URL. Return where it redirects to; None if the file was fetched. Raises an OSError if the disk is full."""
         try:
             with ExitStack() as stack:
                 return self._run(stack, target, max_size)
@@ -99,7 +99,7 @@ class _Request:
         return None
 
     def _connected(self, stack: ExitStack) -> socket.socket:
-        """A connection to the host, cut when time is up."""
+        """Return a connection to the host, which is cut at the deadline."""
         address = self._address()
         remaining = max(0.1, self._deadline - time.monotonic())
         raw = stack.enter_context(closing(socket.create_connection(address[:2], timeout=min(_CONNECT, remaining))))
@@ -113,7 +113,7 @@ class _Request:
         return stack.enter_context(closing(secure))
 
     def _address(self) -> tuple[str, int]:
-        """An address of the host, all of whose addresses may be asked."""
+        """Return an address of the host. All of the host's addresses must be allowed."""
         try:
             found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
@@ -138,7 +138,7 @@ class _Request:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address can be asked without reaching into a private network, however it is spelt."""
+    """Return whether an IP address, in any spelling, is outside private networks."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""The learning rate from step to step: it rises along a line and falls like a cosine."""
+"""The learning rate of each step: it rises linearly and then falls along a cosine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ def learning_rate(step: int, *, steps: int, peak: float, warmup_ratio: float) ->
 
     Args:
         step: counted from 0.
-        steps: in all.
-        peak: the highest.
-        warmup_ratio: the share of the steps in which it rises; a part of a step counts as one.
+        steps: the total number of steps.
+        peak: the highest learning rate.
+        warmup_ratio: the share of the steps in which it rises, rounded up to whole steps.
     """
     warmup = math.ceil(steps * warmup_ratio)
     if step < warmup:

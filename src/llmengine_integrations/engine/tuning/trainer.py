@@ -1,4 +1,4 @@
-"""The training itself: a LoRA adapter on a frozen model, the best epoch by validation loss."""
+"""The training itself: a LoRA adapter on a frozen model. The epoch with the best validation loss is kept."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _transformers = cast("Any", transformers)
 
 
 class Trainer:
-    """One job.
+    """The training of one job.
 
     Args:
         folder: the job's folder.
-        base: the folder of the model that is tuned.
-        device: any name torch knows.
-        report: told what happens.
+        base: the folder of the base model.
+        device: any device name that torch knows.
+        report: called with each message.
     """
 
     def __init__(self, folder: Path, base: Path, device: str, report: Callable[[Message], None]) -> None:
@@ -56,7 +56,7 @@ class Trainer:
         return self._settings.hyperparameters
 
     def run(self) -> None:
-        """Train, and leave the adapter in the folder.
+        """Train, and write the adapter to the folder.
 
         Raises:
             TrainingError: the rows do not fit the model, or the training diverges.
@@ -143,7 +143,7 @@ class Trainer:
         return loss.item()
 
     def _evaluate(self, model: Any, validation: Sequence[Example], epoch: int) -> float:
-        """The mean loss of a validation row's tokens."""
+        """Return the mean loss of the validation rows' tokens."""
         model.eval()
         begun = time.perf_counter()
         total = count = 0.0
@@ -166,7 +166,7 @@ class Trainer:
         return total / count
 
     def _keep(self, history: Sequence[tuple[int, float, float]], chosen: int) -> None:
-        """Make the best checkpoint the result, safely on the disk."""
+        """Make the best checkpoint the result, and sync it to the disk."""
         best = self._folder / "best"
         (best / "README.md").write_text(model_card(self._settings, history, chosen), encoding="utf-8")
         for path in best.iterdir():
@@ -195,7 +195,7 @@ def _loss(model: Any, batch: Batch) -> Tensor:
 
 def _save(model: Any, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    # Not "auto", which would ask a model hub whether the vocabulary has grown.
+    # Not "auto", which would ask the model hub whether the vocabulary has grown.
     model.save_pretrained(str(folder), save_embedding_layers=False)
 
 

@@ -1,4 +1,4 @@
-"""The files that a fine-tune names: uploads, URLs and paths. Their rows are checked, and copied to where the training reads them."""
+"""The files that a fine-tune names: uploads, URLs and paths. Their rows are checked and copied to the training's folder."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Purpose = Literal["training", "validation"]
 
 
 class TrainingFiles:
-    """Reads what `training_file` and `validation_file` name. Blocks, as files and networks do.
+    """Reads the files named in `training_file` and `validation_file`. It blocks on files and on the network.
 
     Args:
-        files: uploads.
-        paths: which paths of this machine may be read.
+        files: the uploads.
+        paths: decides which paths on this machine may be read.
         allow_private_urls: whether URLs may lead to private networks and to this machine.
     """
 
@@ -34,16 +34,16 @@ class TrainingFiles:
         self._allow_private_urls = allow_private_urls
 
     def copy(self, named: str, target: Path, *, purpose: Purpose, model: Path) -> int:
-        """Copy the rows of a file, each of which is fit, and count them. The file may be deleted from then on.
+        """Copy the rows of a file, check each and count them. After that, the file is not needed.
 
         Args:
             named: an upload's id, an http or https URL, or a path.
-            target: where the rows go.
+            target: where the rows are written.
             purpose: for messages.
-            model: the folder of the model, whose context every row must fit into.
+            model: the folder of the model. Every row must fit into its context.
 
         Raises:
-            RefusedError: 404 for an upload that is not there, 400 for anything else that is wrong, with the row.
+            RefusedError: 404 if the upload does not exist, 400 for any other problem, with the row.
         """
         with self._opened(named, target.with_suffix(".fetched"), purpose) as file:
             try:
@@ -93,7 +93,7 @@ class TrainingFiles:
 
 
 def _scheme(text: str) -> str:
-    """The scheme of a URL; empty for what is none."""
+    """Return the scheme of a URL; empty if the text is not a URL."""
     try:
         return urlsplit(text).scheme
     except ValueError:

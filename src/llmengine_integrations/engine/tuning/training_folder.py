@@ -1,12 +1,12 @@
-"""What a training is told, and where it leaves its result.
+"""What a training process reads, and where it writes its result.
 
 The folder of a job:
 
     FOLDER/job.json           the settings
     FOLDER/training.jsonl     the rows, as prompt and response
-    FOLDER/validation.jsonl   likewise, if a file was given
+    FOLDER/validation.jsonl   the same for validation, if a file was given
     FOLDER/trainer.log        what the process writes to standard error
-    FOLDER/adapter/           the result: whole, and on the disk, once the process says "saved"
+    FOLDER/adapter/           the result: complete, and on the disk, once the process says "saved"
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ class JobSettings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    """The model that is made."""
+    """The name of the fine-tuned model."""
     base: str
-    """The model that is tuned."""
+    """The name of the base model."""
     hyperparameters: Hyperparameters
 
     def write(self, folder: Path) -> None:
-        """Put them into a job's folder."""
+        """Write them to a job's folder."""
         (folder / _SETTINGS).write_text(self.model_dump_json())
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The settings of a job."""
+        """Read the settings of a job."""
         return cls.model_validate_json((folder / _SETTINGS).read_text())
 
 
@@ -60,7 +60,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
 
 
 def read_pairs(path: Path) -> Iterator[tuple[str, str]]:
-    """Prompts and responses that `write_rows` wrote."""
+    """Yield the prompts and responses that `write_rows` wrote."""
     with path.open(encoding="utf-8", newline="\n") as file:
         for line in file:
             prompt, response = json.loads(line)

@@ -1,4 +1,4 @@
-"""What a training process says on its standard output: one JSON object a line."""
+"""The messages of a training process on its standard output: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 
 class TrainingError(Exception):
-    """A job that cannot be trained; the message says why."""
+    """A job that cannot be trained. The message says why."""
 
 
 class Event(BaseModel):
-    """Something for the job's list of events."""
+    """An entry for the job's list of events."""
 
     kind: Literal["event"] = "event"
     message: str
@@ -20,13 +20,13 @@ class Event(BaseModel):
 
 
 class Saved(BaseModel):
-    """The adapter is whole, and on the disk."""
+    """The adapter is complete and on the disk."""
 
     kind: Literal["saved"] = "saved"
 
 
 class Failed(BaseModel):
-    """It cannot go on."""
+    """The training cannot continue."""
 
     kind: Literal["failed"] = "failed"
     reason: str
@@ -38,7 +38,7 @@ _MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discrimina
 
 
 def parse(line: bytes) -> Message | None:
-    """A line's message; None for a line that some library printed."""
+    """Return the message in a line; None if a library printed the line."""
     try:
         return _MESSAGE.validate_json(line)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""LangChain's `BaseChatModel` with batches that are limited, and end when one of them fails; and the reading of streams."""
+"""LangChain's `BaseChatModel` with limited batches that end when one call fails; and functions that read streams."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class BoundedChatModel(BoundedBatch[AIMessage], BaseChatModel):
 
 
 def read(events: Any, chunks: Any) -> Iterator[ChatGenerationChunk]:
-    """The chunks of a stream, until its reader is done."""
+    """Yield the chunks of a stream, until its reader has finished."""
     for event in events:
         yield from chunks.feed(event)
         if chunks.done:
@@ -26,7 +26,7 @@ def read(events: Any, chunks: Any) -> Iterator[ChatGenerationChunk]:
 
 
 async def aread(events: Any, chunks: Any) -> AsyncGenerator[ChatGenerationChunk]:
-    """The chunks of a stream, as they come."""
+    """Yield the chunks of a stream, as they come."""
     async for event in events:
         for chunk in chunks.feed(event):
             yield chunk

@@ -24,13 +24,13 @@ class ChatFields(Connected, BoundedChatModel):
     max_new_tokens: int | None = Field(
         default=None, validation_alias=AliasChoices("max_new_tokens", "max_tokens", "max_completion_tokens")
     )
-    """Tokens to generate at most. The server's default is what fits into the model's context; over v1 it is 256."""
+    """The maximum number of tokens to generate. The server's default is what fits into the model's context; over v1 it is 256."""
     stop: Annotated[list[str] | None, BeforeValidator(as_list)] = Field(
         default=None, validation_alias=AliasChoices("stop", "stop_sequences")
     )
-    """Strings that end the answer, or one string; at most four. A call's own replace them."""
+    """Strings that end the answer, or one string; at most four. The strings of a call replace them."""
     n: int | None = None
-    """Answers to generate for each prompt; `generate` returns all of them. Not in streams, not over v1."""
+    """The number of answers for each prompt; `generate` returns all of them. Not in streams, not over v1."""
     seed: int | None = None
     """Makes sampling repeatable, as far as the server can. Not over v1."""
     logprobs: bool | None = Field(default=None, validation_alias=AliasChoices("logprobs", "return_token_log_probs"))
@@ -44,11 +44,11 @@ class ChatFields(Connected, BoundedChatModel):
     min_p: float | None = None
     """Sample among tokens at least this likely, as a share of the likeliest one's probability. Not over v1."""
     presence_penalty: float | None = None
-    """Penalty for tokens that occurred at all, -2 to 2; over v1 0 to 2."""
+    """Penalty for tokens that have occurred at all, -2 to 2; over v1 0 to 2."""
     frequency_penalty: float | None = None
     """Penalty for each occurrence of a token, -2 to 2; over v1 0 to 2."""
     repetition_penalty: float | None = None
-    """Divides the scores of tokens that occurred, the prompt's included; 1 changes nothing. Not over v1."""
+    """Divides the scores of tokens that have occurred, the prompt's included; 1 means no penalty. Not over v1."""
     include_stop_str_in_output: bool | None = None
     """Whether the answer keeps the stop string that ended it."""
     skip_special_tokens: bool | None = None
@@ -60,27 +60,27 @@ class ChatFields(Connected, BoundedChatModel):
     guided_regex: str | None = None
     """A regular expression that the answer must match."""
     guided_choice: list[str] | None = None
-    """The strings of which the answer must be one."""
+    """The answer must be one of these strings."""
     guided_grammar: str | None = None
     """A context-free grammar that the answer must follow."""
     chat_template: str | None = None
-    """A Jinja template that makes the prompt: over v2 rendered by the server, instead of the model's own; over v1 rendered here."""
+    """A Jinja template that makes the prompt. Over v2 the server renders it instead of the model's own; over v1 it is rendered here."""
     chat_template_kwargs: dict[str, Any] | None = None
     """Variables for the template, such as `{"enable_thinking": False}`, or `{"eos_token": "</s>"}` where it is rendered here."""
     model_kwargs: dict[str, Any] = Field(default_factory=dict[str, Any])
     """Other fields of the chat request, under their own names, such as `{"user": "me", "min_tokens": 5}`."""
     streaming: bool = False
-    """Whether `invoke` and its kin stream too, so that handlers see tokens as they come."""
+    """Whether `invoke` and similar methods stream too, so that handlers see tokens as they come."""
     stream_usage: bool = True
     """Whether streams end with the usage."""
     api: Literal["v2", "v1"] = "v2"
-    """The route: v2 chat (vLLM and SGLang), or v1 completions for endpoints that have none. v1 needs a `chat_template`, a `formatter`, or
-    a `tokenizer` of transformers, whose template it uses."""
+    """The route: v2 chat (vLLM and SGLang), or v1 completions for endpoints without a chat route. v1 needs a `chat_template`, a
+    `formatter`, or a `tokenizer` of transformers, whose template it uses."""
     formatter: Formatter | None = Field(default=None, exclude=True)
-    """Over v1: makes the prompt of messages, dicts with `role` ("system", "user" or "assistant") and `content`. Not serialized."""
+    """Over v1: makes the prompt from messages: dicts with `role` ("system", "user" or "assistant") and `content`. Not serialized."""
     role_stops: list[str] | None = None
-    """Over v1: the strings with which somebody else's turn begins, which end the answer. Found out from the template by default; [] for
-    none. Not used where the text is guided, by tools, a format or a guided_* field: it ends by itself."""
+    """Over v1: the strings that begin another role's turn, and so end the answer. By default they are derived from the template; [] means
+    none. Not used if tools, a format or a guided_* field guide the text, because such a text ends by itself."""
 
     @model_validator(mode="after")
     def _set_llmengine_version(self) -> Self:

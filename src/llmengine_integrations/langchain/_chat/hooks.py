@@ -1,4 +1,4 @@
-"""How the chat model calls: over v2 chat or v1 completions, blocking or not, whole or streamed."""
+"""How the chat model makes its calls: over v2 chat or v1 completions, blocking or async, whole or streamed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .v2 import V2Call
 
 
 class ChatHooks(ChatFields):
-    """LangChain's hooks, each a few lines over a call's value and a client."""
+    """LangChain's hooks, each a few lines around a call object and a client."""
 
     @property
     @override
@@ -36,7 +36,7 @@ class ChatHooks(ChatFields):
 
     @override
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        """The cache's key next to the messages: everything that the answer depends on, whatever names the call used for it."""
+        """The part of the cache's key that is not the messages: all that the answer depends on, whatever names the call used for it."""
         return repr(sorted(self._identified(question(with_openai_tools(self._params(stop, kwargs)))).items()))
 
     def _identified(self, params: Mapping[str, Any]) -> dict[str, Any]:

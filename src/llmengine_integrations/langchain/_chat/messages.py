@@ -1,7 +1,8 @@
-"""LangChain's messages as LLM Engine's v2 chat takes them. Pure translation.
+"""Translates LangChain's messages into those of LLM Engine's v2 chat. Pure functions.
 
-Text and what OpenAI's format has a part for goes through; so does any part that is not LangChain's or Anthropic's own, for models that
-understand it. What repeats a message's attributes in its content (tool calls) or was meant for another provider (its thoughts) does not.
+Text is passed on, and so are all parts that OpenAI's format has. Any part that is not LangChain's or Anthropic's own is passed on too, for
+models that understand it. Content that repeats a message's attributes (tool calls), or that was meant for another provider (its
+thoughts), is dropped.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ _SAID_ELSEWHERE = frozenset(
 
 
 def openai_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
-    """Messages as they are sent.
+    """Translate messages into the form in which they are sent.
 
-    Servers want a result for each call, so a call that was never made, because it is invalid, gets one that says so.
+    Servers expect a result for each call. So a call that was never made because it is invalid gets a result that says so.
 
     Raises:
-        TypeError: One is of a kind that no model is sent, such as a `RemoveMessage`.
+        TypeError: A message is of a kind that is never sent to a model, such as a `RemoveMessage`.
     """
     answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
     found: list[dict[str, Any]] = []
@@ -67,7 +68,7 @@ def _message(message: BaseMessage) -> dict[str, Any]:
         case AIMessage():
             found = _assistant(message)
         case SystemMessage():
-            role = message.additional_kwargs.get("__openai_role__", "system")  # LangChain's place for "developer"
+            role = message.additional_kwargs.get("__openai_role__", "system")  # where LangChain keeps "developer"
             found = {"role": role, "content": _content(message.content)}
         case ToolMessage():
             return {"role": "tool", "content": _content(message.content), "tool_call_id": message.tool_call_id}
@@ -114,7 +115,7 @@ def _function(call: Mapping[str, Any], arguments: str) -> dict[str, Any]:
 
 
 def _thought(message: AIMessage) -> str:
-    """What the model thought, wherever LangChain keeps it: outside the content, or (its format v1) as a part of it."""
+    """Return what the model thought, wherever LangChain keeps it: outside the content or, in its format v1, as a part of it."""
     if thought := message.additional_kwargs.get("reasoning_content"):
         return str(thought)
     return "".join(
@@ -135,11 +136,11 @@ def _blocks(content: str | Sequence[str | dict[str, Any]]) -> Iterable[dict[str,
 
 
 def _part(block: dict[str, Any]) -> dict[str, Any]:
-    if block.get("type") == "non_standard":  # LangChain's wrapping of what it does not know
+    if block.get("type") == "non_standard":  # how LangChain wraps content that it does not know
         block = cast("dict[str, Any]", block["value"])
     match block:
         case {"type": "text" | "text-plain", "text": text}:
-            return {"type": "text", "text": text}  # what else such a part may have, OpenAI's format has not
+            return {"type": "text", "text": text}  # OpenAI's format has no place for the part's other fields
         case {"type": "image", "source": {"type": "base64", "media_type": kind, "data": data}}:
             return _image(f"data:{kind};base64,{data}")
         case {"type": "image", "source": {"type": "url", "url": url}}:
@@ -153,7 +154,7 @@ def _image(url: str) -> dict[str, Any]:
 
 
 def _joined(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    """Text alone as one string, which every chat template understands."""
+    """Return content that is only text as one string, which every chat template understands."""
     if isinstance(content, str) or any(part.get("type") != "text" for part in content):
         return content
     return "".join(str(cast("object", part["text"])) for part in content)

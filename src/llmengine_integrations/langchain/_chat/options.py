@@ -1,4 +1,4 @@
-"""What a chat call asks for: the model's fields with the call's own keyword arguments over them. Pure functions over plain dicts."""
+"""The options of a chat call: the model's fields, overridden by the call's keyword arguments. Pure functions over plain dicts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OF_THE_WIRE = frozenset(ALIASES.get(name, name) for name in ChatOptions.__annot
 _OF_THE_CALL = frozenset({"model", "timeout", "stream", "stream_usage"})
 _NAMES = Names(_OF_THE_WIRE | _OF_THE_CALL, ALIASES, _OF_THE_WIRE - _KEPT_BY_NONE)
 _OF_TRACES = frozenset({"metadata"})
-"""A field of LangChain's that labels traces, although a chat request has an option of this name."""
+"""LangChain's field `metadata` labels traces. It is not sent, although a chat request has an option of this name."""
 _NO_PART_OF_THE_QUESTION = frozenset({"timeout", "stream", "stream_usage"})
 _ONE_OF = frozenset({"guided_json", "guided_regex", "guided_choice", "guided_grammar", "response_format"})
 _OF_COMPLETIONS = frozenset(ALIASES.get(name, name) for name in CompletionOptions.__annotations__)
@@ -40,7 +40,7 @@ V1_OPTIONS = frozenset({"temperature", "max_new_tokens", "n"}).union(
 
 @cache
 def sent_fields(model: type[BaseModel]) -> tuple[str, ...]:
-    """The fields of a model class that shape an answer: all that are options of a chat request, those of a subclass too.
+    """Return the fields of a model class that shape an answer: all that are options of a chat request, including a subclass's.
 
     They are sent with each call, and they are part of the key of a cached answer.
     """
@@ -58,14 +58,14 @@ def check_extra(options: Mapping[str, Any], model: type[BaseModel]) -> None:
 
 
 def chat_fields(model: BaseModel) -> dict[str, Any]:
-    """What the model itself asks for."""
+    """Return the options that the model itself sets."""
     return {name: getattr(model, name) for name in sent_fields(type(model))}
 
 
 def chat_params(
     fields: Mapping[str, Any], extra: Mapping[str, Any], stop: Sequence[str] | None, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a call asks for, under the names of the fields.
+    """Return the options of a call, under the names of the fields.
 
     Raises:
         TypeError: An option is unknown, or given under two names.
@@ -75,7 +75,7 @@ def chat_params(
 
 
 def with_openai_tools(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters with their tools in OpenAI's form; without tools, also without what chooses among them.
+    """Return the parameters with their tools in OpenAI's form. Without tools, the tool choice is dropped too.
 
     Raises:
         ValueError: The tool choice names none of the tools.
@@ -93,12 +93,12 @@ def with_openai_tools(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def question(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters without those that do not change the answer."""
+    """Return the parameters without those that do not change the answer."""
     return {name: value for name, value in params.items() if name not in _NO_PART_OF_THE_QUESTION}
 
 
 def v2_request(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters as `chat.create` and `chat.stream` take them."""
+    """Return the parameters as `chat.create` and `chat.stream` accept them."""
     renamed = {"stop", "max_new_tokens", "stream", "stream_usage"}
     return {
         **{name: value for name, value in params.items() if name not in renamed},
@@ -108,7 +108,7 @@ def v2_request(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cleared(fields: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The fields without the constraint on the text, if the call has one of its own: the server takes one."""
+    """Return the fields, without the constraint on the text if the call has its own, because the server accepts only one."""
     if not given:
         return fields
     forces = given.get("tool_choice") not in (None, False, "auto", "none")

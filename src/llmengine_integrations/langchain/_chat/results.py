@@ -1,10 +1,10 @@
-"""LLM Engine's v2 chat replies as LangChain's generations. Pure translation.
+"""Translates LLM Engine's v2 chat replies into LangChain's generations. Pure functions.
 
 `response_metadata` has the same keys whether an answer came whole or in chunks: `finish_reason`, `model_name`, `model_provider`,
-`token_usage`, `id`, and `logprobs` when they were asked for.
+`token_usage`, `id`, and `logprobs` if they were requested.
 
-LangChain merges the chunks of a stream by adding what they hold: strings are joined, integers summed, floats and booleans refused. So a
-chunk carries its text, its parts of tool calls and its log-probabilities, as lists, and only the last one says anything else.
+LangChain merges the chunks of a stream by adding up their values: strings are joined, integers are summed, floats and booleans are
+refused. So a chunk has only its text, its parts of tool calls and its log-probabilities (as lists). The last chunk has everything else.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ PROVIDER = "llmengine"
 
 
 def chat_result(reply: ChatCompletion, params: Mapping[str, Any]) -> ChatResult:
-    """The result of a call. The first of several choices has the usage: the server counts them together.
+    """Return the result of a call. The first of several choices has the usage, because the server counts them together.
 
     Raises:
-        InvalidResponseError: There is no choice.
+        InvalidResponseError: The reply has no choices.
     """
     if not reply.choices:
         raise errors.InvalidResponseError("The reply holds no answer: its choices are empty.")
@@ -48,12 +48,12 @@ def chat_result(reply: ChatCompletion, params: Mapping[str, Any]) -> ChatResult:
 
 
 def llm_output(usage: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """What a result says in addition to its generations."""
+    """Return what a result says in addition to its generations."""
     return {"token_usage": usage, "model_name": params["model"]}
 
 
 def combined_outputs(outputs: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
-    """What several calls say together: the counts that all of them have, summed."""
+    """Return what several calls say together: the counts that all of them have, summed."""
     known = [output for output in outputs if output]
     if not known:
         return {}
@@ -66,7 +66,7 @@ class ChatChunks:
     """Reads one chat stream, event by event."""
 
     done = False
-    """Whether nothing that comes after this is of interest."""
+    """Whether the rest of the stream can be ignored."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._params = params
@@ -76,13 +76,13 @@ class ChatChunks:
         self._calls = CallChunks()
 
     def feed(self, event: ChatCompletionChunk) -> list[ChatGenerationChunk]:
-        """The chunk for an event, unless it adds nothing."""
+        """Return the chunk for an event, unless it adds nothing."""
         self._reply = event
         self._usage = event.usage or self._usage
         return [chunk for choice in event.choices if choice.index == 0 for chunk in self._choice(choice)]
 
     def end(self) -> list[ChatGenerationChunk]:
-        """The chunk that says how it went."""
+        """Return the last chunk, which says how the answer ended."""
         reply = self._reply
         info = closing(
             self._finish_reason,
@@ -116,7 +116,7 @@ def closing(
     reply_id: str | None,
     fingerprint: str | None = None,
 ) -> dict[str, Any]:
-    """What is known at the end of an answer."""
+    """Return what is known at the end of an answer."""
     info = {
         "finish_reason": finish_reason,
         "model_name": params["model"],
@@ -128,7 +128,7 @@ def closing(
 
 
 def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
-    """The counts under LangChain's names."""
+    """Return the counts under LangChain's names."""
     if usage is None:
         return None
     found = UsageMetadata(
@@ -145,7 +145,7 @@ def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
 
 
 def token_usage(usage: Usage | None) -> dict[str, Any]:
-    """The counts under OpenAI's names, which LangChain's handlers read."""
+    """Return the counts under OpenAI's names, which LangChain's handlers read."""
     if usage is None:
         return {}
     return {
@@ -179,8 +179,8 @@ def _generation(
 
 
 def _outside_content(message: ChatCompletionMessage | ChatDelta) -> dict[str, Any]:
-    """What LangChain's messages have no field for: thoughts (its `content_blocks` find them here) and refusals."""
-    thought = message.reasoning_content or (message.model_extra or {}).get("reasoning")  # newer vLLM's name of it
+    """Return what LangChain's messages have no field for: thoughts, which its `content_blocks` find here, and refusals."""
+    thought = message.reasoning_content or (message.model_extra or {}).get("reasoning")  # its name in newer vLLM
     if not (thought or message.refusal):
         return {}
     found = {"reasoning_content": thought, "refusal": message.refusal}
@@ -190,7 +190,7 @@ def _outside_content(message: ChatCompletionMessage | ChatDelta) -> dict[str, An
 def _delta(delta: ChatDelta, calls: Sequence[ToolCallChunk]) -> AIMessageChunk:
     extra = _outside_content(delta)
     if not (extra or calls):
-        return AIMessageChunk(content=delta.content or "")  # what else is given is validated too: 0.6 us a token
+        return AIMessageChunk(content=delta.content or "")  # any other argument is validated too: 0.6 us a token
     return AIMessageChunk(content=delta.content or "", additional_kwargs=extra, tool_call_chunks=list(calls))
 
 

@@ -42,7 +42,7 @@ _DEFINITION = re.compile(r'"#/\$defs/([^"]+)"')
 
 
 def response_format(schema: Schema, *, strict: bool | None) -> dict[str, Any]:
-    """The request's `response_format` for a schema."""
+    """Return the request's `response_format` for a schema."""
     function = convert_to_openai_function(_function(schema), strict=strict)
     named = {"name": function["name"], "schema": function.get("parameters") or {"type": "object"}}
     if description := function.get("description"):
@@ -53,10 +53,10 @@ def response_format(schema: Schema, *, strict: bool | None) -> dict[str, Any]:
 
 
 def plan(schema: Schema | None, method: Method, strict: bool | None) -> tuple[Parser, dict[str, Any]]:
-    """What reads the answer, and the options that make the model give it.
+    """Return a parser for the answer, and the options that make the model give such an answer.
 
     Raises:
-        ValueError: There is no such method, or it has no `strict`, or needs a schema.
+        ValueError: The method is unknown, does not support `strict`, or needs a schema.
     """
     if schema is None and method != "json_mode":
         raise ValueError(f"{method} needs a schema.")
@@ -86,7 +86,7 @@ def plan(schema: Schema | None, method: Method, strict: bool | None) -> tuple[Pa
 def parsing(
     model: Runnable[LanguageModelInput, AIMessage], parser: Parser, *, include_raw: bool
 ) -> Runnable[LanguageModelInput, Any]:
-    """The model with its parser; with `include_raw`, an error of parsing is returned with the message."""
+    """Return the model with its parser. With `include_raw`, a parsing error is returned with the message."""
     if not include_raw:
         return model | parser
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
@@ -107,7 +107,7 @@ def _call_parser(schema: Schema, tool: Mapping[str, Any]) -> Parser:
 
 
 class _Whole(BaseCumulativeTransformOutputParser[Any]):
-    """Reads a whole answer or raises. The objects of a stream grow; at its end, the last one must be whole, too."""
+    """Reads a complete answer, or raises. The objects of a stream grow; at its end, the last one must be complete too."""
 
     @override
     def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:
@@ -162,7 +162,7 @@ class _WholeJsonParser(_Whole, JsonOutputParser):
 
 @contextmanager
 def _not_too_deep(result: list[Generation]) -> Generator[None]:
-    """Report thousands of nested brackets, as a model that repeats itself writes them, as text that cannot be parsed."""
+    """Report thousands of nested brackets as text that cannot be parsed. A model that repeats itself writes them."""
     try:
         yield
     except RecursionError as error:
@@ -170,7 +170,7 @@ def _not_too_deep(result: list[Generation]) -> Generator[None]:
 
 
 def _check_whole(result: list[Generation]) -> None:
-    """Refuse JSON that ends too early. LangChain's parsers complete it, and half an answer would pass for a whole one."""
+    """Refuse JSON that ends too early. LangChain's parsers complete it, so half an answer would pass for a whole one."""
     text = result[0].text
     message = result[0].message if isinstance(result[0], ChatGeneration) else None
     try:
@@ -183,7 +183,7 @@ def _check_whole(result: list[Generation]) -> None:
 
 
 def _first_value(text: str) -> Any:
-    """The JSON value at the start of a text; models say more after it."""
+    """Return the JSON value at the start of a text. Models may write more after it."""
     return _DECODER.raw_decode(text.strip())[0]
 
 
@@ -202,7 +202,7 @@ class _ArgumentsParser(_Whole, JsonOutputKeyToolsParser):
 
 
 def _called(found: Any, result: list[Generation]) -> Any:
-    """The arguments of a call. If there is no call, or its arguments are not JSON, LangChain's parsers return None; this raises."""
+    """Return the arguments of a call. Raise if there is no call or its arguments are not JSON; LangChain's parsers return None then."""
     if found is not None:
         return found
     message = result[0].message if isinstance(result[0], ChatGeneration) else None
@@ -217,7 +217,7 @@ def _is_model(schema: Schema) -> bool:
 
 
 def _function(schema: Schema) -> Schema:
-    """A schema that is a dict, as an OpenAI function: of bare JSON schemas LangChain's converters lose those without `properties`."""
+    """Return a dict schema as an OpenAI function. LangChain's converters lose bare JSON schemas that have no `properties`."""
     match schema:
         case {"type": "function", "function": function}:
             return function
@@ -232,7 +232,7 @@ def _function(schema: Schema) -> Schema:
             return {name: value for name, value in said.items() if value} | {"parameters": parameters}
         case type() if issubclass(schema, BaseModel) and _is_recursive(found := schema.model_json_schema()):
             name = schema.model_config.get("title") or schema.__name__
-            return _function({**found, "title": name})  # LangChain's converters leave the recursion out
+            return _function({**found, "title": name})  # LangChain's converters drop the recursion
         case _:
             return schema
 

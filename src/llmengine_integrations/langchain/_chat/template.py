@@ -1,4 +1,4 @@
-"""Prompts out of messages, for endpoints that complete text: a Jinja chat template, a tokenizer's own, or a function of the user's."""
+"""Makes prompts from messages, for endpoints that only complete text: with a Jinja chat template, a tokenizer or the user's function."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Formatter: TypeAlias = Callable[[list[PlainMessage]], str]
 
 
 class ChatTokenizer(Protocol):
-    """What is used of a tokenizer: transformers' have it."""
+    """The part of a tokenizer that is used here; transformers' tokenizers have it."""
 
     def apply_chat_template(self, conversation: Any, /, **options: Any) -> Any:
-        """Make a prompt of messages."""
+        """Make a prompt from messages."""
         ...
 
 
 def chat_tokenizer(tokenizer: object) -> ChatTokenizer | None:
-    """A tokenizer that makes prompts of messages; None if it only counts."""
+    """Return a tokenizer that makes prompts from messages; None if it only counts tokens."""
     found: Any = tokenizer
     return found if callable(getattr(tokenizer, "apply_chat_template", None)) else None
 
@@ -31,15 +31,15 @@ def chat_tokenizer(tokenizer: object) -> ChatTokenizer | None:
 def formatter_of(
     template: str | None, tokenizer: ChatTokenizer | None, variables: Mapping[str, Any] | None
 ) -> Formatter:
-    """The formatter that a template or a tokenizer is.
+    """Return the formatter that uses a template or a tokenizer.
 
     Args:
-        template: A Jinja chat template; with a tokenizer it replaces the tokenizer's own.
+        template: A Jinja chat template; with a tokenizer, it replaces the tokenizer's own.
         tokenizer: Renders the template, and knows its special tokens.
-        variables: For the template, such as `bos_token`.
+        variables: Variables for the template, such as `bos_token`.
 
     Raises:
-        InvalidArgumentError: Not a Jinja template.
+        InvalidArgumentError: The template is not a valid Jinja template.
     """
     if tokenizer is not None:
         return _by_tokenizer(tokenizer, {} if template is None else {"chat_template": template}, variables or {})
@@ -60,13 +60,13 @@ def _by_tokenizer(tokenizer: ChatTokenizer, template: Mapping[str, str], variabl
 
 
 def fingerprint(formatter: Formatter) -> list[str]:
-    """What identifies a formatter: the prompts that it makes of a short chat, and of one with a system message."""
+    """Return what identifies a formatter: its prompts for a short chat, and for a chat with a system message."""
     try:
         short = probe(formatter)
     except ChatTemplateError as error:
         short = str(error)
     try:
         system = formatter([{"role": "system", "content": "probe-of-the-system"}, *probe_chat()])
-    except Exception as error:  # noqa: BLE001 - a formatter of the user's may raise anything
+    except Exception as error:  # noqa: BLE001 - the user's formatter may raise anything
         system = type(error).__name__
     return [short, system]

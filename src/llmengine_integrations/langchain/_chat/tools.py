@@ -1,4 +1,4 @@
-"""Tools and tool calls between LangChain's form and OpenAI's. Pure translation."""
+"""Translates tools and tool calls between LangChain's form and OpenAI's. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...prompting.tool_calls import Piece, StreamedCalls, WrittenCall, identifie
 from ...wire.chat import ChatDelta
 
 ToolLike: TypeAlias = dict[str, Any] | type | Callable[..., Any] | BaseTool
-"""What describes a tool: a LangChain tool, a function, a pydantic class, a TypedDict, a JSON schema, an OpenAI tool."""
+"""What can describe a tool: a LangChain tool, a function, a pydantic class, a TypedDict, a JSON schema, an OpenAI tool."""
 
 _ENDINGS = ("]", "}", '"]', '"}', '""]', '""}')
 _WORDS = {"any": "required", True: "required", False: None}
@@ -30,20 +30,20 @@ class Calls(NamedTuple):
 
 
 def openai_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> list[dict[str, Any]]:
-    """Tools as they are sent."""
+    """Translate tools into the form in which they are sent."""
     return [convert_to_openai_tool(tool if strict is None else _function(tool), strict=strict) for tool in tools]
 
 
 def openai_tool_choice(choice: object, tools: Sequence[Mapping[str, Any]]) -> str | dict[str, Any] | None:
-    """A tool choice as it is sent.
+    """Translate a tool choice into the form in which it is sent.
 
     Args:
         choice: "auto", "none", "required", or "any" or True for the same; a tool's name; a dict that names one in OpenAI's or
             Anthropic's form. None and False leave it to the server, which then lets the model choose.
-        tools: those that are sent.
+        tools: the tools that are sent.
 
     Raises:
-        ValueError: There is no such tool.
+        ValueError: No tool has that name.
     """
     if choice is None or isinstance(choice, bool):
         return _WORDS[choice] if choice is not None else None
@@ -54,7 +54,7 @@ def openai_tool_choice(choice: object, tools: Sequence[Mapping[str, Any]]) -> st
 
 
 def parsed_calls(calls: Sequence[tuple[str | None, str, str | None]], finish_reason: str | None = "stop") -> Calls:
-    """Calls of a reply that is whole, each given as its name, its arguments as the model wrote them, and its id."""
+    """Return the calls of a complete reply. Each is given as its name, its arguments as the model wrote them, and its id."""
     found = Calls([], [])
     for name, written, given in calls:
         call_id = given or new_call_id()
@@ -67,11 +67,12 @@ def parsed_calls(calls: Sequence[tuple[str | None, str, str | None]], finish_rea
 
 
 class CallChunks:
-    """The calls of a stream as LangChain adds them up: by an index of their own, with the name and the id once.
+    """The calls of a stream in the form that LangChain adds up: each has its own index, and its name and id come once.
 
-    At the end LangChain reads the arguments in its own way. It completes those that were cut off (`{"path": "/ho` becomes
-    `{"path": "/ho"}`), and agents would make the half call; so those that cannot be read whole get brackets that spoil them. It refuses
-    those that do not begin as an object, `null` for one; so they are held back until the end, and passed on as what they mean.
+    At the end LangChain reads the arguments in its own way. It completes arguments that were cut off (`{"path": "/ho` becomes
+    `{"path": "/ho"}`), and agents would make that half call. So arguments that are incomplete get brackets that make them invalid.
+    LangChain also refuses arguments that do not begin as an object, such as `null`. So these are held back until the end, and then passed
+    on as what they mean.
     """
 
     def __init__(self) -> None:
@@ -79,7 +80,7 @@ class CallChunks:
         self._shown: set[int] = set()
 
     def feed(self, delta: ChatDelta) -> list[ToolCallChunk]:
-        """What a chunk adds, one part for each call."""
+        """Return what a chunk adds, one part for each call."""
         found: dict[int, list[str]] = {}
         for piece in self._calls.feed(delta):
             name, written, call_id = found.get(piece.call.number, ("", "", ""))
@@ -90,7 +91,7 @@ class CallChunks:
         ]
 
     def end(self, finish_reason: str | None) -> list[ToolCallChunk]:
-        """What is to be added to the calls, now that the reply is over."""
+        """Return what must be added to the calls, now that the reply has ended."""
         without_id = {call.number for call in self._calls.calls if not call.id}
         identified(self._calls.calls)
         return [
@@ -111,12 +112,12 @@ class CallChunks:
         return so_far
 
     def _rest(self, call: WrittenCall, finish_reason: str | None) -> str:
-        """What a call's arguments still need, so that LangChain reads them as they are read here."""
+        """Return what a call's arguments still need, so that LangChain reads them as this package does."""
         written, (args, _) = call.arguments, read_call(call.name, call.arguments, finish_reason)
         if call.number in self._shown:
             return "" if args is not None or not _completed(written) else _breaking_end(written)
         if args is None:
-            return written or _ENDINGS[0]  # LangChain takes "" for {}
+            return written or _ENDINGS[0]  # LangChain reads "" as {}
         return json.dumps(args, ensure_ascii=False) if written else ""
 
 
@@ -127,12 +128,12 @@ def _breaking_end(arguments: str) -> str:
 def _completed(text: str) -> bool:
     try:
         return isinstance(parse_partial_json(text), dict)
-    except (ValueError, RecursionError):  # the latter for brackets nested by the thousand
+    except (ValueError, RecursionError):  # the latter for thousands of nested brackets
         return False
 
 
 def _function(tool: ToolLike) -> ToolLike:
-    """An OpenAI tool's function, which LangChain can make strict; it leaves the tool as it is."""
+    """Return an OpenAI tool's function. LangChain can make a function strict, but leaves a tool as it is."""
     match tool:
         case {"type": "function", "function": function}:
             return function
@@ -148,6 +149,6 @@ def _named(name: str | None, tools: Sequence[Mapping[str, Any]]) -> dict[str, An
 
 
 def _name(choice: Mapping[str, Any]) -> str | None:
-    """The name in `{"type": "function", "function": {"name": ...}}` or `{"type": "tool", "name": ...}`."""
+    """Return the name in `{"type": "function", "function": {"name": ...}}` or `{"type": "tool", "name": ...}`."""
     function = cast("Mapping[str, Any]", choice.get("function") or choice)
     return function.get("name")

@@ -1,4 +1,4 @@
-"""A chat call over v1 completions, for endpoints that have no chat route: LangChain's side of `prompting.completions_chat`. Pure."""
+"""A chat call over v1 completions, for endpoints without a chat route: LangChain's side of `prompting.completions_chat`. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .options import V1_OPTIONS
 from .template import Formatter
 from .v1_replies import V1Chunks, V1Reading, v1_result
 
-_MAX_NEW_TOKENS = 256  # the route needs one; this is the client's own default
+_MAX_NEW_TOKENS = 256  # the route requires a value; this is the client's own default
 _TRANSLATED = frozenset(
     {
         "chat_template",
@@ -41,12 +41,12 @@ class V1Call:
 
     Args:
         messages: The chat.
-        params: What the call asks for.
-        formatter: Makes a prompt of messages.
-        role_stops: The strings with which somebody else's turn begins. Found out from the formatter by default.
+        params: The options of the call.
+        formatter: Makes a prompt from messages.
+        role_stops: The strings that begin another role's turn. By default they are derived from the formatter.
 
     Raises:
-        InvalidArgumentError: v1 completions do not have an option, or a message holds more than text.
+        InvalidArgumentError: v1 completions do not have an option, or a message has content other than text.
     """
 
     def __init__(
@@ -75,20 +75,20 @@ class V1Call:
         )
 
     def resource(self, client: Client | AsyncClient) -> Any:
-        """The client's calls to use."""
+        """Return the client's resource for the call."""
         return client.completions
 
     @property
     def stream_arguments(self) -> dict[str, Any]:
-        """The arguments for a stream."""
+        """Return the arguments for a stream."""
         return self.arguments
 
     def result(self, reply: Completion) -> ChatResult:
-        """What LangChain makes of the reply."""
+        """Return the reply as LangChain's result."""
         return v1_result(reply, self._reading)
 
     def chunks(self) -> V1Chunks:
-        """What reads a stream."""
+        """Return a reader for a stream."""
         return V1Chunks(self._reading)
 
 

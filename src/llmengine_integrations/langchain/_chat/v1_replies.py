@@ -1,4 +1,4 @@
-"""The replies of v1 completions as messages. Pure translation; `response_metadata` has the keys of a v2 reply."""
+"""Translates the replies of v1 completions into messages. Pure functions; `response_metadata` has the keys of a v2 reply."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .tools import Calls, parsed_calls
 
 @dataclass(frozen=True)
 class V1Reading:
-    """How a call's reply is to be read.
+    """How to read a call's reply.
 
     Attributes:
         model: The endpoint's name.
-        limit: Tokens to generate at most.
-        stops: The strings at which the text ends.
-        tools: The tools that the text is guided to; None for free text.
+        limit: The maximum number of tokens to generate.
+        stops: The strings that end the text.
+        tools: The tools that guide the text; None for free text.
     """
 
     model: str
@@ -37,7 +37,7 @@ class V1Reading:
 
 
 def v1_result(reply: Completion, reading: V1Reading) -> ChatResult:
-    """The result of a call."""
+    """Return the result of a call."""
     chunks, output = V1Chunks(reading), reply.output
     text = chunks.take(output.text, output.num_prompt_tokens, output.num_completion_tokens, reply.request_id)
     text += chunks.rest()
@@ -57,14 +57,14 @@ def v1_result(reply: Completion, reading: V1Reading) -> ChatResult:
 
 @dataclass(frozen=True)
 class _Found:
-    """What the model wrote, as LangChain has it."""
+    """What the model wrote, in LangChain's form."""
 
     text: str
     calls: Calls
 
 
 class V1Chunks:
-    """Reads one stream, event by event. Where calls may come, the text is JSON and passed on when it is complete."""
+    """Reads one stream, event by event. If the text may contain calls, it is JSON, and is passed on when it is complete."""
 
     def __init__(self, reading: V1Reading) -> None:
         self._model = reading.model
@@ -74,17 +74,17 @@ class V1Chunks:
 
     @property
     def done(self) -> bool:
-        """Whether a stop string has been found: nothing that comes after it is of interest."""
+        """Whether a stop string has been found, so that the rest of the stream can be ignored."""
         return self._reading.stopped
 
     def feed(self, event: CompletionChunk) -> list[ChatGenerationChunk]:
-        """The chunk for an event, unless it adds nothing."""
+        """Return the chunk for an event, unless it adds nothing."""
         output = event.output
         text = self.take(output.text, output.num_prompt_tokens, output.num_completion_tokens, event.request_id)
         return self._chunk(text, _logprobs(None if output.token is None else [output.token]))
 
     def end(self) -> list[ChatGenerationChunk]:
-        """What was held back, and the chunk that says why the answer ended."""
+        """Return what was held back, and the chunk that says why the answer ended."""
         rest = self._chunk(self.rest(), {})
         found, info = self.close()
         message = AIMessageChunk(
@@ -98,24 +98,24 @@ class V1Chunks:
         return [*rest, ChatGenerationChunk(message=message, generation_info=info)]
 
     def take(self, text: str, prompt_tokens: int | None, completion_tokens: int | None, request_id: str | None) -> str:
-        """Take in more text and counts; returns the text that comes before any stop string."""
+        """Add more text and counts, and return the text that comes before any stop string."""
         self._reading.count(prompt_tokens, completion_tokens)
         self._request_id = request_id or self._request_id
         return self._reading.push(text)
 
     def rest(self) -> str:
-        """The text that was held back."""
+        """Return the text that was held back."""
         return self._reading.finish()
 
     def close(self) -> tuple[_Found, dict[str, Any]]:
-        """What the model wrote, and what is known of it at the end."""
+        """Return what the model wrote, and what is known of it at the end."""
         reply, reading = self._reading.reply(ended=True), self._reading
         info = closing(reading.finish_reason(reply), reading.usage, {"model": self._model}, self._request_id)
         return _found(reply, reading.text, self._tools), info
 
     @property
     def usage_metadata(self) -> UsageMetadata | None:
-        """The counts under LangChain's names; None unless all are known."""
+        """Return the counts under LangChain's names; None unless all are known."""
         usage = self._reading.usage
         if "total_tokens" not in usage:
             return None
@@ -133,10 +133,10 @@ class V1Chunks:
 
 
 def _found(reply: GuidedReply, text: str, tools: GuidedTools | None) -> _Found:
-    """The reply as LangChain has it.
+    """Return the reply in LangChain's form.
 
-    A call that was cut off is invalid. It has the whole text as a JSON string: LangChain would complete anything else to an object when
-    it adds up a stream, and take it for a call. So has what was written instead of a call that had to be made.
+    A call that was cut off is invalid. Its arguments are the whole text as a JSON string. LangChain would complete anything else to an
+    object when it adds up a stream, and treat it as a call. The same is done with text that the model wrote instead of a required call.
     """
     calls: list[tuple[str | None, str]] = [
         (call.name or None, json.dumps(call.arguments, ensure_ascii=False)) for call in reply.calls

@@ -24,15 +24,15 @@ class V2Call:
         self.arguments: dict[str, Any] = {"messages": openai_messages(messages), **v2_request(params)}
 
     def resource(self, client: Client | AsyncClient) -> Any:
-        """The client's calls to use."""
+        """Return the client's resource for the call."""
         return client.chat
 
     @property
     def stream_arguments(self) -> dict[str, Any]:
-        """The arguments for a stream.
+        """Return the arguments for a stream.
 
         Raises:
-            InvalidArgumentError: Several answers are asked for.
+            InvalidArgumentError: Several answers are requested.
         """
         if (self._params.get("n") or 1) > 1:
             raise InvalidArgumentError("A stream is one answer: n must be 1, not more. `generate` returns several.")
@@ -41,9 +41,9 @@ class V2Call:
         return {**self.arguments, "stream_options": {"include_usage": True}}
 
     def result(self, reply: ChatCompletion) -> ChatResult:
-        """What LangChain makes of the reply."""
+        """Return the reply as LangChain's result."""
         return chat_result(reply, self._params)
 
     def chunks(self) -> ChatChunks:
-        """What reads a stream."""
+        """Return a reader for a stream."""
         return ChatChunks(self._params)

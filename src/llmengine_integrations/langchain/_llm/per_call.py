@@ -1,9 +1,9 @@
 """LangChain's `BaseLLM` without two of its faults.
 
-* Its cache does not look at the options of a call. It answers `invoke(prompt, temperature=1)` with what it kept for
-  `invoke(prompt, temperature=0)`: https://github.com/langchain-ai/langchain/issues/40403. `PerCallLLM` mends that.
-* Its `batch` makes one run of all prompts: an error of one is raised, or returned, for each of them, and tokens are counted for the first.
-  `BoundedBatch` mends that.
+* Its cache ignores the options of a call. It answers `invoke(prompt, temperature=1)` with the cached answer to
+  `invoke(prompt, temperature=0)`: https://github.com/langchain-ai/langchain/issues/40403. `PerCallLLM` fixes that.
+* Its `batch` makes one run of all prompts. An error in one is raised, or returned, for each of them, and tokens are counted for the first
+  only. `BoundedBatch` fixes that.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _RUN_ARGUMENTS = frozenset({"tags", "metadata", "run_name", "run_id"})
 
 class _Call(NamedTuple):
     stop: list[str] | None
-    """The stop strings that hold for it."""
+    """The stop strings of the call."""
     options: dict[str, Any]
-    """Its other options, under the names of the fields."""
+    """The other options, under the names of the fields."""
     run: dict[str, Any]
-    """What it says of its run."""
+    """What the call says about its run."""
 
 
 class PerCallLLM(BoundedBatch[str], BaseLLM):
-    """A completion model whose cache knows the options of a call. `_identifying_params` of a subclass adds `_call_options`."""
+    """A completion model whose cache knows the options of a call. A subclass's `_identifying_params` must include `_call_options`."""
 
     stop: Annotated[list[str] | None, BeforeValidator(as_list)] = Field(
         default=None, validation_alias=AliasChoices("stop", "stop_sequences")
     )
-    """Strings that end the text, or one string. A call's own replace them."""
+    """Strings that end the text, or one string. The strings of a call replace them."""
     _call_options: Mapping[str, Any] = PrivateAttr(default_factory=dict[str, Any])
 
     @override
@@ -49,9 +49,9 @@ class PerCallLLM(BoundedBatch[str], BaseLLM):
         callbacks: Callbacks | list[Callbacks] = None,
         **kwargs: Any,
     ) -> LLMResult:
-        """Complete prompts, at most `max_concurrency` at a time; the first error is raised and ends the rest.
+        """Complete prompts, at most `max_concurrency` at a time. The first error is raised and ends the rest.
 
-        Takes what LangChain's own `generate` takes, and any option of the model for this call.
+        Accepts what LangChain's own `generate` accepts, and any option of the model for this call.
         """
         call = self._call(stop, kwargs)
         model = self._with(call.options)
@@ -65,7 +65,7 @@ class PerCallLLM(BoundedBatch[str], BaseLLM):
         callbacks: Callbacks | list[Callbacks] = None,
         **kwargs: Any,
     ) -> LLMResult:
-        """`generate`, awaited."""
+        """The async version of `generate`."""
         call = self._call(stop, kwargs)
         model = self._with(call.options)
         return await super(PerCallLLM, model).agenerate(prompts, call.stop, callbacks, **call.run, **call.options)
@@ -77,7 +77,7 @@ class PerCallLLM(BoundedBatch[str], BaseLLM):
         return _Call(options.pop("stop", self.stop), options, run)
 
     def _with(self, options: Mapping[str, Any]) -> Self:
-        """The model that a call uses: its identity, which the cache's key holds, includes the call's options."""
+        """Return the model that a call uses. Its identity, which is part of the cache's key, includes the call's options."""
         if not options:
             return self
         model = self.model_copy()

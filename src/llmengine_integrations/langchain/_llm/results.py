@@ -1,10 +1,10 @@
-"""LLM Engine's replies as LangChain's generations. Pure translation.
+"""Translates LLM Engine's replies into LangChain's generations. Pure functions.
 
 `generation_info` has the same keys whether an answer came whole or in chunks: `finish_reason`, `model_name`, `token_usage`, `request_id`,
-and `logprobs` when they were asked for.
+and `logprobs` if they were requested.
 
-LangChain merges the chunks of a stream by adding what they hold: strings are joined, integers summed, floats and booleans refused. So a
-chunk carries its log-probabilities, as lists, and only the last one says anything else.
+LangChain merges the chunks of a stream by adding up their values: strings are joined, integers are summed, floats and booleans are
+refused. So a chunk has only its log-probabilities (as lists). The last chunk has everything else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...wire.completions import Completion, CompletionChunk, TokenOutput
 
 
 def llm_result(completions: Sequence[Completion], params: Mapping[str, Any]) -> LLMResult:
-    """The result of a call, one generation for each prompt, with the usage of all of them together."""
+    """Return the result of a call: one generation for each prompt, with the total usage."""
     generations = [generation(completion, params) for completion in completions]
     usages = [(one.generation_info or {})["token_usage"] for one in generations]
     return LLMResult(
@@ -29,7 +29,7 @@ def llm_result(completions: Sequence[Completion], params: Mapping[str, Any]) -> 
 
 
 def generation(completion: Completion, params: Mapping[str, Any]) -> Generation:
-    """One finished completion."""
+    """Return one finished completion as a generation."""
     output = completion.output
     info = _closing(
         params,
@@ -53,7 +53,7 @@ class Chunks:
         self._closed = False
 
     def feed(self, event: CompletionChunk) -> GenerationChunk:
-        """The chunk for an event; the one that finishes the stream also says how it went."""
+        """Return the chunk for an event. The chunk that finishes the stream also says how it ended."""
         output = event.output
         self._request_id = event.request_id or self._request_id
         self._empty = self._empty and not output.text
@@ -67,7 +67,7 @@ class Chunks:
         return GenerationChunk(text=output.text, generation_info=info or None)
 
     def end(self) -> Iterator[GenerationChunk]:
-        """What is owed at the end of a stream that never said it was finished, as those of TensorRT-LLM: an empty last chunk."""
+        """Yield an empty last chunk if the stream never said that it was finished, as those of TensorRT-LLM."""
         if not self._closed:
             yield GenerationChunk(text="", generation_info=self._close())
 
@@ -100,7 +100,7 @@ def _closing(
 
 
 def _total(usages: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    """The sum of each count that every usage has: a partial sum would pass for the whole."""
+    """Return the sum of each count that every usage has. A partial sum would pass for the whole."""
     if len(usages) == 1:
         return dict(usages[0])
     keys = [key for key in ("prompt_tokens", "completion_tokens", "total_tokens") if all(key in u for u in usages)]

@@ -1,4 +1,4 @@
-"""Batches of a model with a concurrency limit: each input has its own run, and no call goes on after an error."""
+"""Batches of a model with a concurrency limit. Each input has its own run, and no call continues after an error."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .limited_map import map_tasks, map_threads, tasks_as_completed
 
 
 class BoundedBatch(CountsTokens[LanguageModelOutputVar]):
-    """A model that sends a batch bit by bit.
+    """A model that sends a batch in parts.
 
-    LangChain's own sends all of it at once, makes one run of all prompts of a plain model, and leaves the other calls running when one
+    LangChain's own models send the whole batch at once, and a plain model makes one run of all prompts. The other calls continue when one
     has failed or the caller has left.
     """
 
     max_concurrency: int = Field(default=8, ge=1)
-    """Requests at a time for many inputs: enough to fill a server's batch, without one caller crowding out the others: a gateway turns
-    requests away beyond 500 in all. `config={"max_concurrency": n}` changes it for one `batch` or `abatch`."""
+    """The number of concurrent requests for many inputs. It is enough to fill a server's batch, without one caller crowding out the others;
+    a gateway refuses requests beyond 500 in total. `config={"max_concurrency": n}` changes it for one `batch` or `abatch`."""
 
     @override
     def batch(
@@ -36,12 +36,13 @@ class BoundedBatch(CountsTokens[LanguageModelOutputVar]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[LanguageModelOutputVar]:
-        """Answer many inputs, each in a run of its own, in threads, at most `max_concurrency` at a time.
+        """Answer many inputs, each in its own run, in threads, at most `max_concurrency` at a time.
 
         Args:
             inputs: The prompts, or lists of messages.
-            config: One for all or one for each. `max_concurrency` in the (first) one wins over the instance's.
-            return_exceptions: Whether an input that fails yields its error in its place; else the first error is raised and ends the rest.
+            config: One for all or one for each. `max_concurrency` in it (or in the first one) overrides the instance's.
+            return_exceptions: Whether to return the error of a failed input in its place; otherwise the first error is raised and ends the
+                rest.
             **kwargs: Options of the model, for this call.
         """
         if not inputs:
@@ -67,7 +68,7 @@ class BoundedBatch(CountsTokens[LanguageModelOutputVar]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[LanguageModelOutputVar]:
-        """`batch` in tasks instead of threads."""
+        """The version of `batch` that uses tasks instead of threads."""
         if not inputs:
             return []
         configs = get_config_list(config, len(inputs))
@@ -91,9 +92,9 @@ class BoundedBatch(CountsTokens[LanguageModelOutputVar]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> Iterator[tuple[int, Any]]:
-        """`batch`, but each answer, with its input's place, as soon as it is there."""
+        """The version of `batch` that yields each answer as soon as it is complete, with its input's index."""
         configs = get_config_list(config, len(inputs)) if inputs else []
-        if configs:  # LangChain reads the first one's limit
+        if configs:  # LangChain reads the limit of the first one
             configs[0] = {**configs[0], "max_concurrency": self._limit(configs)}
         errors_too = cast("Literal[True]", return_exceptions)
         return super().batch_as_completed(inputs, configs, return_exceptions=errors_too, **kwargs)
@@ -107,7 +108,7 @@ class BoundedBatch(CountsTokens[LanguageModelOutputVar]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> AsyncIterator[tuple[int, Any]]:
-        """`abatch`, but each answer, with its input's place, as soon as it is there."""
+        """The version of `abatch` that yields each answer as soon as it is complete, with its input's index."""
         configs = get_config_list(config, len(inputs)) if inputs else []
 
         async def one(item: tuple[int, LanguageModelInput, RunnableConfig]) -> tuple[int, Any]:

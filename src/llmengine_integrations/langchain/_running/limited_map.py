@@ -1,4 +1,4 @@
-"""Many calls with a concurrency limit, results in order; the first error ends the rest."""
+"""Makes many calls with a concurrency limit. The results are in order; the first error ends the rest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Calling: TypeAlias = Callable[[T], Coroutine[Any, Any, R]]
 def map_threads(function: Callable[[T], R], items: Sequence[T], limit: int) -> list[R]:
     """Call `function` with each item, in threads that see the caller's context variables.
 
-    After an error no further call begins; those that run cannot be stopped and are waited for, so that nothing runs on afterwards.
+    After an error no further call begins. Running calls cannot be stopped; they are waited for, so that nothing runs on afterwards.
     """
     if len(items) == 1 or limit == 1:
         return [function(item) for item in items]
@@ -35,7 +35,7 @@ def map_threads(function: Callable[[T], R], items: Sequence[T], limit: int) -> l
 
 
 async def tasks_as_completed(function: Calling[T, R], items: Sequence[T], limit: int) -> AsyncGenerator[R]:
-    """`map_tasks`, but each result as soon as it is there. When the caller leaves, the others are cancelled and waited for, too."""
+    """The version of `map_tasks` that yields results as they come. When the caller leaves, the others are cancelled and waited for too."""
     tasks = _tasks(function, items, limit)
     try:
         for done in asyncio.as_completed(tasks):
@@ -47,7 +47,7 @@ async def tasks_as_completed(function: Calling[T, R], items: Sequence[T], limit:
 
 
 async def map_tasks(function: Calling[T, R], items: Sequence[T], limit: int) -> list[R]:
-    """Await `function` with each item, in tasks. After an error, or when cancelled, the others are cancelled and waited for."""
+    """Await `function` with each item, in tasks. After an error or a cancellation, the other tasks are cancelled and waited for."""
     if len(items) == 1:
         return [await function(items[0])]
     tasks = _tasks(function, items, limit)

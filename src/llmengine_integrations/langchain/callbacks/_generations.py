@@ -1,4 +1,4 @@
-"""What the results of runs say, plain or chat. Pure functions."""
+"""Reads the results of runs, plain or chat. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ _MEDIA = frozenset({"image", "audio", "video", "file", "text-plain"})
 
 
 def first(result: LLMResult) -> Generation | None:
-    """The result's first generation, if it has one."""
+    """Return the result's first generation, if it has one."""
     return next((generation for several in result.generations for generation in several), None)
 
 
 def text_of(generation: Generation) -> str:
-    """The text, of which a chat answer may have several blocks."""
+    """Return the text. A chat answer may have several blocks of it."""
     return str(generation.message.text) if isinstance(generation, ChatGeneration) else generation.text
 
 
 def message_of(generation: Generation | None) -> AIMessage | None:
-    """A chat answer's message; None for a plain one."""
+    """Return a chat answer's message; None for a plain one."""
     message = generation.message if isinstance(generation, ChatGeneration) else None
     return message if isinstance(message, AIMessage) else None
 
 
 def calls_tools(generation: Generation) -> bool:
-    """Whether a chat answer calls tools, in a form that can be read or not."""
+    """Return whether a chat answer calls tools, valid or not."""
     message = message_of(generation)
     return message is not None and bool(message.tool_calls or message.invalid_tool_calls)
 
 
 def has_media(message: BaseMessage) -> bool:
-    """Whether a message holds an image, a sound or a file."""
+    """Return whether a message has an image, a sound or a file."""
     if isinstance(message.content, str):
         return False
     return any(block["type"] in _MEDIA for block in message.content_blocks)
 
 
 def info_of(generation: Generation | None) -> Mapping[str, Any]:
-    """Finish reason, model, log-probabilities and the like."""
+    """Return finish reason, model, log-probabilities and similar information."""
     message = message_of(generation)
     info: Mapping[str, Any] = (generation.generation_info if generation is not None else None) or {}
     return {**info, **message.response_metadata} if message is not None else info
 
 
 def usage_of(result: LLMResult) -> Mapping[str, Any] | None:
-    """A run's counts of tokens under LangChain's names; None if it has none.
+    """Return a run's token counts under LangChain's names; None if it has none.
 
-    A prompt's own counts go before those of the call, which may be the sum over its other prompts.
+    A prompt's own counts are preferred to those of the call, which may be the sum over several prompts.
     """
     generation = first(result)
     if (message := message_of(generation)) is not None and message.usage_metadata:
@@ -63,12 +63,12 @@ def usage_of(result: LLMResult) -> Mapping[str, Any] | None:
 
 
 def model_of(result: LLMResult) -> str | None:
-    """The name of the model that answered, if it says."""
+    """Return the name of the model that answered, if the result has it."""
     return info_of(first(result)).get("model_name") or (result.llm_output or {}).get("model_name")
 
 
 def log_probs(info: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
-    """Tokens with their natural log-probabilities, in the form of completions or in that of chats."""
+    """Yield tokens with their natural log-probabilities, from the form of completions or from that of chats."""
     logprobs: Mapping[str, Any] = info.get("logprobs") or {}
     if logprobs.get("content"):
         yield from ((entry["token"], entry.get("logprob")) for entry in logprobs["content"])

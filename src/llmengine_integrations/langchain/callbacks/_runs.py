@@ -1,4 +1,4 @@
-"""A run of a model, token by token: what came, when, and how sure the model was."""
+"""A run of a model, token by token: each token's text, time and log-probability."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ._generations import first, info_of, log_probs, model_of, text_of, usage_of
 
 @dataclass(frozen=True, slots=True)
 class StreamedToken:
-    """A token that came. If the model does not report tokens, as without log-probabilities, a piece of the text."""
+    """A token of a stream. If the model does not report tokens (without log-probabilities), this is a piece of the text."""
 
     text: str
-    """What it adds to the run's text; nothing, if it is special, or but a part of a character."""
+    """What it adds to the run's text. Empty if the token is special, or only part of a character."""
     log_prob: float | None = None
-    """Natural logarithm of its probability, if it was asked for."""
+    """Natural logarithm of its probability, if it was requested."""
     elapsed: float | None = None
     """Seconds from the run's start; None if the answer came whole."""
     token: str | None = None
-    """The token as the model reports it, special ones such as an end token included."""
+    """The token as the model reports it, including special ones such as an end token."""
 
 
 @dataclass(slots=True)
@@ -36,34 +36,34 @@ class StreamedRun:
     tokens: list[StreamedToken] = field(default_factory=list[StreamedToken])
     text: str = ""
     duration: float | None = None
-    """From its start to its end; None until then."""
+    """Seconds from its start to its end; None until it has ended."""
     error: BaseException | None = None
-    """Why it failed, if it did."""
+    """The error, if the run failed."""
     model_name: str | None = None
     finish_reason: str | None = None
     usage_metadata: Mapping[str, Any] | None = None
-    """The server's counts of tokens; None where it does not count, or the run failed."""
+    """The server's token counts; None if it does not count, or if the run failed."""
 
     @property
     def time_to_first_token(self) -> float | None:
-        """From the run's start to its first token; None if none came, or all at once."""
+        """Seconds from the run's start to its first token; None if there was no token, or all came at once."""
         return next(self._times(), None)
 
     @property
     def inter_token_latencies(self) -> list[float]:
-        """From each token to the next; 0 for those that came together."""
+        """Seconds from each token to the next; 0 for tokens that came together."""
         times = list(self._times())
         return [later - earlier for earlier, later in pairwise(times)]
 
     @property
     def inter_token_latency(self) -> float | None:
-        """The mean from a token to the next; None below two tokens."""
+        """The mean of the seconds from a token to the next; None for fewer than two tokens."""
         latencies = self.inter_token_latencies
         return sum(latencies) / len(latencies) if latencies else None
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Over the whole run, the wait for the first token included. By the server's count of tokens where it counts."""
+        """Tokens per second over the whole run, including the wait for the first token. Uses the server's token count if there is one."""
         count = (self.usage_metadata or {}).get("output_tokens") or len(self.tokens)
         return count / self.duration if count and self.duration else None
 
@@ -75,7 +75,7 @@ class StreamedRun:
 
     @property
     def perplexity(self) -> float | None:
-        """The exponential of the mean negative log-probability, 1 where the model was sure of every token; None without any."""
+        """The exponential of the mean negative log-probability; 1 if the model was sure of every token. None without log-probabilities."""
         found = self._log_probs()
         if not found:
             return None
@@ -85,7 +85,7 @@ class StreamedRun:
             return math.inf
 
     def add(self, generation: Generation, elapsed: float | None) -> list[StreamedToken]:
-        """Take in a chunk, or a whole answer, and return its tokens."""
+        """Add a chunk, or a whole answer, and return its tokens."""
         text = text_of(generation)
         reported = list(log_probs(info_of(generation)))
         pieces = _pieces(text, [token for token, _ in reported])
@@ -100,7 +100,7 @@ class StreamedRun:
         return tokens
 
     def end(self, result: LLMResult) -> None:
-        """Take in what the run ended with; a whole answer's tokens, too."""
+        """Add the result of the run, including the tokens of an answer that came whole."""
         generation = first(result)
         if generation is not None and not self.tokens:
             self.add(generation, None)
@@ -117,7 +117,7 @@ class StreamedRun:
 
 
 def _pieces(text: str, tokens: Sequence[str]) -> list[str]:
-    """The text, shared out among its tokens: a token that does not go on with it gets nothing, the last one all that is left."""
+    """Split the text among its tokens. A token that does not continue it gets nothing; the last one gets all that is left."""
     pieces = list[str]()
     for token in tokens[:-1]:
         pieces.append(token if text.startswith(token) else "")

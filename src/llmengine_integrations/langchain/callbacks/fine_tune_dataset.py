@@ -1,4 +1,4 @@
-"""Today's runs as tomorrow's training data."""
+"""Writes runs into a training file."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from ._generations import calls_tools, has_media, info_of, text_of
 
 
 class FineTuneDatasetCallbackHandler(BaseCallbackHandler):
-    """Writes the prompts and responses of runs into a training file, `.csv` or `.jsonl`, that a fine-tune takes.
+    """Writes the prompts and responses of runs into a training file, `.csv` or `.jsonl`, for a fine-tune.
 
         dataset = FineTuneDatasetCallbackHandler("train.csv", tags=["good"])
         chain.invoke("x", config={"callbacks": [dataset], "tags": ["good"]})
         client.fine_tunes.create("llama-2-7b", client.files.upload("train.csv", check=True).id)
 
-    A run is written when it ends, and is on the disk then; each pair once. Only whole answers are examples. Left out are answers that were
-    cut off at their token limit, that a content filter ended, that call tools, that are empty, or that should be JSON and are not; runs
-    that failed or were left early; and chats with images. `left_out` counts them, and the first of each kind is logged. Any number of
-    runs, threads and processes may write into one file; see `llmengine_integrations.datasets.TrainingFile`.
+    A run is written when it ends, and is then on the disk. Each pair is written once. Only complete answers are examples. These are left
+    out: answers that were cut off at their token limit, that a content filter ended, that call tools, that are empty, or that should be
+    JSON and are not; runs that failed or that their caller left early; and chats with images. `left_out` counts them, and the first of each
+    kind is logged. Any number of runs, threads and processes may write into one file; see `llmengine_integrations.datasets.TrainingFile`.
 
     Args:
-        file: Where to write.
-        messages_to_prompt: Makes the prompt of a chat's messages, as the fine-tuned model will be asked. By default "Human: ..." lines, as
-            LangChain makes of messages that it gives to a plain model. With a function of your own, chats with images are taken too.
-        keep: Which examples to take; all by default. Not with a `TrainingFile`, which has its own.
-        tags: Take only runs that have one of these tags; all runs by default.
-        truncated: Whether to take answers that were cut off at their token limit: a model trained on them learns to stop anywhere.
+        file: The file to write.
+        messages_to_prompt: Makes the prompt from a chat's messages, in the form in which the fine-tuned model will be asked. By default, it
+            writes "Human: ..." lines, as LangChain does for a plain model. With your own function, chats with images are included.
+        keep: Decides which examples to write; all by default. Not with a `TrainingFile`, which has its own.
+        tags: Write only runs that have one of these tags; all runs by default.
+        truncated: Whether to include answers that were cut off at their token limit. A model trained on them learns to stop anywhere.
 
     Raises:
-        InvalidArgumentError: The file's name ends otherwise.
+        InvalidArgumentError: The file's name does not end in `.csv` or `.jsonl`.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class FineTuneDatasetCallbackHandler(BaseCallbackHandler):
 
     @property
     def left_out(self) -> dict[str, int]:
-        """How many answers were left out so far, by reason, such as `{"truncated": 2}`."""
+        """The number of answers left out so far, by reason, such as `{"truncated": 2}`."""
         return self._check.left_out
 
     @override
@@ -76,7 +76,7 @@ class FineTuneDatasetCallbackHandler(BaseCallbackHandler):
         tags: list[str] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Keep what a plain model is asked."""
+        """Remember the prompts of a plain model."""
         if self._wanted(tags):
             self._start(run_id, ModelAnswer(prompts[0], "", wants_json=_asks_for_json(kwargs)))
 
@@ -90,7 +90,7 @@ class FineTuneDatasetCallbackHandler(BaseCallbackHandler):
         tags: list[str] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Keep what a chat model is asked."""
+        """Remember the messages of a chat model."""
         if self._wanted(tags):
             is_text = self._messages_to_prompt is not get_buffer_string or not any(map(has_media, messages[0]))
             prompt = self._messages_to_prompt(messages[0])
@@ -98,7 +98,7 @@ class FineTuneDatasetCallbackHandler(BaseCallbackHandler):
 
     @override
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        """Write what was asked and answered."""
+        """Write the prompts and answers."""
         asked = self._end(run_id)
         if asked is None:
             return

@@ -20,7 +20,7 @@ __all__ = ["AsyncTokenStreamCallbackHandler", "StreamedRun", "StreamedToken", "T
 
 
 class _Recorder:
-    """The runs that are under way, and the last ones that ended."""
+    """The current runs, and the last ones that ended."""
 
     def __init__(self, keep: int, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -59,14 +59,14 @@ class TokenStreamCallbackHandler(BaseCallbackHandler):
         run = tokens.last
         run.tokens[0].log_prob, run.time_to_first_token, run.inter_token_latency, run.tokens_per_second, run.perplexity
 
-    Runs of answers that come whole are kept, too, with their log-probabilities, but their tokens have no times. Safe for threads and tasks:
+    Runs whose answers come whole are kept too, with their log-probabilities, but their tokens have no times. Safe for threads and tasks:
     one handler may watch any number of runs at a time. In async runs LangChain calls `on_token` in a thread; see
     `AsyncTokenStreamCallbackHandler`.
 
     Args:
         on_token: Called with each token, in the order of its run, before the caller gets it.
-        keep: Of how many ended runs to keep the tokens; the oldest are forgotten.
-        clock: Tells the time in seconds.
+        keep: The number of ended runs whose tokens are kept; the oldest are dropped.
+        clock: Returns the time in seconds.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class TokenStreamCallbackHandler(BaseCallbackHandler):
 
     @property
     def runs(self) -> list[StreamedRun]:
-        """The runs that have ended, failed ones included, in the order of their ends."""
+        """The runs that have ended, including failed ones, in the order of their ends."""
         return self._recorder.runs()
 
     @property
@@ -90,20 +90,20 @@ class TokenStreamCallbackHandler(BaseCallbackHandler):
         """The run that ended last.
 
         Raises:
-            LookupError: None has.
+            LookupError: No run has ended.
         """
         return self.runs[-1]
 
     @override
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
-        """Begin a run of a plain model."""
+        """Start a run of a plain model."""
         self._recorder.start(run_id)
 
     @override
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
     ) -> None:
-        """Begin a run of a chat model."""
+        """Start a run of a chat model."""
         self._recorder.start(run_id)
 
     @override
@@ -114,7 +114,7 @@ class TokenStreamCallbackHandler(BaseCallbackHandler):
         chunk: GenerationChunk | ChatGenerationChunk | None = None,
         run_id: UUID,
         **kwargs: Any,
-    ) -> Any:  # nothing; a subclass has something to await
+    ) -> Any:  # nothing; a subclass returns an awaitable
         """Keep a chunk's tokens, and pass them on."""
         for one in self._recorder.token(run_id, token, chunk):
             if self._on_token is not None:
@@ -132,9 +132,9 @@ class TokenStreamCallbackHandler(BaseCallbackHandler):
 
 
 class AsyncTokenStreamCallbackHandler(TokenStreamCallbackHandler):
-    """`TokenStreamCallbackHandler` for an `on_token` that is awaited, such as one that sends each token to a web socket.
+    """`TokenStreamCallbackHandler` for an async `on_token`, such as one that sends each token to a web socket.
 
-    The stream waits for it: a slow reader slows the model down instead of filling the memory.
+    The stream waits for it. So a slow reader slows the model down instead of filling the memory.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How many tokens were used, by model."""
+"""Counts the tokens that were used, by model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..._shared.thread_lock import ThreadLock
 from ._generations import first, info_of, model_of, usage_of
 
 UNKNOWN_MODEL = "unknown"
-"""Stands for the models that do not say their name."""
+"""The name for models that do not report one."""
 _COUNTS = ("input_tokens", "output_tokens", "total_tokens")
 _DETAILS = ("input_token_details", "output_token_details")
 
@@ -29,9 +29,9 @@ class LLMEngineUsageCallbackHandler(BaseCallbackHandler):
         llm.invoke("The capital of France is", config={"callbacks": [usage]})
         usage.usage_metadata  # {'llama-2-7b': {'input_tokens': 6, 'output_tokens': 9, 'total_tokens': 15}}
 
-    LangChain's own handler knows chat models only, and counts an answer from the cache as if it had been paid for; here it counts as none.
-    (Chat answers from a cache are known by the cost of 0 that LangChain marks them with.) A run that fails is not counted: the server did
-    not say what it used. Safe for threads and tasks; keeps nothing of single runs.
+    LangChain's own handler supports only chat models, and counts an answer from the cache as if it had been paid for. This one does not
+    count it. (LangChain marks chat answers from a cache with a cost of 0.) A run that fails is not counted, because the server did not say
+    what it used. Safe for threads and tasks; keeps nothing of single runs.
     """
 
     def __init__(self) -> None:
@@ -44,19 +44,19 @@ class LLMEngineUsageCallbackHandler(BaseCallbackHandler):
 
     @property
     def usage_metadata(self) -> dict[str, UsageMetadata]:
-        """The tokens by model, as they are now."""
+        """The tokens by model, at this moment."""
         with self._lock:
             return dict(self._usage)
 
     @property
     def runs(self) -> dict[str, int]:
-        """How many runs were counted, by model."""
+        """The number of counted runs, by model."""
         with self._lock:
             return dict(self._runs)
 
     @property
     def incomplete(self) -> dict[str, int]:
-        """For how many of the runs the server did not count input, output or both, by model: their part of the totals is missing."""
+        """The number of runs, by model, whose input or output the server did not count. Their part of the totals is missing."""
         with self._lock:
             return dict(self._incomplete)
 
@@ -96,14 +96,14 @@ class LLMEngineUsageCallbackHandler(BaseCallbackHandler):
 
 @contextmanager
 def get_llmengine_usage_callback() -> Generator[LLMEngineUsageCallbackHandler]:
-    """Count the tokens of all runs that begin inside, without handing a handler to each; threads and tasks begun inside included.
+    """Count the tokens of all runs that start inside the block, in its threads and tasks too, without passing a handler to each.
 
         with get_llmengine_usage_callback() as usage:
             chain.invoke("x")
         print(usage.total)
 
-    One inside another counts in both. Unlike LangChain's `get_usage_metadata_callback`, it leaves nothing behind: any number of uses costs
-    later runs nothing. https://github.com/langchain-ai/langchain/issues/32300
+    Nested blocks both count. Unlike LangChain's `get_usage_metadata_callback`, it leaves nothing behind: any number of uses costs later
+    runs nothing. https://github.com/langchain-ai/langchain/issues/32300
     """
     current = _current()
     handler = LLMEngineUsageCallbackHandler()
@@ -117,18 +117,18 @@ def get_llmengine_usage_callback() -> Generator[LLMEngineUsageCallbackHandler]:
 
 @cache
 def _current() -> ContextVar[LLMEngineUsageCallbackHandler | None]:
-    """The one variable that LangChain looks for a handler in; from the first use on."""
-    from langchain_core.tracers.context import register_configure_hook  # noqa: PLC0415 - loads the whole of langsmith
+    """Return the one variable in which LangChain looks for a handler, registered at the first use."""
+    from langchain_core.tracers.context import register_configure_hook  # noqa: PLC0415 - imports all of langsmith
 
     variable: ContextVar[LLMEngineUsageCallbackHandler | None] = ContextVar("llmengine_usage", default=None)
-    # A run that begins inside finds its block by the variable. If runs inherited it too, one in a block within a chain within a block would
-    # tell the outer block twice.
+    # A run that starts inside finds its block by the variable. If runs inherited it too, a run in a block, inside a chain, inside a block
+    # would be counted twice by the outer block.
     register_configure_hook(variable, inheritable=False)
     return variable
 
 
 def _add(one: UsageMetadata | None, other: UsageMetadata) -> UsageMetadata:
-    """The sum, in an order that reads well; LangChain's has none."""
+    """Return the sum, with its keys in a readable order, which LangChain's does not have."""
     found = cast("Mapping[str, Any]", add_usage(one, other))
     return cast("UsageMetadata", {name: found[name] for name in (*_COUNTS, *_DETAILS) if name in found})
 
@@ -138,5 +138,5 @@ def _is_cached(usage: Mapping[str, Any]) -> bool:
 
 
 def _is_counted_elsewhere(response: LLMResult) -> bool:
-    """Of several prompts in one call to a plain model, LangChain leaves the sum with the first one and nothing, `{}`, with the others."""
+    """Return whether another prompt of the call has the counts: LangChain gives the first prompt the sum, and the others `{}`."""
     return (response.llm_output or {}).get("token_usage") == {} and "token_usage" not in info_of(first(response))

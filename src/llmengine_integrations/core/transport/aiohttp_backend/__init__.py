@@ -1,1 +1,1 @@
-"""The backend over aiohttp, for asyncio."""
+"""The backend based on aiohttp, for asyncio."""

@@ -1,6 +1,6 @@
-"""The async backend. aiohttp, because the connection pool of httpx slows down with the square of the waiting requests.
+"""The async backend. It uses aiohttp, because httpx's connection pool slows down with the square of the number of waiting requests.
 
-aiohttp is imported with the first request: importing it costs as much as httpx and pydantic together.
+aiohttp is imported with the first request, because importing it takes as long as httpx and pydantic together.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def _reraise(error: Exception) -> NoReturn:
             raise error
         fail(_to_client_error(error), error)
     finally:
-        del error  # or whoever reads this frame's variables could read it
+        del error  # or anything that reads this frame's variables could read it
 
 
-def _to_client_error(error: Exception) -> LLMEngineError:  # noqa: PLR0911 - one row an error
-    import aiohttp  # noqa: PLC0415 - as above
+def _to_client_error(error: Exception) -> LLMEngineError:  # noqa: PLR0911 - one row per error
+    import aiohttp  # noqa: PLC0415 - see the module's docstring
 
     match error:
         case TimeoutError():
@@ -81,10 +81,10 @@ class _AiohttpReply:
                     continue
                 for piece in coding.feed(chunk):
                     yield piece
-        except LLMEngineError:  # of its coding
+        except LLMEngineError:  # an error in its content coding
             raise
         except Exception as error:  # noqa: BLE001 - raised again
-            # What has arrived is still there: aiohttp raises before it returns that. There is no public API for it.
+            # The data that has arrived is still there, because aiohttp raises before it returns it. There is no public API for it.
             rest = content._read_nowait(-1)  # noqa: SLF001
             with suppress(InvalidResponseError):
                 for piece in filter(None, (rest,)) if coding is None else coding.feed(rest):
@@ -108,7 +108,7 @@ class _AiohttpReply:
         return b"".join(parts)
 
     async def close(self) -> None:
-        # Hands the connection back if the body was read to its end, and drops it otherwise.
+        # Returns the connection to the pool if the body was read to its end, and drops it otherwise.
         self._response.close()
 
     def _reraise(self, error: Exception) -> NoReturn:
@@ -124,7 +124,7 @@ async def _pieces(content: bytes) -> AsyncGenerator[bytes]:
 
 
 class _BodyInPieces:
-    """A body in pieces, given up when the server does not take the next one in time: aiohttp itself would wait for ever."""
+    """A body in pieces. The request fails if the server does not accept the next piece in time; aiohttp itself would wait forever."""
 
     def __init__(self, pieces: AsyncIterator[bytes], seconds: float | None) -> None:
         self._pieces = pieces
@@ -133,7 +133,7 @@ class _BodyInPieces:
         self._transport: asyncio.Transport | None = None
 
     def payload(self) -> aiohttp.Payload:
-        """What aiohttp sends."""
+        """Return the payload that aiohttp sends."""
         from aiohttp.payload import AsyncIterablePayload  # noqa: PLC0415 - see the module's docstring
 
         body = self
@@ -146,13 +146,13 @@ class _BodyInPieces:
         return Payload(self._each())
 
     async def sent(self, request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
-        """The reply to a request with this body."""
+        """Return the reply to a request with this body."""
         try:
             async with self._guard:
                 return await request
         except BaseException:
             if self._transport is not None:
-                self._transport.abort()  # closed in order, it would wait until the server has taken the rest
+                self._transport.abort()  # an orderly close would wait until the server has accepted the rest
             raise
 
     async def _each(self) -> AsyncGenerator[bytes]:
@@ -162,7 +162,7 @@ class _BodyInPieces:
             self._give(None)
 
     def _give(self, seconds: float | None) -> None:
-        with suppress(RuntimeError):  # the server has answered before the end, so that nobody waits any more
+        with suppress(RuntimeError):  # the server has answered before the end, so there is nothing to wait for
             self._guard.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
 
 
@@ -180,9 +180,9 @@ _Sessions: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, ref[LoopSess
 class AiohttpBackend:
     """One aiohttp session for each event loop that uses the client, closed with the client or with its loop.
 
-    A client that nobody closed closes its sessions when it is collected, each on its own loop.
+    A client that was never closed closes its sessions when it is garbage-collected, each on its own loop.
 
-    That takes care of forks too: a child runs a loop of its own.
+    This also handles forks, because a child runs its own loop.
     """
 
     def __init__(self, *, secure: bool, proxy: str | None = None) -> None:
@@ -191,28 +191,28 @@ class AiohttpBackend:
         self._open: _Sessions = WeakKeyDictionary()
 
     async def send(self, outgoing: Outgoing) -> AsyncIncomingReply:
-        """Send it and wait for the reply's headers."""
+        """Send a request and wait for the reply's headers."""
         opened = await self._session()
         content = outgoing.body()
         try:
             response = await self._request(opened.session, outgoing, content)
         except Exception as error:  # noqa: BLE001 - raised again
-            # Of a body that cannot be read aiohttp says only that the connection broke.
+            # If a body cannot be read, aiohttp only says that the connection broke.
             if not isinstance(content, Multipart) or content.failure is None:
                 _reraise(error)
             raise_alone(content.failure)
         finally:
-            del content  # or whoever reads this frame's variables could read it
+            del content  # or anything that reads this frame's variables could read it
         opened.replies.add(response)
         return _AiohttpReply(response)
 
     def _request(
         self, session: aiohttp.ClientSession, outgoing: Outgoing, content: bytes | Multipart | None
     ) -> Awaitable[aiohttp.ClientResponse]:
-        from yarl import URL  # noqa: PLC0415 - as aiohttp
+        from yarl import URL  # noqa: PLC0415 - loaded with aiohttp
 
         proxy, body = self._proxy, None
-        # A tunnel is asked for with the proxy's headers, and nothing else may see them; without a tunnel the proxy reads ours.
+        # A tunnel is requested with the proxy's headers, which nothing else may see. Without a tunnel, the proxy reads ours.
         tunnel = proxy is not None and outgoing.url[:6].lower() == "https:"
         headers = outgoing.headers if proxy is None or tunnel else {**outgoing.headers, **proxy.headers}
         if isinstance(content, Multipart):
@@ -235,7 +235,7 @@ class AiohttpBackend:
         return request if body is None else body.sent(request)
 
     def for_other_hosts(self, proxy: str | None) -> AiohttpBackend:
-        """Connections of their own, with certificates checked whatever the base URL is."""
+        """Return a backend with its own connections, which checks certificates whatever the base URL is."""
         return AiohttpBackend(secure=True, proxy=proxy)
 
     async def close(self) -> None:

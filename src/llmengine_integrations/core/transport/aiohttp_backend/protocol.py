@@ -1,7 +1,7 @@
-"""aiohttp's pool, and its protocol of one connection, without four faults and two costs of its own.
+"""aiohttp's connection pool, and its protocol for one connection, without four of its faults and two of its costs.
 
-Imported when the first session opens, as aiohttp is. What is overridden here has no public API. If another version of aiohttp names it
-differently, opening a session fails with a `ConfigurationError`; docs/private-internals.md lists the names.
+Imported when the first session opens, like aiohttp. The overridden names have no public API. If another version of aiohttp uses different
+names, opening a session fails with a `ConfigurationError`; docs/private-internals.md lists the names.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from .session import State
 
 _FINAL = 200
-"""Statuses below it announce a reply; they are not the reply itself."""
+"""Statuses below this announce a reply; they are not the reply itself."""
 
 
 class Connector(TCPConnector):
-    """A pool that never warns that it is unclosed: `LoopSession` closes it, or its loop is gone, so that it cannot be closed in order."""
+    """A pool that never warns that it is unclosed: `LoopSession` closes it, or its loop is gone and an orderly close is impossible."""
 
     state: State
 
@@ -38,7 +38,7 @@ class Connector(TCPConnector):
 
     @override
     def _release(self, *connection: Any, **how: Any) -> None:
-        if not self.closed:  # of a reply that is collected after its loop, whose transport cannot be closed any more
+        if not self.closed:  # a reply was collected after its loop, and its transport cannot be closed
             super()._release(*connection, **how)
 
     @override
@@ -49,13 +49,13 @@ class Connector(TCPConnector):
 class Protocol(ResponseHandler):
     """One connection.
 
-    * The wait for the next bytes has one timer a connection, which looks at the clock when it rings; aiohttp sets one anew for each request
-      and each chunk, and with a thousand of them the event loop's heap of timers costs more than the parser.
-    * The wait goes on after an interim reply (100, 103), where aiohttp forgets it and may wait for ever.
-    * A chunk that is taken from the buffer wakes the parser only if it had been paused.
-    * A reply that arrives unasked while the connection is idle is never taken for the reply to the next request.
-    * A body that ends with its connection is whole only if that was closed in order: aiohttp takes a reset for its end as well.
-    * The reader of a body learns at once that a chunk of it is invalid; with aiohttp it may wait for ever.
+    * The wait for the next bytes has one timer per connection, which checks the clock when it fires. aiohttp sets a new one for each
+      request and each chunk, and with a thousand connections the event loop's heap of timers costs more than the parser.
+    * The wait continues after an interim reply (100, 103). aiohttp drops its timer then, and may wait forever.
+    * A chunk that is taken from the buffer wakes the parser only if it was paused.
+    * A reply that arrives unasked while the connection is idle is never used as the reply to the next request.
+    * A body that ends with its connection is complete only if the connection was closed in order. aiohttp accepts a reset as its end too.
+    * The reader of a body learns at once that a chunk of it is invalid; with aiohttp it may wait forever.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transports: WeakSet[asyncio.Transport]) -> None:
@@ -64,7 +64,7 @@ class Protocol(ResponseHandler):
 
     _interim = False
     _until: float | None = None
-    """When the next bytes must be there, on the loop's clock; None while nobody waits for them."""
+    """The time by which the next bytes must arrive, on the loop's clock; None if nothing waits for them."""
     _timer: asyncio.TimerHandle | None = None
 
     @override
@@ -92,7 +92,7 @@ class Protocol(ResponseHandler):
         return not self.should_close and super().is_connected()
 
     @override
-    def resume_reading(self, *args: Any, **kwargs: Any) -> None:  # it takes more in newer versions
+    def resume_reading(self, *args: Any, **kwargs: Any) -> None:  # newer versions have more parameters
         if self._reading_paused:
             super().resume_reading(*args, **kwargs)
 
@@ -118,7 +118,7 @@ class Protocol(ResponseHandler):
             set_exception(body, ClientPayloadError("The reply is not valid HTTP."), exc)
 
     def _break(self, exc: BaseException | None) -> None:
-        """Let the reader of an unfinished body know that the connection did not end in order."""
+        """Tell the reader of an unfinished body that the connection did not end in order."""
         body, transport = self._payload, self.transport
         if body is None or body.is_eof():
             return

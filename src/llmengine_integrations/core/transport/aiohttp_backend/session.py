@@ -24,37 +24,37 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-_MAX_CONNECTIONS = 1000  # below the usual limit of 1024 open files; what is above waits
+_MAX_CONNECTIONS = 1000  # below the usual limit of 1024 open files; more requests wait
 _NEVER = 10 * 365 * 24 * 3600.0
-"""Seconds after which the timer that holds a session would ring."""
+"""Seconds after which the timer that holds a session would fire."""
 _LIVE: WeakSet[LoopSession] = WeakSet()
 
 
 class State:
-    """How far a session has come. It knows neither session nor loop, so that whoever holds it keeps neither alive."""
+    """The state of a session. It has no reference to the session or the loop, so its holders keep neither alive."""
 
     gone = False
-    """Whether nobody can use the session any more, be it closed or about to be collected."""
+    """Whether the session cannot be used any more, because it is closed or about to be collected."""
     closed = False
     """Whether its connections are closed."""
     closing: asyncio.Task[None] | None = None
-    """What closes it because its client was collected."""
+    """The task that closes it because its client was collected."""
 
 
 class LoopSession:
     """A session, and the ways in which it ends.
 
     * Its client closes it.
-    * Its client is collected. It is then closed on its loop.
+    * Its client is garbage-collected. It is then closed on its loop.
     * Its loop shuts down its async generators, as `asyncio.run` does.
     * Its loop is closed without that, as after `run_until_complete`. The loop then drops its timers, and one of them holds this object.
-    * Its loop is collected, or the interpreter ends.
+    * Its loop is garbage-collected, or the interpreter ends.
 
-    The loop holds the session, and the client does not: so a loop that nobody has any more can be collected.
+    The loop holds the session, and the client does not. So a loop without other references can be collected.
 
     Args:
-        owner: The client's backend. When it is collected before it was closed, the session is closed on its loop.
-        secure: Whether to make the certificates ready.
+        owner: The client's backend. If it is collected before it was closed, the session is closed on its loop.
+        secure: Whether to load the certificates.
     """
 
     def __init__(self, owner: object, *, secure: bool) -> None:
@@ -63,17 +63,17 @@ class LoopSession:
         self._state = State()
         self._transports: WeakSet[asyncio.Transport] = WeakSet()
         self.replies: WeakSet[aiohttp.ClientResponse] = WeakSet()
-        """Those that may not be read to their end."""
+        """Replies that may not be read to their end."""
         self.session = _open_session(self._state, self._transports, secure=secure)
         timer = self._loop.call_later(_NEVER, _nothing, self, context=Context())
         self._lifeline = _live(self.session, self._state, ref(timer))
         finalize(owner, _abandoned, ref(self)).atexit = False
-        # The collector calls this before any `__del__`, such as that of aiohttp's session, which would complain.
+        # The garbage collector calls this before any `__del__`, such as that of aiohttp's session, which would complain.
         finalize(self, setattr, self._state, "gone", True).atexit = False
         _LIVE.add(self)
 
     async def start(self) -> None:
-        """Let the event loop close it when the loop shuts down."""
+        """Make the event loop close the session when the loop shuts down."""
         await anext(self._lifeline)
 
     async def close(self) -> None:
@@ -81,7 +81,7 @@ class LoopSession:
         await self._lifeline.aclose()
 
     def close_soon(self) -> None:
-        """Close it on its loop. May be called in any thread."""
+        """Close it on its loop. Can be called in any thread."""
         with suppress(RuntimeError):  # the loop is closed, and the session with it
             self._loop.call_soon_threadsafe(self._close_now)
 
@@ -104,25 +104,25 @@ class LoopSession:
         return not self._loop.is_running()
 
     def _close_now(self) -> None:
-        # A task of its own, for which the generator waits if the loop shuts down meanwhile: nothing waits for a task that the
-        # loop makes for a generator.
+        # A separate task. The generator waits for it if the loop shuts down meanwhile, because nothing waits for a task that the loop makes
+        # for a generator.
         if not self.session.closed:
             self._state.closing = self._loop.create_task(self._close_alone())
 
     async def _close_alone(self) -> None:
         await self.session.close()
-        with suppress(RuntimeError):  # the loop is closing the generator already
+        with suppress(RuntimeError):  # the loop is already closing the generator
             await self._lifeline.aclose()
 
     def __del__(self) -> None:
-        with suppress(Exception):  # the interpreter may be half gone
+        with suppress(Exception):  # the interpreter may be shutting down
             self.cut()
 
 
 async def _live(session: aiohttp.ClientSession, state: State, timer: ref[asyncio.TimerHandle]) -> AsyncGenerator[None]:
-    """Closes the session when it is closed itself, which the event loop does with every async generator when it shuts down.
+    """Close the session when this generator is closed. The event loop closes every async generator when it shuts down.
 
-    So a client that nobody closed leaves no open connection behind when `asyncio.run` ends.
+    So a client that was never closed leaves no open connection when `asyncio.run` ends.
     """
     try:
         yield
@@ -136,21 +136,21 @@ async def _live(session: aiohttp.ClientSession, state: State, timer: ref[asyncio
 
 
 def _abandoned(session: ref[LoopSession]) -> None:
-    """Called in whatever thread collects the client."""
+    """Close the session of a client that was collected. Called in whatever thread collects it."""
     if (left := session()) is not None:
         left.close_soon()
 
 
 @atexit.register
 def _cut_all() -> None:
-    """At the interpreter's end: loops that were never closed will not close their sessions any more."""
+    """Close what is left when the interpreter ends, because loops that were never closed will not close their sessions."""
     for session in list(_LIVE):
         if session.is_idle():
             session.cut()
 
 
 def _cut(transport: asyncio.Transport) -> None:
-    """Close a transport without its loop. There is no public API for it: its own methods leave closing the socket to the loop."""
+    """Close a transport without its loop. There is no public API for this: its own methods leave closing the socket to the loop."""
     below: Any = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None) or transport
     close = getattr(below, "_call_connection_lost", None)
     if close is not None:
@@ -158,7 +158,7 @@ def _cut(transport: asyncio.Transport) -> None:
     with suppress(RuntimeError):  # the loop is closed
         transport.abort()
     if close is not None:
-        with suppress(RuntimeError):  # as above, from a protocol that would tell the next one
+        with suppress(RuntimeError):  # the loop is closed, and the protocol uses it
             close(None)
 
 
@@ -168,12 +168,12 @@ def _nothing(_: object) -> None:
 
 def _open_session(state: State, transports: WeakSet[asyncio.Transport], *, secure: bool) -> aiohttp.ClientSession:
     with loading():
-        import aiohttp  # noqa: PLC0415 - importing it costs as much as httpx and pydantic together
-        from aiohttp.client_proto import ResponseHandler  # noqa: PLC0415 - as above
+        import aiohttp  # noqa: PLC0415 - importing it takes as long as httpx and pydantic together
+        from aiohttp.client_proto import ResponseHandler  # noqa: PLC0415 - loaded with aiohttp
 
-        from .protocol import Connector, Protocol  # noqa: PLC0415 - as above
+        from .protocol import Connector, Protocol  # noqa: PLC0415 - imports aiohttp
 
-        checked: ssl.SSLContext | bool = httpx.create_ssl_context() if secure else True  # OpenSSL has locks, too
+        checked: ssl.SSLContext | bool = httpx.create_ssl_context() if secure else True  # OpenSSL has locks too
 
     connector = Connector(
         limit=_MAX_CONNECTIONS,
@@ -189,7 +189,7 @@ def _open_session(state: State, transports: WeakSet[asyncio.Transport], *, secur
         auto_decompress=False,  # `content_codings.py` does it
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
     )
-    # aiohttp would send GET, PUT and DELETE again by itself, hidden from our own retries. It has no public switch for that.
+    # aiohttp would resend GET, PUT and DELETE itself, without our retries knowing. It has no public switch for that.
     replace_private(session, "_retry_connection", False)
     return session
 

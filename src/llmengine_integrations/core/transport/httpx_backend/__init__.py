@@ -1,4 +1,4 @@
-"""The backend over httpx: our own connections, or a client that the user gives."""
+"""The backend based on httpx: our own connections, or a client that the user gives."""
 
 from typing import TypeAlias
 

@@ -1,4 +1,4 @@
-"""Backends over httpx: our own sync transport, and whatever httpx client the user gives."""
+"""Backends based on httpx: our own sync transport, and any httpx client that the user gives."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..backend import AsyncBackend, AsyncIncomingReply, Backend, IncomingReply, Outgoing
     from .sockets import Network
 
-_URLS = 64  # a program asks few models; parsing costs a tenth of a call
+_URLS = 64  # a program uses few models; parsing costs a tenth of a call
 
 _Content: TypeAlias = bytes | Iterator[bytes] | AsyncIterator[bytes] | None
 
@@ -85,7 +85,7 @@ class _SyncReply(_HttpxReply):
                     yield chunk
                 else:
                     yield from coding.feed(chunk)
-                # The sockets of a client that the user gave know no deadline.
+                # The sockets of the user's client do not check the deadline.
                 if self._deadline is not None and time.monotonic() >= self._deadline:
                     raise httpx.ReadTimeout("")
         except FOREIGN as error:
@@ -104,14 +104,14 @@ class _SyncReply(_HttpxReply):
 
 
 class _ReadReply(_SyncReply):
-    """A reply that a hook of the user's client has read, and httpx decoded."""
+    """A reply that a hook of the user's client has read, and that httpx has decoded."""
 
     def chunks(self) -> Generator[bytes]:
         yield from self._response.iter_bytes()
 
 
 class _OwnReply(_SyncReply):
-    """A reply on our own connections: nobody's hooks wait for it."""
+    """A reply on our own connections, which have no hooks."""
 
     def _raw(self) -> Iterator[bytes]:
         return iter(cast("httpx.SyncByteStream", self._response.stream))
@@ -140,7 +140,7 @@ class _AsyncReply(_HttpxReply):
 
 
 class _ReadAsyncReply(_AsyncReply):
-    """As `_ReadReply`."""
+    """The async version of `_ReadReply`."""
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         async for chunk in self._response.aiter_bytes():
@@ -161,23 +161,24 @@ class _Pool(NamedTuple):
 
 
 class HttpxBackend:
-    """An httpx transport of our own, called directly: the client around it would cost as much again as the request.
+    """Our own httpx transport, called directly, because the client around it would cost as much as the request itself.
 
-    A pool belongs to the process that made it: a fork starts with a new one.
+    A pool belongs to the process that made it. A forked child starts with a new one.
     """
 
     def __init__(self, *, secure: bool, proxy: str | None = None) -> None:
         self._secure = secure
         self._proxy = proxy
-        # By process. A parent's is never closed here: that would take locks which the fork may have copied while they were held.
+        # By process. A parent's pool is never closed here, because that would take locks that the fork may have copied while they were
+        # held.
         self._pools: dict[int, _Pool] = {}
         self._url = lru_cache(_URLS)(httpx.URL)
 
     def send(self, outgoing: Outgoing) -> IncomingReply:
-        """Send it and wait for the reply's headers."""
+        """Send a request and wait for the reply's headers."""
         pool = self._pools.get(os.getpid())
         if pool is None:
-            with loading():  # OpenSSL, too, has locks that a fork would copy
+            with loading():  # OpenSSL also has locks that a fork would copy
                 pool = self._open()
         try:
             return self._send(outgoing, pool)
@@ -185,16 +186,16 @@ class HttpxBackend:
             fail(to_client_error(error), error)
 
     def _send(self, outgoing: Outgoing, pool: _Pool) -> IncomingReply:
-        # A whole request of httpx's: what traces, records or mocks its transport reads it.
+        # A complete httpx request, because tools that trace, record or mock its transport read it.
         request = _request(outgoing, _content(outgoing), self._url(outgoing.url))
         return _OwnReply(pool.transport.handle_request(request), outgoing.deadline)
 
     def for_other_hosts(self, proxy: str | None) -> HttpxBackend:
-        """Connections of their own, with certificates checked whatever the base URL is."""
+        """Return a backend with its own connections, which checks certificates whatever the base URL is."""
         return HttpxBackend(secure=True, proxy=proxy)
 
     def close(self) -> None:
-        """Close the connections, and end the calls that still wait for them; a later call opens new ones."""
+        """Close the connections, and end the calls that still wait for them. A later call opens new ones."""
         if pool := self._pools.pop(os.getpid(), None):
             pool.network.interrupt()
             pool.transport.close()
@@ -202,7 +203,7 @@ class HttpxBackend:
     def _open(self) -> _Pool:
         from .sockets import Network  # noqa: PLC0415 - it loads httpcore, as httpx itself does when a transport is made
 
-        # Certificates take 10-20 ms to load, so a plain connection goes without.
+        # Certificates take 10-20 ms to load, so a plain connection does not load them.
         verify: ssl.SSLContext | bool = httpx.create_ssl_context() if self._secure or self._proxy else False
         proxy = None if self._proxy is None else Proxy.of(self._proxy)
         transport = httpx.HTTPTransport(
@@ -212,86 +213,86 @@ class HttpxBackend:
             socket_options=KEEPALIVE,
         )
         network = Network()
-        # httpcore's pool takes a network backend, but httpx's transport does not pass one on.
+        # httpcore's pool accepts a network backend, but httpx's transport does not pass one on.
         replace_private(transport._pool, "_network_backend", network)  # noqa: SLF001
-        # Atomic: threads that race here share the first one.
+        # Atomic: concurrent threads share the first one.
         return self._pools.setdefault(os.getpid(), _Pool(transport, network))
 
 
 class HttpxClientBackend:
-    """The user's own `httpx.Client`: its proxies, hooks, certificates, authentication and limits hold. Redirects are never followed."""
+    """The user's own `httpx.Client`, with its proxies, hooks, certificates, authentication and limits. Redirects are never followed."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
     def send(self, outgoing: Outgoing) -> IncomingReply:
-        """Send it and wait for the reply's headers."""
+        """Send a request and wait for the reply's headers."""
         try:
             return self._send(outgoing)
         except FOREIGN as error:
             fail(to_client_error(error), error)
 
     def for_other_hosts(self, proxy: str | None) -> Backend:  # noqa: ARG002 - the client has its own
-        """The same client's connections, without its headers, cookies, parameters, authentication and hooks."""
+        """Return the same client's connections, without its headers, cookies, parameters, authentication and hooks."""
         return _OtherHosts(self._client)
 
     def close(self) -> None:
-        """Leave the client open: its owner closes it."""
+        """Leave the client open, because its owner closes it."""
 
     def _send(self, outgoing: Outgoing) -> IncomingReply:
         request = _client_request(self._client, outgoing, _content(outgoing))
-        # httpx would send the key's headers along, wherever the gateway redirects to.
+        # httpx would send the key's headers to wherever the gateway redirects.
         return _reply(self._client.send(request, stream=True, follow_redirects=False), outgoing.deadline)
 
 
 class HttpxAsyncClientBackend:
-    """The user's own `httpx.AsyncClient`, used as it is."""
+    """The user's own `httpx.AsyncClient`, used unchanged."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
     async def send(self, outgoing: Outgoing) -> AsyncIncomingReply:
-        """Send it and wait for the reply's headers."""
+        """Send a request and wait for the reply's headers."""
         try:
             return await self._send(outgoing)
         except FOREIGN as error:
             fail(to_client_error(error), error)
 
     def for_other_hosts(self, proxy: str | None) -> AsyncBackend:  # noqa: ARG002 - the client has its own
-        """The same client's connections, without its headers, cookies, parameters, authentication and hooks."""
+        """Return the same client's connections, without its headers, cookies, parameters, authentication and hooks."""
         return _AsyncOtherHosts(self._client)
 
     async def close(self) -> None:
-        """Leave the client open: its owner closes it."""
+        """Leave the client open, because its owner closes it."""
 
     async def _send(self, outgoing: Outgoing) -> AsyncIncomingReply:
         request = _client_request(self._client, outgoing, _async_content(outgoing))
-        reply = await self._client.send(request, stream=True, follow_redirects=False)  # as above
+        reply = await self._client.send(request, stream=True, follow_redirects=False)  # redirects would get the key
         return _async_reply(reply, outgoing.deadline)
 
 
-# Not through the client itself: it logs whole URLs, and a presigned one is a secret; its hooks may add the user's credentials.
+# Not through the client itself: it logs whole URLs, and a presigned URL is a secret. Its hooks may also add the user's credentials.
 class _OtherHosts(HttpxClientBackend):
     def _send(self, outgoing: Outgoing) -> IncomingReply:
         request = _request(outgoing, _content(outgoing))
-        transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
+        transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - not through the client itself
         return _reply(transport.handle_request(request), outgoing.deadline)
 
 
 class _AsyncOtherHosts(HttpxAsyncClientBackend):
     async def _send(self, outgoing: Outgoing) -> AsyncIncomingReply:
         request = _request(outgoing, _async_content(outgoing))
-        transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
+        transport = self._client._transport_for_url(request.url)  # noqa: SLF001 - not through the client itself
         return _async_reply(await transport.handle_async_request(request), outgoing.deadline)
 
 
 def _client_request(client: httpx.Client | httpx.AsyncClient, outgoing: Outgoing, content: _Content) -> httpx.Request:
-    """Our request with what the client adds to every one: its headers, cookies and parameters; ours win."""
+    """Return our request with the client's own headers, cookies and parameters; ours override them."""
     request = _request(outgoing, None)
     return client.build_request(
         request.method,
         request.url,
-        # httpx replaces a URL's query by its client's parameters, so ours are handed over as parameters too.
+        # httpx replaces a URL's query with its client's parameters, so ours are passed as parameters too.
         params=request.url.params if client.params else None,
         headers=outgoing.headers,
         content=content,

@@ -1,4 +1,4 @@
-"""httpx's errors as those of this package."""
+"""Maps httpx's errors to those of this package."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _NOTHING_SENT = (
 
 
 FOREIGN = (httpx.TransportError, httpx.TooManyRedirects, httpx.InvalidURL, httpx.DecodingError)
-"""What httpx raises about a request, from https://www.python-httpx.org/exceptions/."""
+"""The errors of httpx about a request, from https://www.python-httpx.org/exceptions/."""
 
 
 def to_client_error(error: Exception) -> LLMEngineError:
-    """The error of this package for one of httpx."""
+    """Return this package's error for an httpx error."""
     sent = not isinstance(error, _NOTHING_SENT)
     match error:
         case httpx.TimeoutException():
             return APITimeoutError(timeout_reason(sent=sent), sent=sent)
         case httpx.InvalidURL():  # its text may have parts of the URL
             return APIConnectionError(INVALID_URL, sent=False)
-        case httpx.DecodingError():  # of a body that a hook of the user's client has read
+        case httpx.DecodingError():  # in a body that a hook of the user's client has read
             return InvalidResponseError(f"The reply's content encoding is broken: {said_by(error)}")
         case httpx.RemoteProtocolError():
             return APIConnectionError(_protocol_reason(said_by(error)))

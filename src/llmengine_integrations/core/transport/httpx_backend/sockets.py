@@ -1,4 +1,4 @@
-"""The sockets below our own sync transport: they keep a deadline, and can be interrupted while a thread waits for them."""
+"""The sockets of our own sync transport. They keep a deadline, and can be interrupted while a thread waits for them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def _left(timeout: float | None, late: type[httpcore.TimeoutException]) -> float
 
 
 class _Stream(httpcore.NetworkStream):
-    """Sends the head of a request together with what follows it: a packet costs as much as much of the rest of a call.
+    """Sends the head of a request together with what follows it, because one packet costs as much as a large part of a call.
 
-    httpcore writes the head, then the body, then the end of the message, which is empty on the wire unless the body comes in chunks.
+    httpcore writes the head, then the body, then the end of the message, which is empty on the wire unless the body is chunked.
     """
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
@@ -64,7 +64,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 class Network(httpcore.SyncBackend):
-    """Opens connections, and remembers those that are open."""
+    """Opens connections, and keeps track of the open ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class Network(httpcore.SyncBackend):
         return _Stream(stream)
 
     def interrupt(self) -> None:
-        """Wake the threads that wait for an answer: closing a socket alone would let them wait on."""
+        """Wake the threads that wait for an answer. Closing a socket alone would not wake them."""
         for opened in list(self._open):
             with suppress(OSError):
                 opened.shutdown(socket.SHUT_RDWR)

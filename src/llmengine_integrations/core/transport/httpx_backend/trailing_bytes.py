@@ -1,10 +1,10 @@
 """Two guards for the end of a reply over httpx.
 
 * Bytes after the end of a reply: httpcore would read them as the start of the next reply on that connection, possibly another caller's.
-* A body that ends with an encrypted connection: httpcore takes any end of the connection for the end of the body.
+* A body that ends with an encrypted connection: httpcore considers any end of the connection to be the end of the body.
 
-The first reads httpcore's own state, for which there is no public API. Where that state cannot be found (another version of httpcore, or
-a transport that wraps its replies), the connection is closed after the reply: the guard never switches itself off.
+The first guard reads httpcore's own state, for which there is no public API. If that state cannot be found (in another version of httpcore,
+or a transport that wraps its replies), the connection is closed after the reply. So the guard never disables itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NO_BODY = frozenset({204, 304})
 
 
 def guard_end(response: httpx.Response) -> None:
-    """Close the connection together with the reply, instead of using it again, if more bytes have arrived than the reply.
+    """Close the connection together with the reply, instead of reusing it, if bytes have arrived after the reply.
 
     A body that ends with an encrypted connection is complete only if the server closed that connection in order.
     """
@@ -73,12 +73,12 @@ class _AsyncGuarded(httpx.AsyncByteStream):
 
 
 def _ends_with(response: httpx.Response) -> Any:
-    """The TLS object of the connection whose end is the body's end; None if the headers say where the body ends."""
+    """Return the TLS object of the connection if the body ends with it; None if the headers say where the body ends."""
     if response.status_code in _NO_BODY or {"content-length", "transfer-encoding"} & response.headers.keys():
         return None
     if not response.http_version.startswith("HTTP/1"):
         return None
-    network = response.extensions.get("network_stream")  # a transport of the user's may have no network stream
+    network = response.extensions.get("network_stream")  # the user's transport may have no network stream
     return None if network is None else network.get_extra_info("ssl_object")
 
 
@@ -88,12 +88,12 @@ def _check(encrypted: Any) -> None:
 
 
 def _to_close(response: httpx.Response, stream: Any) -> Any:
-    """The connection, if it must not be used again; None if it may be."""
+    """Return the connection if it must not be used again; None if it may be."""
     network = response.extensions.get("network_stream")
     if network is None or not response.extensions.get("http_version", b"HTTP/1.1").startswith(b"HTTP/1"):
-        return None  # no connection, or one of HTTP/2, whose frames say which reply they belong to
+        return None  # no connection, or an HTTP/2 one, whose frames say which reply they belong to
     try:
-        below = getattr(stream, "_stream", stream)  # a client wraps what its transport gives
+        below = getattr(stream, "_stream", stream)  # a client wraps the stream of its transport
         followed = below._httpcore_stream._stream._connection._h11_state.trailing_data[0]  # noqa: SLF001 - see above
     except (AttributeError, IndexError, TypeError):
         return network
