@@ -76,7 +76,7 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
 def named(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the proxies in the environment variables, by scheme: `all` for every scheme, and the exceptions under `no`.
 
-    A lower-case variable is preferred to the upper-case one, even if it is empty; only an empty `no_proxy` does not hide `NO_PROXY`.
+    A lower-case variable is preferred to the upper-case one, even if it is empty. But an empty `no_proxy` does not hide `NO_PROXY`.
     A CGI program (which has `REQUEST_METHOD`) ignores `HTTP_PROXY`: any client could set it by sending a `Proxy` header.
     """
     found = {name: value.strip() for name, value in environ.items() if name.lower().endswith(_SUFFIX)}
