@@ -15,10 +15,17 @@ pytest.importorskip("llama_index.core")
 
 from langchain_core.messages import HumanMessage
 from llama_index.core.llms import ChatMessage, ChatResponse
+from llama_index.core.tools import FunctionTool
 
 from llmengine_integrations import langchain, llama_index
 
-MESSAGE = ChatMessage("x")
+
+def tool() -> str:
+    """Say nothing."""
+    return ""
+
+
+MESSAGE, TOOL = ChatMessage("x"), FunctionTool.from_defaults(tool)
 LANGCHAIN = {
     "generate": [["x"]],
     "agenerate": [["x"]],
@@ -38,6 +45,7 @@ CALLS = {
         "from_endpoint": ["m"],
         "afrom_endpoint": ["m"],
         "get_tool_calls_from_response": [ChatResponse(message=MESSAGE), False],
+        **{name: [[TOOL], "x"] for name in ("predict_and_call", "apredict_and_call")},
     },
     llama_index.LLMEngineFileReader: {
         **{name: [] for name in ("load_data", "lazy_load_data", "aload_data", "alazy_load_data")},

@@ -144,4 +144,4 @@ def test_a_backup_overwrites_nothing_and_copies_no_damage(alone, tmp_path):
     for path in data.glob(f"{DATABASE}*"):
         path.write_bytes(b"damaged")
     result = alone("data", "backup", data, to)
-    assert (result.exit_code, "cannot be copied" in result.output, to.exists()) == (1, True, False)
+    assert (result.exit_code, "is damaged" in result.output, to.exists()) == (1, True, False)

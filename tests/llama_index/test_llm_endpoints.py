@@ -22,8 +22,17 @@ from llama_index.core.instrumentation.events.llm import (
     LLMCompletionStartEvent,
 )
 
+from llmengine_integrations.prompting.chat_template import PLAIN_STOPS
+
 from .endpoints import ALL, CHATS, COMPLETIONS, STREAMS, by_name, complete, stream_complete, text_of
 from .gateway import said
+
+
+def turn_stops(call, llm, sent) -> list[str]:
+    """What ends the model's turn where a chat is sent as text."""
+    is_chat = llm.is_chat_model or call in CHATS
+    return PLAIN_STOPS if is_chat and "messages" not in sent else []
+
 
 STARTS, ENDS = (LLMChatStartEvent, LLMCompletionStartEvent), (LLMChatEndEvent, LLMCompletionEndEvent)
 
@@ -154,7 +163,7 @@ async def test_the_calls_own_options_win(call, name, llm, gateway):
     sent = gateway.last
     assert (sent["temperature"], sent["top_p"]) == (0.1, 0.7)
     assert sent.get("max_tokens", sent.get("max_new_tokens")) == 5
-    assert sent.get("stop", sent.get("stop_sequences")) == ["END"]
+    assert sent.get("stop", sent.get("stop_sequences")) == ["END", *turn_stops(call, llm, sent)]
     assert sent.get("model_endpoint_name", sent.get("model")) == "other"
 
 
@@ -164,7 +173,7 @@ async def test_the_instances_options_hold_where_the_call_has_none(call, llm, gat
     await call(llm, "hi", temperature=None, max_tokens=None, stop=None)
     sent = gateway.last
     assert sent.get("max_tokens", sent.get("max_new_tokens")) == 11
-    assert sent.get("stop", sent.get("stop_sequences")) == ["never"]
+    assert sent.get("stop", sent.get("stop_sequences")) == ["never", *turn_stops(call, llm, sent)]
     assert sent["presence_penalty"] == 0.5
     assert sent.get("temperature") == (None if "messages" in sent else 0.2), (
         "None leaves it to the server, or to the client"
