@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 import pickle
@@ -125,3 +126,10 @@ def test_24_a_misspelt_field_is_refused():
         data_types.CreateBatchCompletionsModelConfig(model="m", lables={})
     with pytest.raises(ValueError, match="temperature"):
         data_types.CreateBatchCompletionsRequestContent(prompts=[], max_new_tokens=1, temperature=1.5)
+
+
+@pytest.mark.parametrize("value", [data_types.GpuType.NVIDIA_HOPPER_H100, data_types.GpuType("nvidia-of-tomorrow")])
+def test_enums_are_copied_and_pickled_with_values_of_newer_servers(value):
+    for again in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):  # noqa: S301 - our own
+        assert again == value
+        assert type(again) is data_types.GpuType

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Self, SupportsIndex
+
+from typing_extensions import override
 
 
 class _Open(StrEnum):
@@ -14,6 +16,11 @@ class _Open(StrEnum):
         member = str.__new__(cls, value)
         member._name_ = member._value_ = value
         return member
+
+    @override
+    def __reduce_ex__(self, proto: SupportsIndex) -> tuple[type[Self], tuple[str]]:
+        """Copy and pickle by value. Early releases of Python 3.11 do so by name, and find no unlisted member."""
+        return type(self), (self._value_,)
 
 
 class LLMInferenceFramework(_Open):
