@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self, SupportsIndex
+from typing import Self
 
 from typing_extensions import override
 
@@ -18,7 +18,7 @@ class _Open(StrEnum):
         return member
 
     @override
-    def __reduce_ex__(self, proto: SupportsIndex) -> tuple[type[Self], tuple[str]]:
+    def __reduce_ex__(self, proto: object) -> tuple[type[Self], tuple[str]]:
         """Copy and pickle by value. Early releases of Python 3.11 do so by name, and find no unlisted member."""
         return type(self), (self._value_,)
 
