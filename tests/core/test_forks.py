@@ -133,7 +133,8 @@ forked_while(lambda: call(Client(url)), then)
 
 
 def ran(program: str, *arguments: str) -> str:
-    command = [sys.executable, "-c", program, *arguments]
+    # Python 3.12 and newer warn of every fork of a process with threads.
+    command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", program, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - our own program
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout

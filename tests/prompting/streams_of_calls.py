@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 ANY = "any id"
 """The server sent none, so that the call gets one of our own."""
 
@@ -166,7 +168,8 @@ ARGUMENTS = {
     '{"a": 1}{"a": 2}': None,
     '{"a": 1}}': None,
     "{" * 500: None,
-    '{"a": ' * 1200 + "1" + "}" * 1200: None,
+    # Python 3.12 and newer read such brackets.
+    **({'{"a": ' * 1200 + "1" + "}" * 1200: None} if sys.version_info < (3, 12) else {}),
     '{"a": ' + "1" * 5000 + "}": None,
     "nul": None,
     "\ufeff{}": None,
